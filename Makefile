@@ -1,0 +1,41 @@
+# The commands of README.md. Each installs what is missing, builds, and runs; a second run does no
+# work twice. Variables: LANNER_VENV (the cached Python environment), BUILD (the build folder),
+# LANNER_CUDA (AUTO, ON, OFF), JOBS.
+LANNER_VENV ?= $(HOME)/.cache/lanner/venv
+BUILD ?= build
+LANNER_CUDA ?= AUTO
+JOBS ?= $(shell nproc)
+export LANNER_VENV
+
+.PHONY: build test demo bench python format check-format dependencies clean
+
+dependencies:
+	@bash cmake/install_dependencies.sh $(LANNER_VENV) >&2
+
+# LibTorch's operators run on as many threads as there are cores; see docs/training.md.
+build: dependencies
+	@cmake -S . -B $(BUILD) -G Ninja -DLANNER_PYTHON=$(LANNER_VENV)/bin/python -DLANNER_CUDA=$(LANNER_CUDA) >&2
+	@cmake --build $(BUILD) -j $(JOBS) >&2
+
+test: build
+	@for module in ops datasets detectors tools; do echo "== $$module"; $(BUILD)/bin/$${module}_tests || exit 1; done
+	@$(BUILD)/venv/bin/python -m pytest -q python/tests
+
+demo: build
+	@bash tools/demo.sh $(BUILD)/bin/lanner demo
+
+bench: build
+	@$(BUILD)/venv/bin/python benchmarks/ops.py
+
+# The Python that imports lanner: the cached environment with this build's package on its path.
+python: build
+	@echo $(abspath $(BUILD))/venv/bin/python
+
+sources = $(shell git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
+format:
+	clang-format-14 -i $(sources)
+check-format:
+	clang-format-14 --dry-run --Werror $(sources)
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,57 @@
+# LibTorch as the torch wheel ships it: the targets lanner_torch (CPU), lanner_torch_cuda and
+# lanner_torch_python. Torch's own CMake package is not used: it insists on a CUDA toolkit that
+# matches the wheel, and links CUDA into every program.
+if(NOT LANNER_PYTHON)
+  message(FATAL_ERROR "Set LANNER_PYTHON to a Python interpreter that has torch (`make build` does).")
+endif()
+
+execute_process(
+  COMMAND ${LANNER_PYTHON} -c "
+import importlib.util, pathlib, sysconfig
+torch = pathlib.Path(importlib.util.find_spec('torch').origin).parent
+version = {}; exec((torch / 'version.py').read_text(), version)
+print(torch, version['__version__'], sysconfig.get_paths()['include'], sysconfig.get_config_var('EXT_SUFFIX'), sep=';')"
+  OUTPUT_VARIABLE torch_facts OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE torch_missing)
+if(torch_missing)
+  message(FATAL_ERROR "${LANNER_PYTHON} has no torch package.")
+endif()
+list(GET torch_facts 0 torch_dir)
+list(GET torch_facts 1 torch_version)
+list(GET torch_facts 2 python_include)
+list(GET torch_facts 3 LANNER_PYTHON_SUFFIX)
+set(torch_lib ${torch_dir}/lib)
+message(STATUS "LibTorch ${torch_version} in ${torch_dir}")
+
+add_library(lanner_torch INTERFACE)
+target_include_directories(lanner_torch SYSTEM INTERFACE ${torch_dir}/include ${torch_dir}/include/torch/csrc/api/include)
+target_link_directories(lanner_torch INTERFACE ${torch_lib})
+# libtorch_cpu of a CUDA wheel finds its CUDA runtime by its own RPATH, not at link time.
+target_link_libraries(lanner_torch INTERFACE torch_cpu c10)
+target_link_options(lanner_torch INTERFACE -Wl,--allow-shlib-undefined -Wl,-rpath,${torch_lib})
+
+add_library(lanner_torch_python INTERFACE)
+target_include_directories(lanner_torch_python SYSTEM INTERFACE ${python_include})
+target_link_libraries(lanner_torch_python INTERFACE lanner_torch torch_python)
+
+# CUDA: nvcc on the path, and a LibTorch that was built for it.
+set(LANNER_HAS_CUDA OFF)
+if(NOT LANNER_CUDA STREQUAL "OFF")
+  find_program(LANNER_NVCC nvcc PATHS /usr/local/cuda/bin)
+  if(LANNER_NVCC AND EXISTS ${torch_lib}/libtorch_cuda.so)
+    set(LANNER_HAS_CUDA ON)
+  elseif(LANNER_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "LANNER_CUDA=ON needs nvcc (found: ${LANNER_NVCC}) and a LibTorch with libtorch_cuda.so in ${torch_lib}.")
+  endif()
+endif()
+if(LANNER_HAS_CUDA)
+  set(CMAKE_CUDA_COMPILER ${LANNER_NVCC})
+  set(CMAKE_CUDA_HOST_COMPILER ${CMAKE_CXX_COMPILER})
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 80 90)  # Ampere and Hopper; newer cards take the PTX of 90
+  endif()
+  enable_language(CUDA)
+  find_package(CUDAToolkit REQUIRED)
+  add_library(lanner_torch_cuda INTERFACE)
+  target_link_libraries(lanner_torch_cuda INTERFACE lanner_torch torch_cuda c10_cuda CUDA::cudart)
+endif()
+message(STATUS "CUDA operators: ${LANNER_HAS_CUDA}")

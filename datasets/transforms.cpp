@@ -1,0 +1,134 @@
+#include "lanner/datasets/transforms.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cmath>
+#include <opencv2/core.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "lanner/datasets/error.h"
+#include "lanner/datasets/image.h"
+
+namespace lanner::datasets {
+
+ImageSize resized(ImageSize size, const ResizeOptions& options) {
+  const double low = static_cast<double>(std::min(size.height, size.width));
+  const double high = static_cast<double>(std::max(size.height, size.width));
+  const double scale = std::min(options.min_size / low, options.max_size / high);
+  const auto scaled = [&](int64_t side) {
+    return std::max<int64_t>(1, static_cast<int64_t>(std::floor(static_cast<double>(side) * scale)));
+  };
+  return {scaled(size.height), scaled(size.width)};
+}
+
+Sample load_sample(const ImageRecord& record, const ResizeOptions& options) {
+  const auto image = read_image(record.path, options.min_size);
+  if (record.width > 0 && (record.width != image.width || record.height != image.height))
+    throw bad_data(record.path.string() + ": size: the annotation says " +
+                   std::to_string(record.width) + " x " + std::to_string(record.height) +
+                   ", the image is " + std::to_string(image.width) + " x " +
+                   std::to_string(image.height));
+  Sample sample{image.rgb,   record.objects, record.id, record.path.string(),
+                image.width, image.height};
+  const double x = static_cast<double>(image.rgb.cols) / image.width;
+  const double y = static_cast<double>(image.rgb.rows) / image.height;
+  for (auto& object : sample.objects)
+    object.box = {object.box.x1 * x, object.box.y1 * y, object.box.x2 * x, object.box.y2 * y};
+  return sample;
+}
+
+void resize(Sample& sample, ImageSize size) {
+  const double x = static_cast<double>(size.width) / sample.rgb.cols;
+  const double y = static_cast<double>(size.height) / sample.rgb.rows;
+  cv::Mat out;
+  cv::resize(sample.rgb, out, {static_cast<int>(size.width), static_cast<int>(size.height)}, 0, 0,
+             cv::INTER_LINEAR);
+  sample.rgb = out;
+  for (auto& object : sample.objects)
+    object.box = {object.box.x1 * x, object.box.y1 * y, object.box.x2 * x, object.box.y2 * y};
+}
+
+void flip_horizontally(Sample& sample) {
+  cv::Mat out;
+  cv::flip(sample.rgb, out, 1);
+  sample.rgb = out;
+  const double width = out.cols;
+  for (auto& object : sample.objects)
+    object.box = {width - object.box.x2, object.box.y1, width - object.box.x1, object.box.y2};
+}
+
+void flip_vertically(Sample& sample) {
+  cv::Mat out;
+  cv::flip(sample.rgb, out, 0);
+  sample.rgb = out;
+  const double height = out.rows;
+  for (auto& object : sample.objects)
+    object.box = {object.box.x1, height - object.box.y2, object.box.x2, height - object.box.y1};
+}
+
+void jitter_colours(Sample& sample, double amount, std::mt19937_64& random) {
+  std::uniform_real_distribution<float> factor(static_cast<float>(1 - amount),
+                                               static_cast<float>(1 + amount));
+  const float brightness = factor(random), contrast = factor(random), saturation = factor(random);
+  cv::Mat pixels, grey;
+  sample.rgb.convertTo(pixels, CV_32FC3, brightness);
+  const cv::Scalar mean = cv::mean(pixels);
+  const float centre = static_cast<float>(mean[0] + mean[1] + mean[2]) / 3;
+  pixels = (pixels - cv::Scalar::all(centre)) * contrast + cv::Scalar::all(centre);
+  cv::cvtColor(pixels, grey, cv::COLOR_RGB2GRAY);
+  cv::cvtColor(grey, grey, cv::COLOR_GRAY2RGB);
+  pixels = grey + (pixels - grey) * saturation;
+  cv::Mat out;
+  pixels.convertTo(out, CV_8UC3);
+  sample.rgb = out;
+}
+
+Batch collate(const std::vector<Sample>& samples, const Normalisation& normalisation, int divisor) {
+  Batch batch;
+  int64_t height = 0, width = 0;
+  for (const auto& sample : samples) {
+    height = std::max<int64_t>(height, sample.rgb.rows);
+    width = std::max<int64_t>(width, sample.rgb.cols);
+  }
+  const auto padded = [&](int64_t side) { return (side + divisor - 1) / divisor * divisor; };
+  height = padded(height), width = padded(width);
+  const auto count = static_cast<int64_t>(samples.size());
+  // Rows of interleaved RGB are channels-last, which the convolutions like best.
+  auto images = at::zeros({count, height, width, 3}, at::kFloat);
+  for (int64_t n = 0; n < count; ++n) {
+    const auto& sample = samples[n];
+    for (int y = 0; y < sample.rgb.rows; ++y) {
+      const uchar* in = sample.rgb.ptr(y);
+      float* out = images.mutable_data_ptr<float>() + (n * height + y) * width * 3;
+      for (int x = 0; x < sample.rgb.cols; ++x)
+        for (int c = 0; c < 3; ++c)
+          out[x * 3 + c] =
+              (in[x * 3 + c] / 255.f - normalisation.mean[c]) / normalisation.std[c];
+    }
+    std::vector<const Object*> targets;
+    for (const auto& object : sample.objects)
+      if (!object.crowd) targets.push_back(&object);
+    const auto objects = static_cast<int64_t>(targets.size());
+    auto boxes = at::empty({objects, 4}, at::kFloat);
+    auto labels = at::empty({objects}, at::kLong);
+    for (int64_t i = 0; i < objects; ++i) {
+      const Box& box = targets[i]->box;
+      const double sides[4] = {box.x1, box.y1, box.x2, box.y2};
+      for (int k = 0; k < 4; ++k)
+        boxes.mutable_data_ptr<float>()[i * 4 + k] = static_cast<float>(sides[k]);
+      labels.mutable_data_ptr<int64_t>()[i] = targets[i]->label;
+    }
+    batch.boxes.push_back(boxes);
+    batch.labels.push_back(labels);
+    batch.sizes.push_back({sample.rgb.rows, sample.rgb.cols});
+    batch.original_sizes.push_back({sample.original_height, sample.original_width});
+    batch.image_ids.push_back(sample.image_id);
+    batch.paths.push_back(sample.path);
+  }
+  batch.images = images.permute({0, 3, 1, 2});
+  return batch;
+}
+
+}  // namespace lanner::datasets

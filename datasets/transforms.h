@@ -1,0 +1,26 @@
+#pragma once
+
+#include <random>
+
+#include "lanner/datasets/options.h"
+#include "lanner/datasets/sample.h"
+
+namespace lanner::datasets {
+
+// The size torchvision's detectors resize to: scaled in double, rounded down.
+ImageSize resized(ImageSize size, const ResizeOptions& options);
+
+// Reads and checks an image: its size must be the annotated one, where that is given. JPEGs larger
+// than twice the target are decoded at a fraction of their size.
+Sample load_sample(const ImageRecord& record, const ResizeOptions& options);
+
+void resize(Sample& sample, ImageSize size);
+void flip_horizontally(Sample& sample);
+void flip_vertically(Sample& sample);
+void jitter_colours(Sample& sample, double amount, std::mt19937_64& random);
+
+// Normalises and pads bottom and right to a common size, a multiple of `divisor`. Crowd boxes are no
+// targets and left out.
+Batch collate(const std::vector<Sample>& samples, const Normalisation& normalisation, int divisor);
+
+}  // namespace lanner::datasets

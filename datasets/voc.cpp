@@ -1,0 +1,192 @@
+#include "lanner/datasets/voc.h"
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <pugixml.hpp>
+#include <sstream>
+
+#include "lanner/datasets/coco.h"
+#include "lanner/datasets/error.h"
+
+namespace lanner::datasets {
+namespace fs = std::filesystem;
+namespace {
+
+std::vector<std::string> list_of(const fs::path& root, std::string split) {
+  const fs::path lists = root / "ImageSets" / "Main";
+  if (split.empty() && fs::exists(lists / "trainval.txt")) split = "trainval";
+  std::vector<std::string> names;
+  if (split.empty()) {
+    for (const auto& entry : fs::directory_iterator(root / "Annotations"))
+      if (entry.path().extension() == ".xml") names.push_back(entry.path().stem().string());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  std::ifstream file(lists / (split + ".txt"));
+  if (!file) throw missing_file((lists / (split + ".txt")).string() + ": no such split");
+  // A list of one class carries a second column, -1, 0 or 1: only the first is the name.
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    if (std::string name; words >> name) names.push_back(name);
+  }
+  return names;
+}
+
+// The image of an annotation: its own name first, for <filename> is often wrong.
+std::optional<fs::path> find_image(const fs::path& root, const std::string& name,
+                                   const std::string& filename) {
+  for (const auto& stem : {name, fs::path(filename).stem().string()})
+    for (const char* extension : {".jpg", ".JPG", ".jpeg", ".JPEG", ".png", ".PNG", ".bmp"})
+      if (const auto path = root / "JPEGImages" / (stem + extension);
+          !stem.empty() && fs::exists(path))
+        return path;
+  return std::nullopt;
+}
+
+class Reader {
+ public:
+  Reader(std::string file, Faults& faults) : file_(std::move(file)), faults_(faults) {}
+
+  std::optional<double> number(const pugi::xml_node& parent, const char* name,
+                               const std::string& where) {
+    const std::string text = parent.child_value(name);
+    try {
+      size_t used = 0;
+      const double value = std::stod(text, &used);
+      if (text.find_first_not_of(" \t\r\n", used) == std::string::npos) return value;
+    } catch (const std::exception&) {
+    }
+    faults_.push_back({file_, where + "." + name,
+                       parent.child(name) ? "expected a number, got \"" + text + "\"" : "missing"});
+    return std::nullopt;
+  }
+
+  std::optional<Box> box(const pugi::xml_node& node, const std::string& where) {
+    if (!node) {
+      faults_.push_back({file_, where, "missing"});
+      return std::nullopt;
+    }
+    const auto x1 = number(node, "xmin", where), y1 = number(node, "ymin", where),
+               x2 = number(node, "xmax", where), y2 = number(node, "ymax", where);
+    if (!x1 || !y1 || !x2 || !y2) return std::nullopt;
+    return Box{*x1 - 1, *y1 - 1, *x2 - 1, *y2 - 1};  // VOC counts pixels from 1
+  }
+
+ private:
+  std::string file_;
+  Faults& faults_;
+};
+
+}  // namespace
+
+Dataset read_voc(const fs::path& root, const std::string& split,
+                 const std::vector<Category>* known, Faults& faults) {
+  struct Named {
+    std::string name;
+    size_t image;
+    Object object;
+    std::string where;
+  };
+  Dataset dataset;
+  std::vector<Named> objects;
+  std::map<std::string, int64_t> labels;
+  if (known)
+    for (size_t i = 0; i < known->size(); ++i) labels[(*known)[i].name] = static_cast<int64_t>(i) + 1;
+
+  for (const auto& name : list_of(root, split)) {
+    const fs::path path = root / "Annotations" / (name + ".xml");
+    const std::string file = path.string();
+    pugi::xml_document document;
+    const auto parsed = document.load_file(file.c_str());
+    const auto annotation = document.child("annotation");
+    if (!parsed || !annotation) {
+      faults.push_back({file, "XML",
+                        !fs::exists(path) ? "no such file"
+                        : parsed          ? "no <annotation>"
+                                          : std::string(parsed.description()) + " at byte " +
+                                       std::to_string(parsed.offset)});
+      continue;
+    }
+    const auto image_path = find_image(root, name, annotation.child_value("filename"));
+    if (!image_path) {
+      faults.push_back({file, "filename", "no image \"" + name + "\" in JPEGImages"});
+      continue;
+    }
+    ImageRecord image{static_cast<int64_t>(dataset.images.size()) + 1, *image_path,
+                      annotation.child("size").child("width").text().as_int(),
+                      annotation.child("size").child("height").text().as_int(),
+                      {}};
+    Reader reader(file, faults);
+    int index = 0;
+    for (const auto node : annotation.children("object")) {
+      const std::string where = "object[" + std::to_string(index++) + "]";
+      const std::string category = node.child_value("name");
+      if (category.empty()) {
+        faults.push_back({file, where + ".name", "missing"});
+        continue;
+      }
+      if (known && !labels.count(category)) {
+        faults.push_back({file, where + ".name",
+                          "unknown category \"" + category +
+                              "\": not among the classes of the model or training set"});
+        continue;
+      }
+      const auto box = reader.box(node.child("bndbox"), where + ".bndbox");
+      if (!box) continue;
+      Object object;
+      object.box = *box;
+      object.difficult = node.child("difficult").text().as_int() != 0;
+      if (!clip_to_image(object, image, file, where + ".bndbox", faults)) continue;
+      object.area = object.box.width() * object.box.height();
+      if (!known) labels[category] = 0;
+      objects.push_back({category, dataset.images.size(), object, where});
+    }
+    dataset.images.push_back(std::move(image));
+  }
+
+  if (known) {
+    dataset.categories = *known;
+  } else {
+    for (auto& [name, label] : labels) {
+      label = static_cast<int64_t>(dataset.categories.size()) + 1;
+      dataset.categories.push_back({label, name});
+    }
+  }
+  for (auto& [name, image, object, where] : objects) {
+    object.label = labels.at(name);
+    dataset.images[image].objects.push_back(object);
+  }
+  return dataset;
+}
+
+void write_voc(const fs::path& file, const ImageRecord& image,
+               const std::vector<Category>& categories) {
+  pugi::xml_document document;
+  auto root = document.append_child("annotation");
+  const auto add = [](pugi::xml_node node, const char* name, const auto& value) {
+    node.append_child(name).text().set(value);
+  };
+  add(root, "folder", "JPEGImages");
+  add(root, "filename", image.path.filename().c_str());
+  auto size = root.append_child("size");
+  add(size, "width", image.width);
+  add(size, "height", image.height);
+  add(size, "depth", 3);
+  for (const auto& object : image.objects) {
+    auto node = root.append_child("object");
+    add(node, "name", categories[object.label - 1].name.c_str());
+    add(node, "difficult", object.difficult ? 1 : 0);
+    auto box = node.append_child("bndbox");
+    add(box, "xmin", object.box.x1 + 1);
+    add(box, "ymin", object.box.y1 + 1);
+    add(box, "xmax", object.box.x2 + 1);
+    add(box, "ymax", object.box.y2 + 1);
+  }
+  std::ostringstream text;
+  document.save(text, "  ");
+  write_file(file, text.str());
+}
+
+}  // namespace lanner::datasets

@@ -1,0 +1,34 @@
+#include "lanner/detectors/backbones/norm.h"
+
+namespace lanner::detectors {
+
+NormLayerImpl::NormLayerImpl(Norm norm, int64_t channels)
+    : norm(norm), groups_(norm == Norm::layer ? 1 : std::min<int64_t>(32, channels)) {
+  const auto add = [&](const char* name, const at::Tensor& value, bool trained) {
+    return trained ? register_parameter(name, value) : register_buffer(name, value);
+  };
+  const bool frozen = norm == Norm::frozen_batch;
+  weight = add("weight", torch::ones({channels}), !frozen);
+  bias = add("bias", torch::zeros({channels}), !frozen);
+  if (frozen || norm == Norm::batch) {
+    running_mean = add("running_mean", torch::zeros({channels}), false);
+    running_var = add("running_var", torch::ones({channels}), false);
+  }
+}
+
+at::Tensor NormLayerImpl::forward(const at::Tensor& x) {
+  switch (norm) {
+    case Norm::frozen_batch: {
+      const auto scale = weight * (running_var + eps).rsqrt();
+      const auto shift = bias - running_mean * scale;
+      return x * scale.to(x.dtype()).view({1, -1, 1, 1}) + shift.to(x.dtype()).view({1, -1, 1, 1});
+    }
+    case Norm::batch:
+      return torch::batch_norm(x, weight, bias, running_mean, running_var, is_training(),
+                               /*momentum=*/0.1, eps, /*cudnn_enabled=*/true);
+    default:
+      return torch::group_norm(x, groups_, weight, bias, eps);
+  }
+}
+
+}  // namespace lanner::detectors

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include "lanner/detectors/options.h"
+
+namespace lanner::detectors {
+
+// A normalisation layer under torchvision's names: weight, bias, and for batch norms running_mean and
+// running_var. [N, channels, H, W] to the same.
+class NormLayerImpl : public torch::nn::Module {
+ public:
+  NormLayerImpl(Norm norm, int64_t channels);
+  at::Tensor forward(const at::Tensor& x);
+
+  Norm norm;
+  double eps = 1e-5;
+  at::Tensor weight, bias, running_mean, running_var;
+
+ private:
+  int64_t groups_;
+};
+TORCH_MODULE(NormLayer);
+
+}  // namespace lanner::detectors

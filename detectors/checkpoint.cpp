@@ -1,0 +1,116 @@
+#include "lanner/detectors/checkpoint.h"
+
+#include "lanner/datasets/error.h"
+#include "lanner/ops/cuda.h"
+
+namespace lanner::detectors {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kFormat = "1";
+
+bool is_training_state(const std::string& name) { return name.rfind("training.", 0) == 0; }
+
+}  // namespace
+
+std::map<std::string, at::Tensor> state_of(const torch::nn::Module& module) {
+  std::map<std::string, at::Tensor> state;
+  for (const auto& item : module.named_parameters()) state[item.key()] = item.value().detach();
+  for (const auto& item : module.named_buffers()) state[item.key()] = item.value();
+  return state;
+}
+
+void load_state(torch::nn::Module& module, const std::map<std::string, at::Tensor>& tensors,
+                const std::string& source) {
+  const torch::NoGradGuard no_grad;
+  auto state = state_of(module);
+  std::string faults;
+  for (const auto& [name, tensor] : state) {
+    const auto found = tensors.find(name);
+    if (found == tensors.end())
+      faults += "\n  missing: " + name;
+    else if (found->second.sizes() != tensor.sizes())
+      faults += "\n  misshapen: " + name + ": expected " + c10::str(tensor.sizes()) + ", got " +
+                c10::str(found->second.sizes());
+  }
+  for (const auto& [name, tensor] : tensors)
+    if (!state.count(name) && !is_training_state(name)) faults += "\n  unexpected: " + name;
+  if (!faults.empty()) throw bad_data(source + ": weights of another architecture:" + faults);
+  for (auto& [name, tensor] : state) tensor.copy_(tensors.at(name));
+}
+
+TransferReport load_backbone(torch::nn::Module& module, const fs::path& file) {
+  const torch::NoGradGuard no_grad;
+  const auto content = read_safetensors(file);
+  auto state = state_of(module);
+  TransferReport report;
+  for (const auto& [name, tensor] : content.tensors) {
+    if (is_training_state(name)) continue;
+    const std::string prefix = "backbone.body.";
+    auto found = state.find(name.rfind("backbone.", 0) == 0 ? name : prefix + name);
+    if (found == state.end() || found->first.rfind(prefix, 0) != 0 ||
+        found->second.sizes() != tensor.sizes()) {
+      report.unused.push_back(name);
+      continue;
+    }
+    found->second.copy_(tensor);
+    report.loaded.push_back(found->first);
+    state.erase(found);
+  }
+  for (const auto& [name, tensor] : state)
+    if (name.rfind("backbone.body.", 0) == 0) report.fresh.push_back(name);
+  if (report.loaded.empty())
+    throw bad_data(file.string() + ": init: holds no tensor of this backbone (expected names such as "
+                   "backbone.body.layer1.0.conv1.weight in this depth's shapes)");
+  return report;
+}
+
+std::map<std::string, std::string> metadata_of(const DetectorOptions& options) {
+  return {{"format", kFormat}, {"architecture", to_json(options)}};
+}
+
+void save_detector(const fs::path& file, const Detector& detector) {
+  write_safetensors(file, {state_of(*detector), metadata_of(detector->options)});
+}
+
+Detector load_detector(const fs::path& file) {
+  const auto content = read_safetensors(file);
+  const auto architecture = content.metadata.find("architecture");
+  if (architecture == content.metadata.end())
+    throw bad_data(file.string() + ": architecture: missing: these are not a detector's weights");
+  if (const auto format = content.metadata.find("format");
+      format == content.metadata.end() || format->second != kFormat)
+    throw bad_data(file.string() + ": format: expected version " + kFormat + ", got \"" +
+                   (format == content.metadata.end() ? "" : format->second) + "\"");
+  Detector detector(options_from_json(architecture->second, file.string()));
+  load_state(*detector, content.tensors, file.string());
+  detector->eval();
+  place(*detector, torch::kCPU);
+  return detector;
+}
+
+void place(torch::nn::Module& module, const torch::Device& device) {
+  const torch::NoGradGuard no_grad;
+  module.to(device);
+  for (auto& parameter : module.parameters())
+    if (parameter.dim() == 4)
+      parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
+}
+
+torch::Device device_from_name(const std::string& name) {
+  const bool cuda = name.rfind("cuda", 0) == 0;
+  if (name != "cpu" && !cuda)
+    throw usage_error("device: expected cpu, cuda or cuda:N, got \"" + name + "\"");
+  if (!cuda) return torch::kCPU;
+  ops::load_cuda();
+  try {
+    const torch::Device device(name);
+    if (!torch::cuda::is_available() || device.index() >= static_cast<int>(torch::cuda::device_count()))
+      throw usage_error("device: " + name + ": there is no such GPU here");
+    return device;
+  } catch (const c10::Error& error) {
+    throw usage_error("device: " + name + ": " + error.what_without_backtrace());
+  }
+}
+
+}  // namespace lanner::detectors

@@ -1,0 +1,83 @@
+#include "lanner/detectors/detector.h"
+
+#include "lanner/datasets/error.h"
+#include "lanner/datasets/transforms.h"
+
+namespace lanner::detectors {
+namespace {
+
+const DetectorOptions& checked(const DetectorOptions& options) {
+  options.check();
+  return options;
+}
+
+}  // namespace
+
+DetectorImpl::DetectorImpl(const DetectorOptions& given) : options(checked(given)) {
+  backbone_ = register_module("backbone", Backbone(options.backbone));
+  rpn_ = register_module("rpn", Rpn(backbone_->channels, options.anchors, options.rpn));
+  roi_heads_ = register_module(
+      "roi_heads", BoxHead(backbone_->channels, static_cast<int64_t>(options.categories.size()),
+                           options.roi));
+}
+
+Losses DetectorImpl::losses(const datasets::Batch& batch) {
+  auto features = backbone_->forward(batch.images);
+  const auto anchors = rpn_->forward(features, batch.images);
+  const auto rpn = rpn_->losses(anchors, batch.boxes);
+  const auto proposals = rpn_->propose(anchors, batch.sizes);
+  const auto targets = sample_rois(proposals, batch.boxes, batch.labels, options.roi);
+  features.resize(backbone_->roi_levels);
+  const auto predictions = roi_heads_->forward(features, targets.rois, batch.sizes);
+  const auto roi = roi_losses(predictions, targets);
+  return {roi.classifier, roi.box_reg, rpn.objectness, rpn.box_reg};
+}
+
+std::vector<Detections> DetectorImpl::detect(const datasets::Batch& batch) {
+  const torch::NoGradGuard no_grad;
+  auto features = backbone_->forward(batch.images);
+  const auto proposals = rpn_->propose(rpn_->forward(features, batch.images), batch.sizes);
+  const auto rois = to_rois(proposals);
+  features.resize(backbone_->roi_levels);
+  const auto predictions = roi_heads_->forward(features, rois, batch.sizes);
+  return select_detections(predictions, rois, batch.sizes, batch.original_sizes, options.roi);
+}
+
+datasets::Batch DetectorImpl::prepare(const std::vector<at::Tensor>& images) const {
+  if (images.empty()) throw usage_error("images: expected at least one, got none");
+  datasets::Batch batch;
+  std::vector<at::Tensor> resized;
+  int64_t height = 0, width = 0;
+  const auto device = parameters().front().device();
+  const auto& n = options.normalisation;
+  const auto colour = [&](const std::array<float, 3>& values) {
+    return torch::tensor({values[0], values[1], values[2]}, device).view({3, 1, 1});
+  };
+  const auto mean = colour(n.mean), std = colour(n.std);
+  for (size_t i = 0; i < images.size(); ++i) {
+    const auto& image = images[i];
+    if (image.dim() != 3 || image.size(0) != 3 || image.numel() == 0 || !image.is_floating_point())
+      throw usage_error("images[" + std::to_string(i) +
+                        "]: expected a float tensor [3, H, W] in 0..1, got " +
+                        c10::str(image.scalar_type(), " ", image.sizes()));
+    const datasets::ImageSize original{image.size(1), image.size(2)};
+    const auto size = datasets::resized(original, options.resize);
+    const auto normal = ((image.to(device, torch::kFloat) - mean) / std).unsqueeze(0);
+    resized.push_back(at::upsample_bilinear2d(normal, {size.height, size.width}, false)[0]);
+    batch.sizes.push_back(size);
+    batch.original_sizes.push_back(original);
+    height = std::max(height, (size.height + 31) / 32 * 32);
+    width = std::max(width, (size.width + 31) / 32 * 32);
+  }
+  const auto count = static_cast<int64_t>(images.size());
+  batch.images = torch::zeros({count, 3, height, width}, device)
+                     .contiguous(at::MemoryFormat::ChannelsLast);
+  for (int64_t i = 0; i < count; ++i)
+    batch.images[i]
+        .slice(1, 0, batch.sizes[i].height)
+        .slice(2, 0, batch.sizes[i].width)
+        .copy_(resized[i]);
+  return batch;
+}
+
+}  // namespace lanner::detectors

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include "lanner/detectors/backbones/fpn.h"
+#include "lanner/detectors/roi_heads/roi_targets.h"
+#include "lanner/detectors/rpn.h"
+
+namespace lanner::detectors {
+
+struct Losses {
+  at::Tensor classifier, box_reg, objectness, rpn_box_reg;  // scalars
+  at::Tensor total() const { return classifier + box_reg + objectness + rpn_box_reg; }
+};
+
+// A two-stage detector (Faster R-CNN, arXiv 1506.01497, on a feature pyramid).
+class DetectorImpl : public torch::nn::Module {
+ public:
+  // Throws usage_error where the options contradict each other. Weights are drawn from torch's
+  // generator.
+  explicit DetectorImpl(const DetectorOptions& options);
+
+  Losses losses(const datasets::Batch& batch);
+  std::vector<Detections> detect(const datasets::Batch& batch);
+
+  // Images [3, H, W], RGB float 0..1, of any sizes, as a batch: normalised, resized, padded.
+  datasets::Batch prepare(const std::vector<at::Tensor>& images) const;
+
+  const DetectorOptions options;
+
+ private:
+  Backbone backbone_{nullptr};
+  Rpn rpn_{nullptr};
+  BoxHead roi_heads_{nullptr};
+};
+TORCH_MODULE(Detector);
+
+}  // namespace lanner::detectors

@@ -1,0 +1,48 @@
+#include "lanner/detectors/evaluate.h"
+
+#include "lanner/datasets/loader.h"
+
+namespace lanner::detectors {
+
+std::vector<datasets::CocoDetection> to_coco(const Detections& detections, int64_t image_id,
+                                             const std::vector<datasets::Category>& categories) {
+  const auto boxes = detections.boxes.to(torch::kCPU, torch::kDouble).contiguous();
+  const auto labels = detections.labels.cpu(), scores = detections.scores.to(torch::kCPU, torch::kDouble);
+  std::vector<datasets::CocoDetection> results;
+  for (int64_t i = 0; i < boxes.size(0); ++i) {
+    const double* box = boxes.const_data_ptr<double>() + i * 4;
+    results.push_back({image_id, categories[labels[i].item<int64_t>() - 1].id,
+                       {box[0], box[1], box[2] - box[0], box[3] - box[1]},
+                       scores[i].item<double>()});
+  }
+  return results;
+}
+
+std::vector<datasets::CocoDetection> detect_dataset(Detector& detector,
+                                                    const datasets::Dataset& dataset, int batch_size,
+                                                    int workers,
+                                                    const std::function<void(double)>& progress,
+                                                    const std::function<bool()>& stop) {
+  const auto& options = detector->options;
+  datasets::Loader loader(dataset, {.batch_size = batch_size,
+                                    .threads = workers,
+                                    .resize = options.resize,
+                                    .normalisation = options.normalisation});
+  const auto device = detector->parameters().front().device();
+  std::vector<datasets::CocoDetection> results;
+  size_t done = 0;
+  while (auto batch = loader.next()) {
+    if (stop && stop()) break;
+    batch->images = batch->images.to(device);
+    const auto detections = detector->detect(*batch);
+    for (size_t n = 0; n < detections.size(); ++n) {
+      const auto found = to_coco(detections[n], batch->image_ids[n], options.categories);
+      results.insert(results.end(), found.begin(), found.end());
+    }
+    done += detections.size();
+    if (progress) progress(static_cast<double>(done) / static_cast<double>(dataset.images.size()));
+  }
+  return results;
+}
+
+}  // namespace lanner::detectors

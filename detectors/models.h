@@ -1,0 +1,17 @@
+#pragma once
+
+#include "lanner/detectors/training/options.h"
+
+namespace lanner::detectors {
+
+// A model with the training settings that suit it.
+struct Preset {
+  std::string name, description;
+  TrainOptions options;
+};
+
+// All presets; the first is what is taken where none is named.
+const std::vector<Preset>& presets();
+const Preset& preset(const std::string& name);  // throws usage_error
+
+}  // namespace lanner::detectors

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "lanner/detectors/roi_heads/box_head.h"
+
+namespace lanner::detectors {
+
+// What a RoI head does before and after its network, the same for every head.
+
+struct RoiTargets {
+  RoiBatch rois;      // sampled
+  at::Tensor labels;  // [K] int64, 0 is background
+  at::Tensor deltas;  // [K, 4] regression targets, of meaning where the label is not 0
+};
+
+struct RoiLosses {
+  at::Tensor classifier, box_reg;
+};
+
+// One image's results.
+struct Detections {
+  at::Tensor boxes;   // [D, 4]: x1, y1, x2, y2 in the original image's pixels
+  at::Tensor labels;  // [D] int64: 1..C
+  at::Tensor scores;  // [D] float, descending
+};
+
+RoiBatch to_rois(const std::vector<at::Tensor>& boxes);
+
+// Adds the ground truth to the proposals, matches and samples (algorithms of torchvision's RoIHeads).
+RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>& boxes,
+                       const std::vector<at::Tensor>& labels, const RoiOptions& options);
+
+RoiLosses roi_losses(const RoiPredictions& predictions, const RoiTargets& targets);
+
+// Scores, decodes, clips, drops the unlikely and the small, suppresses within each class, keeps the
+// best, and scales to the original images.
+std::vector<Detections> select_detections(const RoiPredictions& predictions, const RoiBatch& rois,
+                                          const std::vector<datasets::ImageSize>& sizes,
+                                          const std::vector<datasets::ImageSize>& original_sizes,
+                                          const RoiOptions& options);
+
+}  // namespace lanner::detectors

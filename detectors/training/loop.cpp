@@ -1,0 +1,297 @@
+#include "lanner/detectors/training/loop.h"
+
+#include <ATen/autocast_mode.h>
+
+#include <cmath>
+#include <iomanip>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "lanner/datasets/error.h"
+#include "lanner/detectors/checkpoint.h"
+#include "lanner/detectors/training/optimiser.h"
+#include "lanner/detectors/training/schedule.h"
+
+namespace lanner::detectors {
+namespace fs = std::filesystem;
+namespace {
+
+double seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Averaged weights (and running statistics): what is evaluated and saved. While training they stand
+// aside; Shown swaps them in.
+class Average {
+ public:
+  Average(torch::nn::Module& module, double decay) : decay_(decay) {
+    for (const auto& [name, tensor] : state_of(module)) {
+      live_.push_back(tensor);
+      if (decay > 0) average_.push_back(tensor.clone());
+      names_.push_back(name);
+    }
+  }
+  bool on() const { return decay_ > 0; }
+
+  void update(int64_t step) {
+    if (!on()) return;
+    const torch::NoGradGuard no_grad;
+    // A young average leans on what is new: it would else remember the random start.
+    const double decay = std::min(decay_, (1. + static_cast<double>(step)) / (10. + static_cast<double>(step)));
+    for (size_t i = 0; i < live_.size(); ++i)
+      if (live_[i].is_floating_point()) average_[i].lerp_(live_[i], 1 - decay);
+  }
+  void swap() {
+    if (!on()) return;
+    const torch::NoGradGuard no_grad;
+    for (size_t i = 0; i < live_.size(); ++i) {
+      const auto held = live_[i].clone();
+      live_[i].copy_(average_[i]);
+      average_[i].copy_(held);
+    }
+  }
+  // The live weights, while the average is swapped in, under names of training state.
+  void save(std::map<std::string, at::Tensor>& tensors) const {
+    for (size_t i = 0; on() && i < live_.size(); ++i) tensors["training.live." + names_[i]] = average_[i];
+  }
+  // After loading a checkpoint's plain (averaged) weights into the module.
+  void load(const std::map<std::string, at::Tensor>& tensors, const std::string& source) {
+    if (!on()) return;
+    const torch::NoGradGuard no_grad;
+    for (size_t i = 0; i < live_.size(); ++i) {
+      average_[i].copy_(live_[i]);
+      const auto found = tensors.find("training.live." + names_[i]);
+      if (found == tensors.end() || found->second.sizes() != live_[i].sizes())
+        throw bad_data(source + ": training.live." + names_[i] + ": missing: saved without averaging?");
+      live_[i].copy_(found->second);
+    }
+  }
+
+ private:
+  double decay_;
+  std::vector<at::Tensor> live_, average_;
+  std::vector<std::string> names_;
+};
+
+struct RunState {
+  int64_t step = 0;
+  double elapsed = 0;  // seconds of training
+  double best = -1e300;
+  int evaluations = 0;
+};
+
+std::string to_json(const RunState& state) {
+  return nlohmann::json{{"step", state.step},
+                        {"elapsed", state.elapsed},
+                        {"best", state.best},
+                        {"evaluations", state.evaluations}}
+      .dump();
+}
+
+RunState state_from(const SafeTensors& content, const std::string& source) {
+  const auto found = content.metadata.find("training");
+  if (found == content.metadata.end())
+    throw bad_data(source + ": training: missing: this file cannot be resumed from");
+  try {
+    const auto json = nlohmann::json::parse(found->second);
+    return {json.at("step"), json.at("elapsed"), json.at("best"), json.at("evaluations")};
+  } catch (const nlohmann::json::exception& error) {
+    throw bad_data(source + ": training: " + error.what());
+  }
+}
+
+class Run {
+ public:
+  Run(Task& task, const LoopOptions& options)
+      : task_(task),
+        options_(options),
+        optimiser_(*task.module, options),
+        average_(*task.module, options.ema_decay),
+        total_(task.steps_per_epoch * options.epochs),
+        log_(options.out / "metrics.jsonl", options.resume),
+        line_(task.name) {
+    if (options.resume) resume();
+  }
+
+  LoopEnd operator()(const std::function<bool()>& stop) {
+    begin_ = seconds() - state_.elapsed;
+    log_at_ = begin_ + state_.elapsed;
+    task_.module->train();
+    while (progress() < 1) {
+      if (stop()) {
+        with_average([&] { save(options_.out / "last.safetensors", true); });
+        return LoopEnd::stopped;
+      }
+      step();
+      const int due = static_cast<int>(progress() * task_.evaluations);
+      if (task_.evaluate && due > state_.evaluations && progress() < 1) {
+        state_.evaluations = due;
+        evaluate();
+      } else if (!task_.evaluate && state_.step % task_.steps_per_epoch == 0) {
+        with_average([&] { save(options_.out / "last.safetensors", true); });
+      }
+    }
+    evaluate();
+    return LoopEnd::finished;
+  }
+
+ private:
+  double progress() const {
+    double done = static_cast<double>(state_.step) / static_cast<double>(total_);
+    if (options_.max_minutes > 0) done = std::max(done, state_.elapsed / (60 * options_.max_minutes));
+    return done;
+  }
+
+  void resume() {
+    const auto file = options_.out / "last.safetensors";
+    const auto content = read_safetensors(file);
+    state_ = state_from(content, file.string());
+    load_state(*task_.module, content.tensors, file.string());
+    average_.load(content.tensors, file.string());
+    optimiser_.load_state(content.tensors, file.string());
+  }
+
+  void step() {
+    // What is drawn at a step follows from the seed and the step: a resumed run goes on as it would have.
+    torch::manual_seed(options_.seed * 1'000'003 + static_cast<uint64_t>(state_.step));
+    lr_ = options_.lr * schedule_factor(options_, state_.step, progress());
+    optimiser_.set_lr(lr_);
+    optimiser_.zero_grad();
+    const auto result = task_.step(state_.step);
+    const double loss = result.loss.item<double>();
+    if (!std::isfinite(loss))
+      throw bad_data("step " + std::to_string(state_.step) + ": the loss is not finite (" +
+                     std::to_string(loss) + "); images: " + result.images_named +
+                     "; a lower lr or clip-norm may help");
+    result.loss.backward();
+    if (options_.clip_norm > 0)
+      torch::nn::utils::clip_grad_norm_(task_.module->parameters(), options_.clip_norm);
+    optimiser_.step();
+    average_.update(state_.step++);
+    state_.elapsed = seconds() - begin_;
+    images_ += result.images, data_time_ += result.data_time;
+    report(loss, result);
+  }
+
+  void report(double loss, const StepResult& result) {
+    const bool last = progress() >= 1;
+    if (state_.step % options_.log_every && !last) return;
+    const double spent = std::max(1e-9, begin_ + state_.elapsed - log_at_);
+    const double rate = static_cast<double>(images_) / spent;
+    const double epoch = static_cast<double>(state_.step) / static_cast<double>(task_.steps_per_epoch);
+    Numbers numbers{{"step", double(state_.step)}, {"epoch", epoch}, {"elapsed", state_.elapsed},
+                    {"lr", lr_}, {"images_per_second", rate}, {"data_time", data_time_ / spent},
+                    {"loss", loss}};
+    std::ostringstream detail;
+    detail << "step " << state_.step << ", epoch " << std::fixed << std::setprecision(1) << epoch
+           << ", " << rate << " images/s, " << std::setprecision(3) << "loss " << loss;
+    for (const auto& [name, value] : result.shown) {
+      numbers.emplace_back(name, value.item<double>());
+      detail << ", " << name << " " << numbers.back().second;
+    }
+    log_.write(numbers);
+    line_.show(std::min(1., progress()), detail.str(), last);
+    images_ = 0, data_time_ = 0, log_at_ = begin_ + state_.elapsed;
+  }
+
+  template <typename Work>
+  void with_average(Work work) {
+    average_.swap();
+    work();
+    average_.swap();
+  }
+
+  void evaluate() {
+    const double paused = seconds();
+    with_average([&] {
+      bool best = true;
+      if (task_.evaluate) {
+        task_.module->eval();
+        const auto evaluation = task_.evaluate();
+        task_.module->train();
+        Numbers numbers{{"step", double(state_.step)}, {"elapsed", state_.elapsed}};
+        std::ostringstream text;
+        text << "step " << state_.step << ":" << std::fixed << std::setprecision(3);
+        for (const auto& [name, value] : evaluation.shown) {
+          numbers.emplace_back("val_" + name, value);
+          text << "  " << name << " " << value;
+        }
+        log_.write(numbers);
+        best = evaluation.score > state_.best;
+        if (best) state_.best = evaluation.score;
+        std::cerr << text.str() << (best ? "  (best so far)" : "") << std::endl;
+      }
+      if (best) save(options_.out / "best.safetensors", false);
+      save(options_.out / "last.safetensors", true);
+    });
+    begin_ += seconds() - paused;  // evaluation is not training time
+    log_at_ += seconds() - paused;
+  }
+
+  void save(const fs::path& file, bool with_training_state) {
+    SafeTensors content{state_of(*task_.module), task_.metadata};
+    if (with_training_state) {
+      content.metadata["training"] = to_json(state_);
+      average_.save(content.tensors);
+      content.tensors.merge(optimiser_.state());
+    }
+    write_safetensors(file, content);
+  }
+
+  Task& task_;
+  const LoopOptions& options_;
+  Optimiser optimiser_;
+  Average average_;
+  RunState state_;
+  int64_t total_;
+  MetricsLog log_;
+  ProgressLine line_;
+  double begin_ = 0, log_at_ = 0, lr_ = 0, data_time_ = 0;
+  int64_t images_ = 0;
+};
+
+}  // namespace
+
+void LoopOptions::check() const {
+  const auto expect = [](bool fine, const std::string& option, const std::string& expected,
+                         const auto& got) {
+    if (!fine) throw usage_error(option + ": expected " + expected + ", got " + c10::str(got));
+  };
+  expect(!out.empty(), "out", "a folder", "none");
+  expect(epochs > 0, "epochs", "a positive number", epochs);
+  expect(max_minutes >= 0, "max-minutes", "0 or more", max_minutes);
+  expect(batch_size > 0, "batch-size", "a positive number", batch_size);
+  expect(optimizer == "sgd" || optimizer == "adamw", "optimizer", "sgd or adamw", optimizer);
+  expect(schedule == "step" || schedule == "cosine", "schedule", "step or cosine", schedule);
+  expect(lr > 0, "lr", "a positive number", lr);
+  expect(warmup_steps >= 0, "warmup-steps", "0 or more", warmup_steps);
+  expect(ema_decay >= 0 && ema_decay < 1, "ema-decay", "0 or more and below 1", ema_decay);
+  expect(workers > 0, "workers", "a positive number", workers);
+  expect(log_every > 0, "log-every", "a positive number", log_every);
+}
+
+int64_t resume_step(const LoopOptions& options) {
+  if (!options.resume) return 0;
+  const auto file = options.out / "last.safetensors";
+  return state_from(read_safetensors(file), file.string()).step;
+}
+
+LoopEnd run_loop(Task& task, const LoopOptions& options, const std::function<bool()>& stop) {
+  return Run(task, options)(stop);
+}
+
+Autocast::Autocast(bool on, c10::DeviceType device) : on_(on), device_(device) {
+  if (!on_) return;
+  at::autocast::increment_nesting();
+  at::autocast::set_autocast_enabled(device_, true);
+  at::autocast::set_autocast_dtype(device_, at::kBFloat16);
+}
+
+Autocast::~Autocast() {
+  if (!on_) return;
+  at::autocast::set_autocast_enabled(device_, false);
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+}
+
+}  // namespace lanner::detectors

@@ -1,0 +1,23 @@
+#include "lanner/detectors/training/schedule.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace lanner::detectors {
+
+double schedule_factor(const LoopOptions& options, int64_t step, double progress) {
+  progress = std::clamp(progress, 0., 1.);
+  double factor = 1;
+  if (options.schedule == "cosine")
+    factor = 0.5 * (1 + std::cos(std::numbers::pi * progress));
+  else  // torchvision drops after 16 and 22 of 26 epochs
+    factor = progress >= 22. / 26 ? 0.01 : progress >= 16. / 26 ? 0.1 : 1;
+  if (step < options.warmup_steps) {
+    const double warm = static_cast<double>(step) / static_cast<double>(options.warmup_steps);
+    factor *= 0.001 + (1 - 0.001) * warm;
+  }
+  return factor;
+}
+
+}  // namespace lanner::detectors

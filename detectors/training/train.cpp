@@ -1,0 +1,100 @@
+#include "lanner/detectors/training/train.h"
+
+#include <iostream>
+
+#include "lanner/datasets/error.h"
+#include "lanner/datasets/evaluation.h"
+#include "lanner/datasets/loader.h"
+#include "lanner/detectors/checkpoint.h"
+#include "lanner/detectors/evaluate.h"
+
+namespace lanner::detectors {
+namespace {
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+void report(const TransferReport& report, const std::filesystem::path& init) {
+  std::cerr << init.string() << ": " << report.loaded.size() << " tensors of the backbone loaded, "
+            << report.fresh.size() << " start fresh, " << report.unused.size() << " not used\n";
+  if (!report.fresh.empty()) std::cerr << "  fresh: " << joined(report.fresh) << "\n";
+}
+
+void to_device(datasets::Batch& batch, const torch::Device& device) {
+  batch.images = batch.images.to(device);
+  for (auto& boxes : batch.boxes) boxes = boxes.to(device);
+  for (auto& labels : batch.labels) labels = labels.to(device);
+}
+
+}  // namespace
+
+LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
+  const auto& loop = options.loop;
+  loop.check();
+  const auto device = device_from_name(loop.device);
+  const auto data = datasets::open_dataset(options.data, options.image_root);
+  datasets::Dataset val;
+  if (!options.val.empty())
+    val = datasets::open_dataset(options.val, options.image_root, &data.categories);
+
+  auto detector_options = options.detector;
+  detector_options.categories = data.categories;
+  if (data.categories.empty()) throw bad_data(options.data + ": holds no objects to learn from");
+  torch::manual_seed(loop.seed);
+  Detector detector(detector_options);
+  if (!options.init.empty() && !loop.resume)
+    report(load_backbone(*detector, options.init), options.init);
+  place(*detector, device);
+
+  const int64_t first = resume_step(loop);
+  const int64_t per_epoch = std::max<int64_t>(
+      1, static_cast<int64_t>(data.images.size()) / loop.batch_size);
+  datasets::Loader loader(data, {.batch_size = loop.batch_size,
+                                 .threads = loop.workers,
+                                 .first_batch = first,
+                                 .batches = per_epoch * loop.epochs - first,
+                                 .seed = loop.seed,
+                                 .training = true,
+                                 .resize = detector_options.resize,
+                                 .augment = options.augment,
+                                 .normalisation = detector_options.normalisation});
+
+  Task task;
+  task.name = "train";
+  task.module = detector.ptr().get();
+  task.steps_per_epoch = per_epoch;
+  task.metadata = metadata_of(detector_options);
+  task.step = [&](int64_t) {
+    const auto asked = std::chrono::steady_clock::now();
+    auto batch = *loader.next();
+    const double waited =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
+    to_device(batch, device);
+    const Autocast autocast(loop.amp, device.type());
+    const auto losses = detector->losses(batch);
+    return StepResult{losses.total(),
+                      {{"loss_classifier", losses.classifier},
+                       {"loss_box_reg", losses.box_reg},
+                       {"loss_objectness", losses.objectness},
+                       {"loss_rpn_box_reg", losses.rpn_box_reg}},
+                      batch.size(),
+                      joined(batch.paths),
+                      waited};
+  };
+  if (!options.val.empty()) {
+    task.evaluations = options.evaluations;
+    task.evaluate = [&] {
+      const Autocast autocast(loop.amp, device.type());
+      const auto detections = detect_dataset(detector, val, loop.batch_size, loop.workers);
+      const auto metrics = datasets::evaluate_coco(datasets::to_coco(val), detections);
+      return Task::Evaluation{metrics.AP,
+                              {{"AP", metrics.AP}, {"AP50", metrics.AP50}, {"AP75", metrics.AP75}}};
+    };
+  }
+  return run_loop(task, loop, stop);
+}
+
+}  // namespace lanner::detectors

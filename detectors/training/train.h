@@ -1,0 +1,13 @@
+#pragma once
+
+#include <functional>
+
+#include "lanner/detectors/training/loop.h"
+#include "lanner/detectors/training/options.h"
+
+namespace lanner::detectors {
+
+// Trains a detector: what `lanner train` does. Throws Error; see run_loop for what it writes.
+LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop);
+
+}  // namespace lanner::detectors

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace lanner::ops {
+
+// What every RoI operator asks of its arguments. Throws c10::Error naming the operator and argument.
+inline void check_rois(const char* op, const at::Tensor& input, const at::Tensor& rois) {
+  TORCH_CHECK(input.dim() == 4, op, ": input: expected [N, C, H, W], got ", input.sym_sizes());
+  TORCH_CHECK(rois.dim() == 2 && rois.sym_size(1) == 5, op, ": rois: expected [K, 5], got ",
+              rois.sym_sizes());
+  TORCH_CHECK(input.is_floating_point(), op, ": input: expected a floating-point tensor, got ",
+              input.scalar_type());
+  TORCH_CHECK(input.scalar_type() == rois.scalar_type(), op, ": rois: expected the type of input, ",
+              input.scalar_type(), ", got ", rois.scalar_type());
+  TORCH_CHECK(input.device() == rois.device(), op, ": rois: expected on ", input.device(),
+              ", where input is, got ", rois.device());
+}
+
+inline void check_pooling(const char* op, double spatial_scale, int64_t pooled_height,
+                          int64_t pooled_width) {
+  TORCH_CHECK(spatial_scale > 0, op, ": spatial_scale: expected a positive number, got ",
+              spatial_scale);
+  TORCH_CHECK(pooled_height > 0 && pooled_width > 0, op,
+              ": output size: expected positive numbers, got ", pooled_height, " x ", pooled_width);
+}
+
+inline void check_nms(const at::Tensor& boxes, const at::Tensor& scores) {
+  TORCH_CHECK(boxes.dim() == 2 && boxes.size(1) == 4, "nms: boxes: expected [N, 4], got ",
+              boxes.sizes());
+  TORCH_CHECK(scores.dim() == 1 && scores.size(0) == boxes.size(0), "nms: scores: expected [",
+              boxes.size(0), "], got ", scores.sizes());
+  TORCH_CHECK(boxes.is_floating_point(), "nms: boxes: expected a floating-point tensor, got ",
+              boxes.scalar_type());
+  TORCH_CHECK(boxes.scalar_type() == scores.scalar_type(),
+              "nms: scores: expected the type of boxes, ", boxes.scalar_type(), ", got ",
+              scores.scalar_type());
+  TORCH_CHECK(boxes.device() == scores.device(), "nms: scores: expected on ", boxes.device(),
+              ", where boxes is, got ", scores.device());
+}
+
+}  // namespace lanner::ops

@@ -1,0 +1,31 @@
+#include "lanner/ops/cuda.h"
+
+#include <c10/util/Exception.h>
+#include <dlfcn.h>
+
+#include <filesystem>
+
+namespace lanner::ops {
+namespace {
+
+std::filesystem::path library() {
+  Dl_info here{};
+  dladdr(reinterpret_cast<void*>(&load_cuda), &here);
+  return std::filesystem::path(here.dli_fname).parent_path() / "liblanner_ops_cuda.so";
+}
+
+}  // namespace
+
+bool has_cuda() { return std::filesystem::exists(library()); }
+
+void load_cuda() {
+  static const bool loaded = [] {
+    const auto path = library();
+    TORCH_CHECK(dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL), "device: cuda: ", dlerror(),
+                " (built without CUDA? see LANNER_CUDA in CONTRIBUTING.md)");
+    return true;
+  }();
+  (void)loaded;
+}
+
+}  // namespace lanner::ops

@@ -1,0 +1,61 @@
+#include "lanner/ops/nms.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/autocast_mode.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/_unique.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/nonzero.h>
+#include <torch/library.h>
+
+namespace lanner::ops {
+
+at::Tensor nms(const at::Tensor& boxes, const at::Tensor& scores, double iou_threshold) {
+  static auto op =
+      c10::Dispatcher::singleton().findSchemaOrThrow("lanner::nms", "").typed<decltype(nms)>();
+  return op.call(boxes, scores, iou_threshold);
+}
+
+at::Tensor batched_nms(const at::Tensor& boxes, const at::Tensor& scores, const at::Tensor& classes,
+                       double iou_threshold) {
+  TORCH_CHECK(classes.dim() == 1 && classes.size(0) == boxes.size(0),
+              "batched_nms: classes: expected [", boxes.size(0), "], got ", classes.sizes());
+  if (boxes.numel() == 0) return at::empty({0}, boxes.options().dtype(at::kLong));
+  if (boxes.numel() <= (boxes.is_cuda() ? 100000 : 4000)) {
+    const auto shift = classes.to(boxes.options()) * (boxes.max() + 1);
+    return nms(boxes + shift.unsqueeze(1), scores, iou_threshold);
+  }
+  std::vector<at::Tensor> kept;
+  const auto present = std::get<0>(at::_unique(classes));
+  for (int64_t i = 0; i < present.numel(); ++i) {
+    const auto members = at::nonzero(classes == present[i]).squeeze(1);
+    kept.push_back(members.index_select(
+        0, nms(boxes.index_select(0, members), scores.index_select(0, members), iou_threshold)));
+  }
+  // The stable sort keeps boxes of equal score in their own order, on every device.
+  const auto all = std::get<0>(at::cat(kept).sort());
+  const auto order = std::get<1>(scores.index_select(0, all).sort(true, 0, true));
+  return all.index_select(0, order);
+}
+
+namespace {
+
+template <c10::DispatchKey key>
+at::Tensor autocast(const at::Tensor& boxes, const at::Tensor& scores, double iou_threshold) {
+  c10::impl::ExcludeDispatchKeyGuard no_autocast(key);
+  return nms(boxes.to(at::kFloat), scores.to(at::kFloat), iou_threshold);
+}
+
+TORCH_LIBRARY_FRAGMENT(lanner, m) {
+  m.def("nms(Tensor boxes, Tensor scores, float iou_threshold) -> Tensor");
+}
+TORCH_LIBRARY_IMPL(lanner, AutocastCPU, m) {
+  m.impl("nms", autocast<c10::DispatchKey::AutocastCPU>);
+}
+TORCH_LIBRARY_IMPL(lanner, AutocastCUDA, m) {
+  m.impl("nms", autocast<c10::DispatchKey::AutocastCUDA>);
+}
+
+}  // namespace
+}  // namespace lanner::ops

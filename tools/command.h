@@ -1,0 +1,51 @@
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <string>
+#include <vector>
+
+namespace lanner::tools {
+
+namespace po = boost::program_options;
+
+// A subcommand: a row of the table in main.cpp.
+struct Command {
+  const char* name;
+  const char* summary;  // one line of `lanner --help`
+  int (*run)(const std::vector<std::string>& arguments);
+};
+
+int synth(const std::vector<std::string>& arguments);
+int check_data(const std::vector<std::string>& arguments);
+int pretrain(const std::vector<std::string>& arguments);
+int train(const std::vector<std::string>& arguments);
+int eval(const std::vector<std::string>& arguments);
+int detect(const std::vector<std::string>& arguments);
+int models(const std::vector<std::string>& arguments);
+int doctor(const std::vector<std::string>& arguments);
+
+// What a subcommand's command line said.
+struct Parsed {
+  po::variables_map values;
+  bool help = false;  // help was printed, there is nothing to do
+
+  bool given(const char* option) const {
+    return values.count(option) && !values[option].defaulted();
+  }
+};
+
+// Parses a subcommand's options, --config FILE below the flags, and prints help where asked for.
+// usage: the text above the options; positional: the option that plain words go to, or null. Throws
+// usage_error.
+Parsed parse(const std::vector<std::string>& arguments, const std::string& usage,
+             const po::options_description& options, const char* positional = nullptr);
+
+// Every option's value as the text of a configuration file, which --config takes back.
+std::string resolved(const po::variables_map& values);
+void write_config(const std::string& folder, const po::variables_map& values);
+
+// Calls a job of liblanner_tools.so, loading it, and LibTorch with it, only now: that costs a quarter
+// of a second that --help need not wait for. Returns the job's exit code.
+int run_job(const char* job, const void* options);
+
+}  // namespace lanner::tools

@@ -1,0 +1,41 @@
+#include "lanner/datasets/error.h"
+#include "tools/command.h"
+#include "tools/eval_options.h"
+
+namespace lanner::tools {
+
+int eval(const std::vector<std::string>& arguments) {
+  EvalOptions o;
+  po::options_description options("options");
+  auto add = options.add_options();
+  add("weights", po::value(&o.weights), "a detector, as lanner train writes");
+  add("data", po::value(&o.data), "DATA[:SPLIT] to measure it on");
+  add("image-root", po::value(&o.image_root), "where a COCO file's images are");
+  add("annotations", po::value(&o.annotations), "COCO ground truth, in place of weights and data");
+  add("detections", po::value(&o.detections), "COCO results to measure against it");
+  add("metric", po::value(&o.metric)->default_value(o.metric),
+      "coco, voc07 (eleven points) or voc (area), the latter two at IoU 0.5");
+  add("metrics-json", po::value(&o.metrics_json), "file to write the numbers to, 0 to 1");
+  add("device", po::value(&o.device)->default_value(o.device), "cpu, cuda or cuda:N");
+  add("batch-size", po::value(&o.batch_size)->default_value(o.batch_size), "images at a time");
+  add("workers", po::value(&o.workers)->default_value(o.workers), "threads that load images");
+  add("amp", po::value(&o.amp)->default_value(o.amp)->implicit_value(true), "bfloat16 autocast");
+  const auto parsed = parse(arguments,
+                            "usage: lanner eval --weights W --data DATA[:SPLIT]\n"
+                            "       lanner eval --annotations GT.json --detections DT.json\n\n"
+                            "Prints COCO's twelve numbers (or VOC's mAP) and each class's AP, in per "
+                            "cent.\n",
+                            options);
+  if (parsed.help) return 0;
+  const bool model = !o.weights.empty() && !o.data.empty();
+  const bool files = !o.annotations.empty() && !o.detections.empty();
+  if (model == files)
+    throw usage_error("eval: expected --weights and --data, or --annotations and --detections");
+  if (o.metric != "coco" && o.metric != "voc07" && o.metric != "voc")
+    throw usage_error("metric: expected coco, voc07 or voc, got \"" + o.metric + "\"");
+  if (o.batch_size < 1 || o.workers < 1)
+    throw usage_error("batch-size and workers: expected positive numbers");
+  return run_job("lanner_eval", &o);
+}
+
+}  // namespace lanner::tools

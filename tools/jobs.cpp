@@ -1,0 +1,179 @@
+// What the subcommands do, once their command line is parsed: the half of the program that needs
+// LibTorch. The names are looked up by run_job.
+#include <signal.h>
+
+#include <atomic>
+#include <iostream>
+
+#include "lanner/datasets/check.h"
+#include "lanner/datasets/error.h"
+#include "lanner/datasets/evaluation.h"
+#include "lanner/datasets/synthetic.h"
+#include "lanner/detectors/detect.h"
+#include "lanner/detectors/evaluate.h"
+#include "lanner/detectors/checkpoint.h"
+#include "lanner/detectors/pretraining/pretrain.h"
+#include "lanner/detectors/training/train.h"
+#include "lanner/ops/cuda.h"
+#include "tools/eval_options.h"
+
+namespace lanner::tools {
+namespace {
+
+std::atomic<int> received{0};
+
+// The first signal asks long work to save and stop; the second ends it at once.
+void on_signal(int signal) {
+  if (received.exchange(signal)) _exit(128 + signal);
+}
+
+bool stopping() { return received != 0; }
+
+// The jobs that look at stopping() hear signals; the others end by them.
+void hear_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+// Runs a job; errors become messages and exit codes here, so that nothing of them
+// has to cross the library's border.
+template <typename Job>
+int run(Job job) {
+  try {
+    const int code = job();
+    if (!stopping()) return code;
+    std::cerr << "stopped by signal " << received << "\n";
+    return 128 + received;
+  } catch (const Error& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return static_cast<int>(error.code);
+  } catch (const c10::Error& error) {
+    std::cerr << "internal error: " << error.what_without_backtrace() << "\n";
+  } catch (const std::exception& error) {
+    std::cerr << "internal error: " << error.what() << "\n";
+  }
+  return static_cast<int>(ExitCode::internal);
+}
+
+std::vector<datasets::CocoDetection> detect_all(const EvalOptions& options, datasets::CocoFile& truth) {
+  auto detector = detectors::load_detector(options.weights);
+  const auto device = detectors::device_from_name(options.device);
+  detectors::place(*detector, device);
+  const auto dataset = datasets::open_dataset(options.data, options.image_root,
+                                              &detector->options.categories);
+  truth = datasets::to_coco(dataset);
+  const detectors::Autocast autocast(options.amp, device.type());
+  detectors::ProgressLine line("eval");
+  auto found = detectors::detect_dataset(
+      detector, dataset, options.batch_size, options.workers,
+      [&](double fraction) { line.show(fraction, "", fraction >= 1); }, stopping);
+  return found;
+}
+
+template <typename Metrics>
+void print(const Metrics& metrics, const std::filesystem::path& json) {
+  std::cout << datasets::to_text(metrics);
+  if (!json.empty()) datasets::write_file(json, datasets::to_json(metrics));
+}
+
+int evaluate(const EvalOptions& options) {
+  datasets::CocoFile truth;
+  std::vector<datasets::CocoDetection> detections;
+  if (options.weights.empty()) {
+    datasets::Faults faults;
+    truth = datasets::read_coco(options.annotations, faults);
+    if (!faults.empty()) throw bad_data(faults[0].text());
+    detections = datasets::read_detections(options.detections);
+  } else {
+    hear_signals();
+    detections = detect_all(options, truth);
+    if (stopping()) return 0;
+  }
+  if (options.metric == "coco")
+    print(datasets::evaluate_coco(truth, detections), options.metrics_json);
+  else
+    print(datasets::evaluate_voc(truth, detections, options.metric == "voc07"), options.metrics_json);
+  return 0;
+}
+
+int check(const datasets::CheckOptions& options) {
+  const auto report = datasets::check_data(options);
+  std::cout << datasets::to_text(report);
+  if (!options.show.empty()) std::cout << (options.show / "contact_sheet.png").string() << "\n";
+  return report.usable() ? 0 : static_cast<int>(ExitCode::bad_data);
+}
+
+int diagnose() {
+  std::cout << "LibTorch        " << TORCH_VERSION << ", " << at::get_num_threads() << " threads, "
+            << at::get_cpu_capability() << "\n";
+  bool cuda = ops::has_cuda();
+  std::cout << "CUDA operators  " << (cuda ? "built" : "not built") << "\n";
+  if (cuda) {
+    ops::load_cuda();
+    std::cout << "CUDA devices    " << static_cast<int>(torch::cuda::device_count()) << "\n";
+  }
+  bool missing = false;
+  for (const char* name : {"lanner::nms", "lanner::roi_align", "lanner::_roi_align_backward"}) {
+    const auto op = c10::Dispatcher::singleton().findOp({name, ""});
+    missing |= !op;
+    std::cout << name << "  ";
+    for (const auto& [label, key] : {std::pair{"CPU", c10::DispatchKey::CPU},
+                                     std::pair{"CUDA", c10::DispatchKey::CUDA},
+                                     std::pair{"Autograd", c10::DispatchKey::Autograd},
+                                     std::pair{"Meta", c10::DispatchKey::Meta}})
+      if (op && op->hasKernelForDispatchKey(key)) std::cout << label << " ";
+    std::cout << (op ? "" : "missing") << "\n";
+  }
+  return missing ? static_cast<int>(ExitCode::internal) : 0;
+}
+
+template <typename Options>
+const Options& as(const void* options) {
+  return *static_cast<const Options*>(options);
+}
+
+}  // namespace
+}  // namespace lanner::tools
+
+using namespace lanner;
+
+extern "C" {
+
+int lanner_synth(const void* options) {
+  return tools::run([&] {
+    datasets::write_synthetic(tools::as<datasets::SyntheticOptions>(options));
+    return 0;
+  });
+}
+int lanner_check_data(const void* options) {
+  return tools::run([&] { return tools::check(tools::as<datasets::CheckOptions>(options)); });
+}
+int lanner_pretrain(const void* options) {
+  return tools::run([&] {
+    tools::hear_signals();
+    detectors::pretrain(tools::as<detectors::PretrainOptions>(options), tools::stopping);
+    return 0;
+  });
+}
+int lanner_train(const void* options) {
+  return tools::run([&] {
+    tools::hear_signals();
+    detectors::train(tools::as<detectors::TrainOptions>(options), tools::stopping);
+    return 0;
+  });
+}
+int lanner_eval(const void* options) {
+  return tools::run([&] { return tools::evaluate(tools::as<tools::EvalOptions>(options)); });
+}
+int lanner_detect(const void* options) {
+  return tools::run([&] {
+    tools::hear_signals();
+    detectors::detect(tools::as<detectors::DetectOptions>(options), tools::stopping);
+    return 0;
+  });
+}
+int lanner_doctor(const void*) { return tools::run(tools::diagnose); }
+
+}  // extern "C"

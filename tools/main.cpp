@@ -1,0 +1,55 @@
+#include <algorithm>
+#include <iostream>
+
+#include "lanner/datasets/error.h"
+#include "tools/command.h"
+
+namespace {
+
+using lanner::tools::Command;
+
+constexpr Command kCommands[] = {
+    {"synth", "draw a synthetic data set with exact boxes", lanner::tools::synth},
+    {"check-data", "list every fault of a data set, before training finds it",
+     lanner::tools::check_data},
+    {"pretrain", "pretrain a backbone on a folder of images, without labels",
+     lanner::tools::pretrain},
+    {"train", "train a detector on VOC or COCO data", lanner::tools::train},
+    {"eval", "measure a detector, or anybody's results, by COCO's or VOC's rules",
+     lanner::tools::eval},
+    {"detect", "find objects in images and videos", lanner::tools::detect},
+    {"models", "list the presets", lanner::tools::models},
+    {"doctor", "say what is installed and what is missing", lanner::tools::doctor},
+};
+
+void print_help() {
+  std::cout << "lanner: two-stage object detection, from unlabelled images to detections\n\n"
+               "usage: lanner COMMAND [options]       lanner COMMAND --help\n\n";
+  for (const auto& command : kCommands)
+    std::cout << "  " << command.name << std::string(14 - std::string(command.name).size(), ' ')
+              << command.summary << "\n";
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  try {
+    const std::vector<std::string> arguments(words + 1, words + count);
+    if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
+      print_help();
+      return arguments.empty() ? static_cast<int>(lanner::ExitCode::usage) : 0;
+    }
+    const auto* command = std::find_if(std::begin(kCommands), std::end(kCommands), [&](auto& known) {
+      return arguments[0] == known.name;
+    });
+    if (command == std::end(kCommands))
+      throw lanner::usage_error("\"" + arguments[0] + "\" is not a command (see lanner --help)");
+    return command->run({arguments.begin() + 1, arguments.end()});
+  } catch (const lanner::Error& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return static_cast<int>(error.code);
+  } catch (const std::exception& error) {
+    std::cerr << "internal error: " << error.what() << "\n";
+    return static_cast<int>(lanner::ExitCode::internal);
+  }
+}
