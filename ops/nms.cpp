@@ -49,7 +49,10 @@ at::Tensor autocast(const at::Tensor& boxes, const at::Tensor& scores, double io
 
 TORCH_LIBRARY_FRAGMENT(lanner, m) {
   m.def("nms(Tensor boxes, Tensor scores, float iou_threshold) -> Tensor");
+  m.def("batched_nms(Tensor boxes, Tensor scores, Tensor classes, float iou_threshold) -> Tensor");
 }
+TORCH_LIBRARY_IMPL(lanner, CPU, m) { m.impl("batched_nms", batched_nms); }
+TORCH_LIBRARY_IMPL(lanner, CUDA, m) { m.impl("batched_nms", batched_nms); }
 TORCH_LIBRARY_IMPL(lanner, AutocastCPU, m) {
   m.impl("nms", autocast<c10::DispatchKey::AutocastCPU>);
 }

@@ -1,8 +1,10 @@
 // What the subcommands do, once their command line is parsed: the half of the program that needs
 // LibTorch. The names are looked up by run_job.
+#include <malloc.h>
 #include <signal.h>
 
 #include <atomic>
+#include <climits>
 #include <iostream>
 
 #include "lanner/datasets/check.h"
@@ -29,6 +31,13 @@ void on_signal(int signal) {
 
 bool stopping() { return received != 0; }
 
+// Freed tensors stay with the process: by default glibc gives large ones back to the kernel, and every
+// step pays for their pages again.
+void keep_memory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 25);  // the most it takes
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
+
 // The jobs that look at stopping() hear signals; the others end by them.
 void hear_signals() {
   struct sigaction action {};
@@ -41,6 +50,7 @@ void hear_signals() {
 // has to cross the library's border.
 template <typename Job>
 int run(Job job) {
+  keep_memory();
   try {
     const int code = job();
     if (!stopping()) return code;

@@ -156,7 +156,6 @@ class Run {
     // What is drawn at a step follows from the seed and the step: a resumed run goes on as it would have.
     torch::manual_seed(options_.seed * 1'000'003 + static_cast<uint64_t>(state_.step));
     lr_ = options_.lr * schedule_factor(options_, state_.step, progress());
-    optimiser_.set_lr(lr_);
     optimiser_.zero_grad();
     const auto result = task_.step(state_.step);
     const double loss = result.loss.item<double>();
@@ -167,7 +166,7 @@ class Run {
     result.loss.backward();
     if (options_.clip_norm > 0)
       torch::nn::utils::clip_grad_norm_(task_.module->parameters(), options_.clip_norm);
-    optimiser_.step();
+    optimiser_.step(lr_);
     average_.update(state_.step++);
     state_.elapsed = seconds() - begin_;
     images_ += result.images, data_time_ += result.data_time;

@@ -5,82 +5,76 @@
 namespace lanner::detectors {
 namespace {
 
-constexpr const char* kMomentum = "training.momentum.";
-constexpr const char* kMean = "training.exp_avg.";
-constexpr const char* kSquare = "training.exp_avg_sq.";
-constexpr const char* kSteps = "training.optimizer_steps";
+constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEps = 1e-8;
 
 }  // namespace
 
 Optimiser::Optimiser(torch::nn::Module& module, const LoopOptions& options)
-    : adam_(options.optimizer == "adamw") {
-  std::vector<at::Tensor> decaying, others;
+    : options_(options), adam_(options.optimizer == "adamw"), groups_(2) {
+  groups_[0].weight_decay = options.weight_decay;
   for (auto& item : module.named_parameters()) {
-    if (!item.value().requires_grad()) continue;
-    parameters_.emplace_back(item.key(), item.value());
-    (item.value().dim() > 1 ? decaying : others).push_back(item.value());
-  }
-  const auto groups = [&](auto settings) {
-    auto plain = settings;
-    plain.weight_decay(0);
-    std::vector<torch::optim::OptimizerParamGroup> groups;
-    groups.emplace_back(decaying, std::make_unique<decltype(settings)>(settings));
-    groups.emplace_back(others, std::make_unique<decltype(settings)>(plain));
-    return groups;
-  };
-  if (adam_) {
-    const auto settings = torch::optim::AdamWOptions(options.lr).weight_decay(options.weight_decay);
-    optimizer_ = std::make_unique<torch::optim::AdamW>(groups(settings), settings);
-  } else {
-    const auto settings =
-        torch::optim::SGDOptions(options.lr).momentum(options.momentum).weight_decay(options.weight_decay);
-    optimizer_ = std::make_unique<torch::optim::SGD>(groups(settings), settings);
+    const auto& parameter = item.value();
+    if (!parameter.requires_grad()) continue;
+    auto& group = groups_[parameter.dim() > 1 ? 0 : 1];
+    group.names.push_back(item.key());
+    group.parameters.push_back(parameter);
+    group.means.push_back(torch::zeros_like(parameter));
+    if (!adam_) continue;
+    group.squares.push_back(torch::zeros_like(parameter));
+    group.steps.push_back(torch::zeros({}, parameter.options()));
   }
 }
 
-void Optimiser::set_lr(double lr) {
-  for (auto& group : optimizer_->param_groups()) group.options().set_lr(lr);
+void Optimiser::zero_grad() {
+  for (auto& group : groups_)
+    for (auto& parameter : group.parameters) parameter.mutable_grad().reset();
+}
+
+void Optimiser::step(double lr) {
+  const torch::NoGradGuard no_grad;
+  for (auto& group : groups_) {
+    Group used;  // those that the loss reached
+    for (size_t i = 0; i < group.parameters.size(); ++i) {
+      if (!group.parameters[i].grad().defined()) continue;
+      used.parameters.push_back(group.parameters[i]);
+      used.means.push_back(group.means[i]);
+      if (!adam_) continue;
+      used.squares.push_back(group.squares[i]);
+      used.steps.push_back(group.steps[i].add_(1));
+    }
+    if (used.parameters.empty()) continue;
+    std::vector<at::Tensor> grads;
+    for (const auto& parameter : used.parameters) grads.push_back(parameter.grad());
+    if (adam_)
+      at::_fused_adamw_(used.parameters, grads, used.means, used.squares, used.max_squares,
+                        used.steps, lr, kBeta1, kBeta2, group.weight_decay, kEps,
+                        /*amsgrad=*/false, /*maximize=*/false);
+    else
+      at::_fused_sgd_(used.parameters, grads, used.means, group.weight_decay, options_.momentum, lr,
+                      /*dampening=*/0, /*nesterov=*/false, /*maximize=*/false,
+                      /*is_first_step=*/false);
+  }
 }
 
 std::map<std::string, at::Tensor> Optimiser::state() const {
-  std::map<std::string, at::Tensor> tensors;
-  for (const auto& [name, parameter] : parameters_) {
-    const auto found = optimizer_->state().find(parameter.unsafeGetTensorImpl());
-    if (found == optimizer_->state().end()) continue;
-    if (adam_) {
-      auto& state = static_cast<torch::optim::AdamWParamState&>(*found->second);
-      tensors[kMean + name] = state.exp_avg();
-      tensors[kSquare + name] = state.exp_avg_sq();
-      tensors[kSteps] = torch::tensor(state.step());
-    } else {
-      auto& state = static_cast<torch::optim::SGDParamState&>(*found->second);
-      if (state.momentum_buffer().defined()) tensors[kMomentum + name] = state.momentum_buffer();
+  std::map<std::string, at::Tensor> state;
+  for (const auto& group : groups_)
+    for (size_t i = 0; i < group.names.size(); ++i) {
+      state["training.mean." + group.names[i]] = group.means[i];
+      if (!adam_) continue;
+      state["training.square." + group.names[i]] = group.squares[i];
+      state["training.steps." + group.names[i]] = group.steps[i];
     }
-  }
-  return tensors;
+  return state;
 }
 
-void Optimiser::load_state(const std::map<std::string, at::Tensor>& tensors,
+void Optimiser::load_state(const std::map<std::string, at::Tensor>& saved,
                            const std::string& source) {
-  const auto find = [&](const std::string& name, const at::Tensor& like) {
-    const auto found = tensors.find(name);
-    if (found == tensors.end() || found->second.sizes() != like.sizes())
+  for (auto& [name, tensor] : state()) {
+    const auto found = saved.find(name);
+    if (found == saved.end() || found->second.sizes() != tensor.sizes())
       throw bad_data(source + ": " + name + ": missing or misshapen: saved with another optimizer?");
-    return torch::empty_like(like).copy_(found->second);
-  };
-  for (auto& [name, parameter] : parameters_) {
-    auto& slot = optimizer_->state()[parameter.unsafeGetTensorImpl()];
-    if (adam_) {
-      auto state = std::make_unique<torch::optim::AdamWParamState>();
-      state->exp_avg(find(kMean + name, parameter));
-      state->exp_avg_sq(find(kSquare + name, parameter));
-      state->step(find(kSteps, torch::zeros({}, torch::kLong)).item<int64_t>());
-      slot = std::move(state);
-    } else {
-      auto state = std::make_unique<torch::optim::SGDParamState>();
-      state->momentum_buffer(find(kMomentum + name, parameter));
-      slot = std::move(state);
-    }
+    tensor.copy_(found->second);
   }
 }
 

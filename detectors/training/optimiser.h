@@ -6,24 +6,32 @@
 
 namespace lanner::detectors {
 
-// SGD or AdamW over a module's trainable parameters; the weights of norms and all biases do not decay.
+// SGD with momentum or AdamW over a module's trainable parameters, by LibTorch's fused kernels; the
+// weights of norms and all biases do not decay.
 class Optimiser {
  public:
   Optimiser(torch::nn::Module& module, const LoopOptions& options);
 
-  void set_lr(double lr);
-  void zero_grad() { optimizer_->zero_grad(); }
-  void step() { optimizer_->step(); }
+  void zero_grad();
+  void step(double lr);
 
   // Momentum and the like as tensors by the names of their parameters, to be saved and brought back.
   std::map<std::string, at::Tensor> state() const;
-  // Throws bad_data where a tensor is missing; `source` is named.
+  // Throws bad_data where a tensor is missing or misshapen; `source` is named.
   void load_state(const std::map<std::string, at::Tensor>& state, const std::string& source);
 
  private:
-  std::vector<std::pair<std::string, at::Tensor>> parameters_;
-  std::unique_ptr<torch::optim::Optimizer> optimizer_;
+  struct Group {
+    double weight_decay = 0;
+    std::vector<std::string> names;
+    std::vector<at::Tensor> parameters;
+    std::vector<at::Tensor> means;                   // SGD's momentum, Adam's first moment
+    std::vector<at::Tensor> squares, max_squares, steps;  // Adam's
+  };
+
+  LoopOptions options_;
   bool adam_;
+  std::vector<Group> groups_;
 };
 
 }  // namespace lanner::detectors

@@ -10,7 +10,7 @@ namespace lanner::detectors {
 
 // The step loop, shared.
 struct LoopOptions {
-  std::filesystem::path out;            // run folder
+  std::filesystem::path out{};          // run folder
   int epochs = 26;
   double max_minutes = 0;               // of training; 0: no limit. The schedule ends with it
   int batch_size = 2;

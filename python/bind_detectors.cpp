@@ -1,0 +1,101 @@
+#include <torch/extension.h>
+
+#include <nlohmann/json.hpp>
+
+#include "lanner/datasets/image.h"
+#include "lanner/detectors/checkpoint.h"
+#include "lanner/detectors/detector.h"
+#include "lanner/detectors/models.h"
+#include "python/bind.h"
+
+namespace py = pybind11;
+
+namespace lanner::python {
+namespace {
+
+using detectors::Detector;
+using NoGil = py::call_guard<py::gil_scoped_release>;
+using Tensors = std::vector<at::Tensor>;
+
+// A path's pixels as [3, H, W] float in 0..1, EXIF orientation applied.
+at::Tensor read_image(const std::string& path) {
+  const auto rgb = datasets::read_image(path).rgb;
+  return torch::from_blob(rgb.data, {rgb.rows, rgb.cols, 3}, torch::kByte)
+      .permute({2, 0, 1})
+      .to(torch::kFloat)
+      .div_(255);
+}
+
+std::map<std::string, at::Tensor> losses(Detector& detector, const Tensors& images,
+                                         const Tensors& boxes, const Tensors& labels) {
+  auto batch = detector->prepare(images);
+  detector->set_targets(batch, boxes, labels);
+  const auto found = detector->losses(batch);
+  return {{"loss_classifier", found.classifier},
+          {"loss_box_reg", found.box_reg},
+          {"loss_objectness", found.objectness},
+          {"loss_rpn_box_reg", found.rpn_box_reg}};
+}
+
+std::vector<std::map<std::string, at::Tensor>> detect(Detector& detector, const Tensors& images) {
+  std::vector<std::map<std::string, at::Tensor>> results;
+  for (const auto& found : detector->detect(detector->prepare(images)))
+    results.push_back({{"boxes", found.boxes}, {"labels", found.labels}, {"scores", found.scores}});
+  return results;
+}
+
+Detector load(const std::string& path, const std::string& device) {
+  auto detector = detectors::load_detector(path);
+  detectors::place(*detector, detectors::device_from_name(device));
+  return detector;
+}
+
+Detector build(const std::string& options) {
+  Detector detector(detectors::options_from_json(options, "options"));
+  detectors::place(*detector, torch::kCPU);
+  return detector;
+}
+
+template <typename Items>
+std::vector<std::pair<std::string, at::Tensor>> pairs(const Items& items) {
+  std::vector<std::pair<std::string, at::Tensor>> result;
+  for (const auto& item : items) result.emplace_back(item.key(), item.value());
+  return result;
+}
+
+}  // namespace
+
+void bind_detectors(py::module_& module) {
+  py::class_<Detector>(module, "Detector")
+      .def(py::init([](const std::string& options) { return build(options); }))
+      .def("losses", &losses, NoGil())
+      .def("detect", &detect, NoGil())
+      .def("train", [](Detector& detector, bool on) { detector->train(on); })
+      .def("to", [](Detector& detector, const std::string& device) {
+        detectors::place(*detector, detectors::device_from_name(device));
+      }, NoGil())
+      .def("named_parameters", [](Detector& d) { return pairs(d->named_parameters()); })
+      .def("named_buffers", [](Detector& d) { return pairs(d->named_buffers()); })
+      .def("load_state_dict",
+           [](Detector& detector, const std::map<std::string, at::Tensor>& state) {
+             detectors::load_state(*detector, state, "state_dict");
+           })
+      .def("save", [](const Detector& detector, const std::string& path) {
+        detectors::save_detector(path, detector);
+      }, NoGil())
+      .def("options", [](const Detector& d) { return detectors::to_json(d->options); });
+  module.def("load", &load, NoGil());
+  module.def("read_image", &read_image, NoGil());
+  module.def("preset", [](const std::string& name) {
+    return detectors::to_json(detectors::preset(name).options.detector);
+  });
+  module.def("backbone", [](const std::string& options, const std::string& name) {
+    auto changed = nlohmann::json::parse(options);
+    detectors::BackboneOptions backbone;
+    detectors::set_backbone(backbone, name);
+    changed["backbone"]["depth"] = backbone.depth;
+    return changed.dump();
+  });
+}
+
+}  // namespace lanner::python

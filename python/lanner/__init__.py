@@ -1,0 +1,17 @@
+"""lanner: two-stage object detection in C++ on LibTorch, for Python.
+
+    detector = lanner.load("best.safetensors")
+    found = detector("photo.jpg")            # {"boxes", "labels", "scores"}: torch tensors
+
+    detector = lanner.build(preset="small", num_classes=3)
+    losses = detector.train()(images, targets)   # torchvision's form; differentiable
+    sum(losses.values()).backward()
+"""
+
+import torch  # noqa: F401  LibTorch must be in the process before _core
+
+from lanner import ops
+from lanner.detector import Detector, build, load
+
+__all__ = ["Detector", "build", "load", "ops"]
+__version__ = "0.1.0"

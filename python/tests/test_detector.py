@@ -1,0 +1,158 @@
+"""Detectors from Python: building, training, saving, and torchvision's results."""
+
+import numpy
+import pytest
+import torch
+import torchvision
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+
+import lanner
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """torchvision's Faster R-CNN ResNet-18-FPN with random weights, and lanner's with the same."""
+    torch.manual_seed(0)
+    backbone = resnet_fpn_backbone(
+        backbone_name="resnet18", weights=None, norm_layer=torch.nn.BatchNorm2d, trainable_layers=5
+    )
+    theirs = FasterRCNN(backbone, num_classes=6, min_size=200, max_size=333, box_score_thresh=0.02)
+    for name, buffer in theirs.named_buffers():  # statistics that make features neither 0 nor huge
+        if name.endswith("running_var"):
+            buffer.fill_(4.0)
+    for parameter in theirs.rpn.head.parameters():
+        if parameter.dim() > 1:
+            parameter.data.normal_(0, 0.05)
+    ours = lanner.build(
+        5,
+        backbone="resnet18-fpn",
+        resize={"min_size": 200, "max_size": 333},
+        roi={"score_threshold": 0.02},
+    )
+    ours.load_state_dict(
+        {k: v for k, v in theirs.state_dict().items() if not k.endswith("num_batches_tracked")}
+    )
+    return theirs, ours
+
+
+@pytest.mark.parametrize("size", [(120, 160), (161, 161), (300, 90), (64, 400)])
+def test_detections_are_torchvisions(pair, size):
+    theirs, ours = pair
+    image = torch.rand(3, *size, generator=torch.Generator().manual_seed(1))
+    theirs.eval(), ours.eval()
+    with torch.no_grad():
+        expected = theirs([image])[0]
+    found = ours(image)
+    assert len(expected["boxes"]) > 10
+    assert len(found["boxes"]) == len(expected["boxes"])
+    assert torch.equal(found["labels"], expected["labels"])
+    assert torch.allclose(found["boxes"], expected["boxes"], atol=0.05)
+    assert torch.allclose(found["scores"], expected["scores"], atol=1e-3)
+
+
+def test_losses_are_torchvisions_when_nothing_is_left_to_sampling(pair):
+    theirs, ours = pair
+    generator = torch.Generator().manual_seed(2)
+    images = [torch.rand(3, 150, 200, generator=generator) for _ in range(2)]
+    targets = [
+        {"boxes": torch.tensor([[20.0, 30, 90, 120]]), "labels": torch.tensor([2])},
+        {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.long)},
+    ]
+    theirs.train(), ours.train()
+    # All anchors and RoIs, of whatever kind, are sampled.
+    theirs.rpn.fg_bg_sampler.batch_size_per_image = 10**6
+    theirs.rpn.fg_bg_sampler.positive_fraction = 0.5
+    theirs.roi_heads.fg_bg_sampler.batch_size_per_image = 10**6
+    all_ours = lanner.build(
+        5,
+        backbone="resnet18-fpn",
+        resize={"min_size": 200, "max_size": 333},
+        rpn={"sampled_anchors": 10**6},
+        roi={"sampled_rois": 10**6},
+    ).train()
+    all_ours.load_state_dict(ours.state_dict())
+    state = {k: v.clone() for k, v in theirs.state_dict().items()}
+    expected = theirs(images, targets)
+    theirs.load_state_dict(state)
+    found = all_ours(images, targets)
+    assert set(found) == set(expected)
+    for name, value in expected.items():
+        assert torch.allclose(found[name], value, rtol=1e-3, atol=1e-5), name
+
+
+def test_an_ordinary_torch_loop_trains_it():
+    torch.manual_seed(3)
+    detector = lanner.build(1, preset="small").train()
+    optimizer = torch.optim.SGD(detector.parameters(), lr=0.005, momentum=0.9)
+    image = torch.zeros(3, 120, 160)
+    image[:, 30:90, 40:120] = 1
+    target = {"boxes": torch.tensor([[40.0, 30, 120, 90]]), "labels": torch.tensor([1])}
+    losses = []
+    for _ in range(25):
+        loss = sum(detector([image, image.flip(2)], [target, target]).values())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_saving_and_loading_keeps_everything(tmp_path):
+    torch.manual_seed(4)
+    detector = lanner.build(
+        classes=["cat", "dog"], preset="small", roi={"score_threshold": 0.0, "most_detections": 7}
+    )
+    detector.save(tmp_path / "w.safetensors")
+    loaded = lanner.load(tmp_path / "w.safetensors")
+    assert loaded.classes == ["cat", "dog"]
+    image = torch.rand(3, 50, 60)
+    one, two = detector(image), loaded(image)
+    assert len(one["boxes"]) == 7
+    assert torch.allclose(one["boxes"], two["boxes"], atol=1e-3)
+
+
+def test_images_may_be_paths_arrays_and_tensors(tmp_path):
+    detector = lanner.build(2, preset="small", roi={"score_threshold": 0.0})
+    array = numpy.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=numpy.uint8)
+    torchvision.io.write_png(torch.tensor(array).permute(2, 0, 1), str(tmp_path / "a.png"))
+    tensor = torch.tensor(array).permute(2, 0, 1) / 255
+    results = detector([tmp_path / "a.png", array, tensor])
+    assert len(results) == 3
+    for result in results[1:]:
+        assert torch.allclose(result["boxes"], results[0]["boxes"], atol=1e-4)
+
+
+def test_what_does_not_fit_is_an_exception_that_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere.safetensors: no such file"):
+        lanner.load("/nowhere.safetensors")
+    (tmp_path / "w.safetensors").write_bytes(b"nothing of use")
+    with pytest.raises(ValueError, match="w.safetensors: header"):
+        lanner.load(tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match="num_classes"):
+        lanner.build()
+    with pytest.raises(ValueError, match="preset: expected one of"):
+        lanner.build(2, preset="huge")
+    with pytest.raises(TypeError, match="unknown option"):
+        lanner.build(2, frobnicate=1)
+    with pytest.raises(TypeError, match=r"roi: unknown \['treshold'\]"):
+        lanner.build(2, roi={"treshold": 1})
+    detector = lanner.build(2, preset="small")
+    with pytest.raises(ValueError, match=r"images\[0\]: expected a float tensor \[3, H, W\]"):
+        detector(torch.zeros(1, 9, 9))
+    with pytest.raises(ValueError, match="image: expected a path"):
+        detector(numpy.zeros((3, 9, 9)))
+    with pytest.raises(FileNotFoundError):
+        detector("/nowhere.jpg")
+    detector.train()
+    with pytest.raises(ValueError, match="targets: expected while training"):
+        detector([torch.zeros(3, 50, 50)])
+    with pytest.raises(ValueError, match=r"targets\[0\].boxes\[0\]"):
+        detector(
+            [torch.zeros(3, 50, 50)],
+            [{"boxes": torch.tensor([[5.0, 5, 5, 9]]), "labels": torch.tensor([1])}],
+        )
+    state = detector.state_dict()
+    state.pop("rpn.head.bbox_pred.bias")
+    with pytest.raises(ValueError, match="missing: rpn.head.bbox_pred.bias"):
+        detector.load_state_dict(state)

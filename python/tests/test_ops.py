@@ -1,0 +1,119 @@
+"""The operators against torchvision's."""
+
+import pytest
+import torch
+import torchvision
+
+import lanner
+
+
+def boxes_of(count, generator, extent=100.0, dtype=torch.float32):
+    corner = torch.rand(count, 2, generator=generator, dtype=dtype) * extent
+    size = torch.rand(count, 2, generator=generator, dtype=dtype) * extent / 2 + 1
+    return torch.cat([corner, corner + size], 1)
+
+
+def rois_of(count, batch, generator, dtype=torch.float32):
+    index = torch.randint(batch, (count, 1), generator=generator).to(dtype)
+    return torch.cat([index, boxes_of(count, generator, 200.0, dtype) - 20], 1)
+
+
+@pytest.fixture
+def generator():
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 3000])
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.7])
+def test_nms_keeps_what_torchvision_keeps(count, threshold, generator):
+    boxes = boxes_of(count, generator)
+    scores = (torch.rand(count, generator=generator) * 50).round()  # with ties
+    expected = torchvision.ops.nms(boxes, scores, threshold)
+    assert torch.equal(lanner.ops.nms(boxes, scores, threshold), expected)
+
+
+@pytest.mark.parametrize("count", [0, 50, 1000, 1001, 4000])
+def test_batched_nms_keeps_what_torchvision_keeps(count, generator):
+    boxes, scores = boxes_of(count, generator), torch.rand(count, generator=generator)
+    classes = torch.randint(5, (count,), generator=generator)
+    expected = torchvision.ops.batched_nms(boxes, scores, classes, 0.5)
+    assert torch.equal(lanner.ops.batched_nms(boxes, scores, classes, 0.5), expected)
+
+
+@pytest.mark.parametrize("aligned", [False, True])
+@pytest.mark.parametrize("ratio", [-1, 0, 1, 2])
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+def test_roi_align_is_torchvisions_forward_and_backward(aligned, ratio, dtype, tolerance, generator):
+    x = torch.randn(2, 7, 24, 31, generator=generator, dtype=dtype, requires_grad=True)
+    rois = rois_of(40, 2, generator, dtype)
+    arguments = (rois, (5, 7), 0.125, ratio, aligned)
+    ours, theirs = lanner.ops.roi_align(x, *arguments), torchvision.ops.roi_align(x, *arguments)
+    assert torch.allclose(ours, theirs, atol=tolerance, rtol=tolerance)
+    grad = torch.randn(ours.shape, generator=generator, dtype=dtype)
+    (ours_grad,) = torch.autograd.grad(ours, x, grad)
+    (theirs_grad,) = torch.autograd.grad(theirs, x, grad)
+    assert torch.allclose(ours_grad, theirs_grad, atol=10 * tolerance, rtol=tolerance)
+
+
+def test_roi_align_takes_a_list_of_boxes_and_one_output_size(generator):
+    x = torch.randn(2, 3, 20, 20, generator=generator)
+    boxes = [boxes_of(4, generator, 15), boxes_of(0, generator)]
+    expected = torchvision.ops.roi_align(x, boxes, 7, 1.0, 2)
+    assert torch.allclose(lanner.ops.roi_align(x, boxes, 7, 1.0, 2), expected, atol=1e-5)
+
+
+def test_roi_align_gradcheck(generator):
+    x = torch.randn(1, 2, 6, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    rois = torch.tensor([[0, 0.3, 0.4, 4.2, 3.7], [0, -1.0, 2.0, 3.0, 9.0]], dtype=torch.float64)
+    for aligned in (False, True):
+        assert torch.autograd.gradcheck(
+            lambda x: lanner.ops.roi_align(x, rois, 2, 0.7, 2, aligned), (x,)
+        )
+
+
+def test_opcheck(generator):
+    x = torch.randn(2, 4, 9, 9, generator=generator, requires_grad=True)
+    rois = rois_of(5, 2, generator)
+    torch.library.opcheck(torch.ops.lanner.roi_align.default, (x, rois, 0.5, 2, 3, 2, True))
+    grad = torch.randn(5, 4, 2, 3, generator=generator)
+    torch.library.opcheck(
+        torch.ops.lanner._roi_align_backward.default,
+        (grad, rois, 0.5, 2, 3, 2, 4, 9, 9, 2, True),
+    )
+    boxes, scores = boxes_of(30, generator), torch.rand(30, generator=generator)
+    torch.library.opcheck(torch.ops.lanner.nms.default, (boxes, scores, 0.5))
+    classes = torch.zeros(30, dtype=torch.long)
+    torch.library.opcheck(torch.ops.lanner.batched_nms.default, (boxes, scores, classes, 0.5))
+
+
+def test_autocast_computes_in_float32(generator):
+    x = torch.randn(1, 3, 10, 10, generator=generator).bfloat16()
+    rois = rois_of(4, 1, generator)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = lanner.ops.roi_align(x, rois, 3, 0.1, 2)
+    assert out.dtype == torch.bfloat16
+    expected = lanner.ops.roi_align(x.float(), rois, 3, 0.1, 2)
+    assert torch.allclose(out.float(), expected, atol=2e-2)
+
+
+def test_compiled_programs_may_use_them(generator):
+    x = torch.randn(1, 3, 10, 10, generator=generator)
+    rois = rois_of(4, 1, generator)
+
+    def program(x, rois):
+        return lanner.ops.roi_align(x * 2, rois, 3, 0.1, 2) + 1
+
+    compiled = torch.compile(program, backend="aot_eager", fullgraph=True)
+    assert torch.allclose(compiled(x, rois), program(x, rois))
+
+
+def test_arguments_that_do_not_fit_are_named():
+    x = torch.zeros(1, 3, 8, 8)
+    with pytest.raises(RuntimeError, match=r"rois: expected \[K, 5\], got \[2, 4\]"):
+        lanner.ops.roi_align(x, torch.zeros(2, 4), 7)
+    with pytest.raises(RuntimeError, match=r"rois\[1\]: expected a batch index in 0..0, got 3"):
+        lanner.ops.roi_align(x, torch.tensor([[0.0, 0, 0, 1, 1], [3, 0, 0, 1, 1]]), 7)
+    with pytest.raises(ValueError, match=r"boxes\[0\]: expected \[K, 4\]"):
+        lanner.ops.roi_align(x, [torch.zeros(2, 5)], 7)
+    with pytest.raises(RuntimeError, match="nms: scores"):
+        lanner.ops.nms(torch.zeros(3, 4), torch.zeros(2), 0.5)

@@ -1,0 +1,52 @@
+"""The package as a user meets it."""
+
+import os
+import subprocess
+import sys
+import time
+
+import lanner
+
+
+def test_help_does_not_load_torch(lanner_program):
+    program = lanner_program("--help").args[0]
+    trace = subprocess.run(
+        [program, "train", "--help"],
+        env={**os.environ, "LD_DEBUG": "libs"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "usage: lanner train" in trace.stdout
+    assert "libtorch" not in trace.stderr
+    assert "libopencv" not in trace.stderr
+
+
+def test_importing_lanner_alone_is_enough():
+    code = "import lanner; print(lanner.build(2, preset='small').classes)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['1', '2']"
+
+
+def test_the_global_lock_is_free_while_it_computes():
+    """A counting thread goes on during detection."""
+    import threading
+
+    import torch
+
+    detector = lanner.build(2)
+    counts, stop = [0], threading.Event()
+
+    def count():
+        while not stop.is_set():
+            counts[0] += 1
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    before = counts[0]
+    detector(torch.rand(3, 400, 600))
+    during = counts[0] - before
+    stop.set()
+    thread.join()
+    assert during > 20

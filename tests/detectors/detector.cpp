@@ -1,0 +1,123 @@
+#include "lanner/detectors/detector.h"
+
+#include "lanner/datasets/error.h"
+#include "lanner/datasets/evaluation.h"
+#include "lanner/datasets/synthetic.h"
+#include "lanner/detectors/checkpoint.h"
+#include "lanner/detectors/evaluate.h"
+#include "lanner/detectors/training/train.h"
+#include "tests/catch.h"
+#include "tests/detectors/make_detector.h"
+#include "tests/files.h"
+
+using namespace lanner;
+using namespace lanner::detectors;
+using namespace lanner::tests;
+
+namespace {
+
+int64_t parameters(const torch::nn::Module& module) {
+  int64_t count = 0;
+  for (const auto& parameter : module.parameters()) count += parameter.numel();
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("Faster R-CNN ResNet-50-FPN of 91 outputs has torchvision's 41,755,286 parameters") {
+  DetectorOptions options;
+  options.backbone.norm = Norm::frozen_batch;
+  options.categories.resize(90);
+  CHECK(parameters(*Detector(options)) == 41'755'286);
+}
+
+TEST_CASE("images of any size are detected in, and boxes stay inside them") {
+  torch::manual_seed(3);
+  auto options = tiny_options();
+  options.roi.score_threshold = 0;
+  Detector detector(options);
+  detector->eval();
+  const std::vector<at::Tensor> images{torch::rand({3, 1, 1}), torch::rand({3, 1, 400}),
+                                       torch::rand({3, 120, 90})};
+  const auto found = detector->detect(detector->prepare(images));
+  REQUIRE(found.size() == 3);
+  for (size_t i = 0; i < 3; ++i) {
+    CHECK(found[i].boxes.size(0) == found[i].scores.size(0));
+    CHECK(found[i].boxes.size(0) <= options.roi.most_detections);
+    if (found[i].boxes.size(0) == 0) continue;
+    CHECK((found[i].boxes >= 0).all().item<bool>());
+    CHECK(found[i].boxes.select(1, 2).max().item<double>() <= double(images[i].size(2)) + 1e-3);
+    CHECK(found[i].boxes.select(1, 3).max().item<double>() <= double(images[i].size(1)) + 1e-3);
+    CHECK((found[i].labels >= 1).all().item<bool>());
+    CHECK(at::equal(std::get<0>(found[i].scores.sort(0, true)), found[i].scores));
+  }
+}
+
+TEST_CASE("losses are finite and reach every parameter, with and without objects") {
+  torch::manual_seed(4);
+  Detector detector(tiny_options());
+  auto batch = detector->prepare({torch::rand({3, 96, 128}), torch::rand({3, 96, 128})});
+  detector->set_targets(batch, {torch::tensor({10.f, 10.f, 60.f, 70.f}).view({1, 4}), torch::zeros({0, 4})},
+                        {torch::ones({1}, torch::kLong), torch::zeros({0}, torch::kLong)});
+  const auto losses = detector->losses(batch);
+  CHECK(std::isfinite(losses.total().item<double>()));
+  losses.total().backward();
+  for (const auto& item : detector->named_parameters()) {
+    INFO(item.key());
+    CHECK(item.value().grad().defined());
+  }
+  auto empty = detector->prepare({torch::rand({3, 96, 128})});
+  detector->set_targets(empty, {torch::zeros({0, 4})}, {torch::zeros({0}, torch::kLong)});
+  const auto none = detector->losses(empty);
+  CHECK(none.box_reg.item<double>() == 0);
+  CHECK(none.rpn_box_reg.item<double>() == 0);
+  none.total().backward();
+}
+
+TEST_CASE("targets that do not fit are refused by index") {
+  Detector detector(tiny_options());
+  const auto set = [&](const at::Tensor& boxes, const at::Tensor& labels) {
+    auto batch = detector->prepare({torch::rand({3, 96, 128})});
+    detector->set_targets(batch, {boxes}, {labels});
+  };
+  const auto one = torch::ones({1}, torch::kLong);
+  CHECK_THROWS_WITH(set(torch::tensor({5.f, 5.f, 5.f, 9.f}).view({1, 4}), one),
+                    ContainsSubstring("targets[0].boxes[0]: expected finite x1 < x2 and y1 < y2"));
+  CHECK_THROWS_WITH(set(torch::tensor({1.f, 1.f, 5.f, 9.f}).view({1, 4}), one * 3),
+                    ContainsSubstring("targets[0].labels[0]: expected 1..2, got 3"));
+  CHECK_THROWS_WITH(set(torch::zeros({1, 5}), one), ContainsSubstring("targets[0].boxes: expected [G, 4]"));
+  CHECK_THROWS_WITH(detector->prepare({torch::rand({1, 9, 9})}), ContainsSubstring("images[0]: expected a float tensor [3, H, W]"));
+}
+
+TEST_CASE("pooling reads each RoI from the level of its size, in the order of the RoIs") {
+  const std::vector<at::Tensor> features{torch::full({1, 1, 64, 64}, 1.f), torch::full({1, 1, 32, 32}, 2.f),
+                                         torch::full({1, 1, 16, 16}, 3.f)};
+  const auto scales = level_scales(features, {{256, 256}});
+  CHECK(scales == std::vector<double>{0.25, 0.125, 0.0625});
+  const auto rois = torch::tensor({0.f, 0.f, 0.f, 224.f, 224.f, 0.f, 0.f, 0.f, 20.f, 20.f,
+                                   0.f, 0.f, 0.f, 120.f, 120.f}).view({3, 5});
+  const auto pooled = pool_from_levels(features, scales, rois, 2, 2);
+  CHECK(pooled[0].mean().item<float>() == 3);
+  CHECK(pooled[1].mean().item<float>() == 1);
+  CHECK(pooled[2].mean().item<float>() == 2);
+}
+
+TEST_CASE("a detector learns a handful of images by heart", "[slow]") {
+  const TemporaryFolder folder;
+  datasets::write_synthetic({.out = folder.path / "data", .images = 10, .width = 128, .height = 96, .most_objects = 2});
+  const auto data = (folder.path / "data").string() + ":train";
+  TrainOptions options = preset("small").options;
+  options.data = options.val = data;
+  options.detector = tiny_options(0);
+  options.augment = {.horizontal_flip = 0};
+  options.evaluations = 1;
+  options.loop.out = folder.path / "run";
+  options.loop.epochs = 75;
+  options.loop.ema_decay = 0;
+  options.loop.warmup_steps = 20;
+  CHECK(train(options, [] { return false; }) == LoopEnd::finished);
+  auto detector = load_detector(folder.path / "run/best.safetensors");
+  const auto dataset = datasets::open_dataset(data, {}, &detector->options.categories);
+  const auto metrics = datasets::evaluate_coco(datasets::to_coco(dataset), detect_dataset(detector, dataset, 2, 1));
+  CHECK(metrics.AP50 > 0.9);
+}

@@ -1,0 +1,135 @@
+#include "lanner/datasets/error.h"
+#include "lanner/datasets/synthetic.h"
+#include "lanner/detectors/checkpoint.h"
+#include "lanner/detectors/training/optimiser.h"
+#include "lanner/detectors/training/schedule.h"
+#include "lanner/detectors/training/train.h"
+#include "tests/catch.h"
+#include "tests/detectors/make_detector.h"
+#include "tests/files.h"
+
+using namespace lanner;
+using namespace lanner::detectors;
+using namespace lanner::tests;
+
+namespace {
+
+struct NetImpl : torch::nn::Module {
+  torch::nn::Conv2d conv{torch::nn::Conv2dOptions(3, 4, 3)};
+  torch::nn::Linear linear{4, 2};
+  NetImpl() {
+    register_module("conv", conv);
+    register_module("linear", linear);
+    conv->weight.set_data(conv->weight.contiguous(at::MemoryFormat::ChannelsLast));
+  }
+  at::Tensor forward(const at::Tensor& x) { return linear(conv(x).relu().mean({2, 3})); }
+};
+TORCH_MODULE(Net);
+
+const auto never = [] { return false; };
+
+TrainOptions tiny_run(const fs::path& data, const fs::path& out) {
+  TrainOptions options = preset("small").options;
+  options.data = data.string() + ":train";
+  options.detector = tiny_options(0);
+  options.loop.out = out;
+  options.loop.epochs = 2;
+  options.loop.batch_size = 2;
+  options.loop.warmup_steps = 2;
+  options.loop.log_every = 1;
+  options.loop.amp = false;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("the optimiser steps as torch::optim does, norms and biases without decay") {
+  for (const std::string kind : {"sgd", "adamw"}) {
+    torch::manual_seed(5);
+    Net ours, theirs;
+    load_state(*theirs, state_of(*ours), "net");
+    LoopOptions options;
+    options.optimizer = kind, options.lr = 0.1, options.weight_decay = 0.01;
+    Optimiser optimiser(*ours, options);
+    const std::vector<at::Tensor> decaying{theirs->conv->weight, theirs->linear->weight};
+    const std::vector<at::Tensor> others{theirs->conv->bias, theirs->linear->bias};
+    std::vector<std::unique_ptr<torch::optim::Optimizer>> reference;
+    if (kind == "sgd") {
+      auto sgd = torch::optim::SGDOptions(0.1).momentum(0.9);
+      reference.push_back(std::make_unique<torch::optim::SGD>(others, sgd));
+      reference.push_back(std::make_unique<torch::optim::SGD>(decaying, sgd.weight_decay(0.01)));
+    } else {
+      auto adamw = torch::optim::AdamWOptions(0.1).weight_decay(0);
+      reference.push_back(std::make_unique<torch::optim::AdamW>(others, adamw));
+      reference.push_back(std::make_unique<torch::optim::AdamW>(decaying, adamw.weight_decay(0.01)));
+    }
+    for (int i = 0; i < 4; ++i) {
+      const auto x = torch::rand({2, 3, 6, 6});
+      optimiser.zero_grad();
+      ours(x).pow(2).sum().backward();
+      optimiser.step(0.1);
+      for (auto& part : reference) part->zero_grad();
+      theirs(x).pow(2).sum().backward();
+      for (auto& part : reference) part->step();
+    }
+    for (const auto& [name, tensor] : state_of(*ours)) {
+      INFO(kind << " " << name);
+      CHECK(at::allclose(tensor, state_of(*theirs).at(name), 1e-4, 1e-5));
+    }
+  }
+}
+
+TEST_CASE("schedules warm up, and fall as they promise") {
+  LoopOptions options;
+  options.warmup_steps = 10;
+  CHECK(schedule_factor(options, 0, 0) == Approx(0.001));
+  CHECK(schedule_factor(options, 10, 0.1) == 1);
+  CHECK(schedule_factor(options, 100, 0.7) == Approx(0.1));
+  CHECK(schedule_factor(options, 100, 0.9) == Approx(0.01));
+  options.schedule = "cosine";
+  CHECK(schedule_factor(options, 100, 0.5) == Approx(0.5));
+  CHECK(schedule_factor(options, 100, 1) == Approx(0).margin(1e-9));
+}
+
+TEST_CASE("a run that was stopped and resumed ends with the weights of one that was not") {
+  const TemporaryFolder folder;
+  datasets::write_synthetic({.out = folder.path / "data", .images = 8, .width = 128, .height = 96});
+  auto whole = tiny_run(folder.path / "data", folder.path / "whole");
+  CHECK(train(whole, never) == LoopEnd::finished);
+  auto parts = tiny_run(folder.path / "data", folder.path / "parts");
+  int asked = 0;
+  CHECK(train(parts, [&] { return ++asked > 3; }) == LoopEnd::stopped);
+  parts.loop.resume = true;
+  CHECK(train(parts, never) == LoopEnd::finished);
+  const auto a = read_safetensors(folder.path / "whole/last.safetensors");
+  const auto b = read_safetensors(folder.path / "parts/last.safetensors");
+  REQUIRE(a.tensors.size() == b.tensors.size());
+  for (const auto& [name, tensor] : a.tensors) {
+    INFO(name);
+    CHECK(at::allclose(tensor, b.tensors.at(name), 1e-3, 1e-4));
+  }
+  CHECK(fs::exists(folder.path / "parts/best.safetensors"));
+  const auto log = read(folder.path / "parts/metrics.jsonl");
+  CHECK(std::count(log.begin(), log.end(), '\n') == 6);  // 3 steps an epoch, none lost or twice
+}
+
+TEST_CASE("a loss that is not finite stops the run and names step and images") {
+  const TemporaryFolder folder;
+  datasets::write_synthetic({.out = folder.path / "data", .images = 8, .width = 128, .height = 96});
+  auto options = tiny_run(folder.path / "data", folder.path / "run");
+  options.loop.lr = 1e30;
+  options.loop.warmup_steps = 0;
+  CHECK_THROWS_WITH(train(options, never), ContainsSubstring("the loss is not finite") &&
+                                               ContainsSubstring("scene_0000"));
+}
+
+TEST_CASE("resuming asks for a run to resume") {
+  const TemporaryFolder folder;
+  datasets::write_synthetic({.out = folder.path / "data", .images = 8, .width = 128, .height = 96});
+  auto options = tiny_run(folder.path / "data", folder.path / "run");
+  options.loop.resume = true;
+  CHECK_THROWS_WITH(train(options, never), ContainsSubstring("last.safetensors: no such file"));
+  options.loop.resume = false;
+  options.loop.optimizer = "lion";
+  CHECK_THROWS_WITH(train(options, never), ContainsSubstring("optimizer: expected sgd or adamw, got lion"));
+}

@@ -1,0 +1,92 @@
+// The bodies of the CUDA kernels, run on the host over every index, against the CPU operators.
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include "tests/catch.h"
+
+#include "lanner/ops/cuda.h"
+#include "lanner/ops/cuda/nms_kernel.h"
+#include "lanner/ops/cuda/roi_align_kernel.h"
+#include "lanner/ops/nms.h"
+#include "lanner/ops/roi_align.h"
+#include "tests/ops/naive_roi_align.h"
+
+using namespace lanner::ops;
+using lanner::tests::random_rois;
+
+TEST_CASE("the CUDA bodies of roi_align agree with the CPU, forward and backward") {
+  at::manual_seed(8);
+  const auto input = at::rand({2, 4, 11, 9}, at::kDouble).set_requires_grad(true);
+  const auto rois = random_rois(12, 2, 40).contiguous();
+  for (const bool aligned : {false, true})
+    for (const int64_t ratio : {0, 2}) {
+      const auto expected = roi_align(input, rois, {0.25, 3, 2, ratio, aligned});
+      const RoiAlignShape shape{2, 4, 11, 9, 3, 2, ratio, aligned};
+      auto out = at::empty({12, 4, 3, 2}, at::kDouble);
+      const RoiAlignForward<double, double> forward{input.const_data_ptr<double>(),
+                                                    rois.const_data_ptr<double>(),
+                                                    out.mutable_data_ptr<double>(), 0.25, shape};
+      for (int64_t i = 0; i < out.numel(); ++i) forward(i);
+      CHECK((out - expected).abs().max().item<double>() < 1e-12);
+
+      const auto grad = at::rand_like(out);
+      const auto wanted = torch::autograd::grad({expected}, {input}, {grad})[0];
+      auto found = at::zeros_like(input.detach());
+      const RoiAlignBackward<double, double> backward{grad.const_data_ptr<double>(),
+                                                      rois.const_data_ptr<double>(),
+                                                      found.mutable_data_ptr<double>(), 0.25, shape};
+      for (int64_t i = 0; i < grad.numel(); ++i) backward(i);
+      CHECK((found - wanted).abs().max().item<double>() < 1e-12);
+    }
+}
+
+TEST_CASE("the CUDA body of roi_align reads nothing for a batch index out of range") {
+  const auto input = at::ones({1, 1, 4, 4});
+  const auto rois = at::tensor({7.f, 0.f, 0.f, 3.f, 3.f}).view({1, 5});
+  auto out = at::full({1, 1, 1, 1}, 5.f);
+  RoiAlignForward<float, float>{input.const_data_ptr<float>(), rois.const_data_ptr<float>(),
+                                out.mutable_data_ptr<float>(), 1.f,
+                                {1, 1, 4, 4, 1, 1, 2, false}}(0);
+  CHECK(out.item<float>() == 0);
+}
+
+TEST_CASE("the CUDA bodies of nms choose as the CPU does") {
+  at::manual_seed(9);
+  for (const int64_t count : {1, 64, 65, 300}) {
+    const auto corner = at::rand({count, 2}) * 50;
+    const auto boxes = at::cat({corner, corner + 1 + at::rand({count, 2}) * 40}, 1).contiguous();
+    const auto scores = at::rand({count});
+    const auto order = std::get<1>(scores.sort(0, true));
+    const auto sorted = boxes.index_select(0, order).contiguous();
+    const int64_t columns = (count + 63) / 64;
+    std::vector<uint64_t> words(count * columns), struck(columns);
+    const NmsWords<float> body{sorted.const_data_ptr<float>(), words.data(), count, 0.5f};
+    for (int64_t i = 0; i < count * columns; ++i) body(i);
+    std::vector<int64_t> kept;
+    for (int64_t row = 0; row < count; ++row) {
+      if (!nms_keeps(struck.data(), row)) continue;
+      kept.push_back(order[row].item<int64_t>());
+      for (int64_t thread = 0; thread < 4; ++thread)
+        nms_strike(struck.data(), words.data(), columns, row, thread, 4);
+    }
+    const auto expected = nms(boxes, scores, 0.5);
+    CHECK(kept == std::vector<int64_t>(expected.const_data_ptr<int64_t>(),
+                                       expected.const_data_ptr<int64_t>() + expected.numel()));
+  }
+}
+
+TEST_CASE("CUDA tensors give the CPU's results", "[cuda]") {
+  if (!has_cuda() || !at::hasCUDA() || at::globalContext().getNumGPUs() == 0) {
+    WARN("skipped: no GPU here");
+    return;
+  }
+  load_cuda();
+  at::manual_seed(10);
+  const auto input = at::rand({2, 8, 20, 20}), rois = random_rois(30, 2, 70).to(at::kFloat);
+  const RoiAlignOptions options{0.25, 7, 7, 2, false};
+  const auto expected = roi_align(input, rois, options);
+  CHECK((roi_align(input.cuda(), rois.cuda(), options).cpu() - expected).abs().max().item<float>() < 1e-5);
+  const auto boxes = rois.slice(1, 1, 5).contiguous(), scores = at::rand({30});
+  CHECK(at::equal(nms(boxes.cuda(), scores.cuda(), 0.5).cpu(), nms(boxes, scores, 0.5)));
+}

@@ -1,0 +1,125 @@
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include "tests/catch.h"
+
+#include "lanner/ops/roi_align.h"
+#include "tests/ops/naive_roi_align.h"
+
+using namespace lanner::ops;
+using lanner::tests::NaiveRoiAlign;
+using lanner::tests::random_rois;
+
+namespace {
+
+double difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+}
+
+}  // namespace
+
+TEST_CASE("roi_align equals its definition") {
+  at::manual_seed(4);
+  const auto input = at::rand({2, 5, 13, 17}, at::kDouble);
+  const auto rois = random_rois(23, 2, 60);
+  for (const bool aligned : {false, true})
+    for (const int64_t ratio : {0, 1, 3}) {
+      const auto expected = NaiveRoiAlign{0.25, 3, 4, ratio, aligned}(input, rois);
+      const RoiAlignOptions options{0.25, 3, 4, ratio, aligned};
+      CHECK(difference(roi_align(input, rois, options), expected) < 1e-10);
+      CHECK(difference(roi_align(input.to(at::kFloat), rois.to(at::kFloat), options), expected) < 1e-5);
+    }
+}
+
+TEST_CASE("roi_align takes any strides, and gives channels-last for channels-last") {
+  at::manual_seed(5);
+  const auto input = at::rand({2, 6, 9, 8}, at::kDouble);
+  const auto rois = random_rois(7, 2, 30);
+  const RoiAlignOptions options{0.3, 2, 2, 2, true};
+  const auto expected = roi_align(input, rois, options);
+  CHECK(expected.is_contiguous());
+  const auto last = roi_align(input.contiguous(at::MemoryFormat::ChannelsLast), rois, options);
+  CHECK(last.is_contiguous(at::MemoryFormat::ChannelsLast));
+  CHECK(at::equal(last, expected));
+  const auto turned = input.permute({0, 1, 3, 2}).contiguous().permute({0, 1, 3, 2});
+  CHECK(at::equal(roi_align(turned, rois, options), expected));
+}
+
+TEST_CASE("roi_align in 16 bits accumulates in float") {
+  at::manual_seed(6);
+  for (const auto type : {at::kBFloat16, at::kHalf}) {
+    const auto input = at::rand({1, 4, 10, 10}).to(type);
+    const auto rois = random_rois(5, 1, 9).to(type);
+    const RoiAlignOptions options{1.0, 2, 2, 0, false};
+    const auto found = roi_align(input, rois, options);
+    CHECK(found.scalar_type() == type);
+    CHECK(difference(found, roi_align(input.to(at::kFloat), rois.to(at::kFloat), options)) < 5e-3);
+  }
+}
+
+TEST_CASE("roi_align's gradient equals finite differences, and is the same each time") {
+  at::manual_seed(7);
+  for (const bool aligned : {false, true}) {
+    const auto rois = random_rois(6, 2, 20);
+    const RoiAlignOptions options{0.5, 2, 3, 0, aligned};
+    const auto weight = at::rand({6, 3, 2, 3}, at::kDouble);
+    const auto loss = [&](const at::Tensor& x) { return (roi_align(x, rois, options) * weight).sum(); };
+    auto input = at::rand({2, 3, 7, 6}, at::kDouble).set_requires_grad(true);
+    const auto grad = torch::autograd::grad({loss(input)}, {input})[0];
+    CHECK(at::equal(grad, torch::autograd::grad({loss(input)}, {input})[0]));
+    // The operator is linear in its input: a difference over any step is the derivative.
+    const auto flat = input.detach().clone();
+    double worst = 0;
+    for (int64_t i = 0; i < flat.numel(); i += 5) {
+      auto moved = flat.clone();
+      moved.view(-1)[i] += 1;
+      const double slope = (loss(moved) - loss(flat)).item<double>();
+      worst = std::max(worst, std::abs(slope - grad.reshape(-1)[i].item<double>()));
+    }
+    CHECK(worst < 1e-10);
+  }
+}
+
+TEST_CASE("roi_align's second derivative is refused") {
+  auto input = at::rand({1, 1, 4, 4}, at::kDouble).set_requires_grad(true);
+  const auto rois = at::tensor({0., 0., 0., 3., 3.}, at::kDouble).view({1, 5});
+  const auto loss = roi_align(input, rois, {1.0, 2, 2, 2, false}).pow(2).sum();
+  const auto grad = torch::autograd::grad({loss}, {input}, {}, true, true)[0];
+  CHECK_THROWS_WITH(torch::autograd::grad({grad.sum()}, {input}),
+                    ContainsSubstring("second derivatives are not supported"));
+}
+
+TEST_CASE("roi_align survives boxes that are empty, endless or not numbers") {
+  const auto input = at::ones({1, 2, 5, 5});
+  const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
+  const auto rois = at::tensor({0.f, 2.f, 2.f, 2.f, 2.f, 0.f, -1e30f, -1e30f, 1e30f, 1e30f, 0.f, nan, 0.f,
+                                3.f, 3.f, 0.f, -inf, 0.f, inf, 4.f, 0.f, 1e30f, 0.f, 2e30f, 4.f})
+                        .view({5, 5});
+  for (const bool aligned : {false, true}) {
+    const auto out = roi_align(input, rois, {1.0, 2, 2, 0, aligned});
+    CHECK(out.sizes() == at::IntArrayRef{5, 2, 2, 2});
+  }
+  CHECK(roi_align(input, at::zeros({0, 5}), {1.0, 2, 2, 0, false}).size(0) == 0);
+  CHECK(roi_align(at::ones({0, 2, 5, 5}), at::zeros({0, 5}), {1.0, 2, 2, 0, false}).size(0) == 0);
+}
+
+TEST_CASE("roi_align refuses arguments that do not fit, and names them") {
+  const auto input = at::ones({2, 2, 5, 5}), rois = at::zeros({1, 5});
+  const RoiAlignOptions options{1.0, 2, 2, 0, false};
+  CHECK_THROWS_WITH(roi_align(input[0], rois, options),
+                    ContainsSubstring("roi_align: input: expected [N, C, H, W], got [2, 5, 5]"));
+  CHECK_THROWS_WITH(roi_align(input, at::zeros({1, 4}), options),
+                    ContainsSubstring("roi_align: rois: expected [K, 5], got [1, 4]"));
+  CHECK_THROWS_WITH(roi_align(input, rois.to(at::kDouble), options),
+                    ContainsSubstring("roi_align: rois: expected the type of input"));
+  for (const double index : {-1., 2., std::nan("")}) {
+    auto bad = rois.clone();
+    bad[0][0] = index;
+    CHECK_THROWS_WITH(roi_align(input, bad, options),
+                      ContainsSubstring("rois[0]: expected a batch index in 0..1"));
+  }
+  CHECK_THROWS_WITH(roi_align(input, rois, {1.0, 0, 2, 0, false}),
+                    ContainsSubstring("output size: expected positive numbers, got 0 x 2"));
+  CHECK_THROWS_WITH(roi_align(input, rois, {-1.0, 2, 2, 0, false}), ContainsSubstring("spatial_scale"));
+}

@@ -1,0 +1,138 @@
+#include <sys/wait.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/catch.h"
+#include "tests/datasets/make_data.h"
+
+using namespace lanner::tests;
+
+namespace {
+
+struct Result {
+  int code;
+  std::string output;  // stdout and stderr
+};
+
+Result run(const std::string& arguments) {
+  const std::string command = std::string(LANNER_PROGRAM) + " " + arguments + " 2>&1 </dev/null";
+  FILE* pipe = popen(command.c_str(), "r");
+  std::string output;
+  char buffer[4096];
+  while (const size_t count = fread(buffer, 1, sizeof buffer, pipe)) output.append(buffer, count);
+  const int status = pclose(pipe);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), output};
+}
+
+void expect(const std::string& arguments, int code, const std::string& text) {
+  const auto result = run(arguments);
+  INFO(arguments << "\n" << result.output);
+  CHECK(result.code == code);
+  CHECK_THAT(result.output, ContainsSubstring(text));
+}
+
+const std::string tiny =
+    " --preset small --epochs 2 --batch-size 2 --workers 1 --min-size 96 --max-size 128 "
+    "--fpn-channels 32 --head-width 64 --evaluations 1 ";
+
+}  // namespace
+
+TEST_CASE("every subcommand explains itself") {
+  expect("--help", 0, "lanner COMMAND");
+  for (const char* command :
+       {"synth", "check-data", "pretrain", "train", "eval", "detect", "models", "doctor"})
+    expect(std::string(command) + " --help", 0, std::string("usage: lanner ") + command);
+}
+
+TEST_CASE("command lines that make no sense end with 2 and say why") {
+  expect("", 2, "usage: lanner");
+  expect("fly", 2, "error: \"fly\" is not a command");
+  expect("train", 2, "--data");
+  expect("train --data x --out y --lr fast", 2, "lr");
+  expect("train --data x --out y --preset huge", 2, "preset: expected one of");
+  expect("train --data x --out /tmp --backbone vgg", 2, "backbone: expected resnet18-fpn");
+  expect("train --data x --out /tmp --frobnicate 1", 2, "frobnicate");
+  expect("eval --weights a", 2, "expected --weights and --data, or --annotations and --detections");
+  expect("eval --weights a --data b --metric auc", 2, "metric: expected coco, voc07 or voc, got \"auc\"");
+  expect("detect --weights a --out b x.jpg --conf 3", 2, "conf: expected 0 to 1");
+  expect("synth --out /tmp/x --images 1", 2, "images: expected at least 2");
+}
+
+TEST_CASE("missing files end with 66, bad data with 65, places that cannot be written with 74") {
+  const TemporaryFolder folder;
+  const auto at = [&](const char* name) { return (folder.path / name).string(); };
+  expect("eval --weights /nowhere/w.safetensors --data x", 66, "error: /nowhere/w.safetensors: no such file");
+  expect("train --data /nowhere --out " + at("run"), 66, "error: /nowhere: no such file or folder");
+  expect("train --data x --out y --config /nowhere.cfg", 66, "/nowhere.cfg: no such file");
+  expect("pretrain --images /nowhere --out " + at("run"), 66, "/nowhere: no such file or folder");
+  fs::create_directories(folder.path / "empty");
+  expect("pretrain --images " + at("empty") + " --out " + at("run"), 65, "holds no images");
+  write(folder.path / "bad.json", "{\"images\": ");
+  expect("train --data " + at("bad.json") + " --out " + at("run"), 65, "bad.json: JSON:");
+  expect("eval --annotations " + at("bad.json") + " --detections " + at("bad.json"), 65, "bad.json: JSON:");
+  write(folder.path / "w.safetensors", "not weights");
+  expect("detect --weights " + at("w.safetensors") + " x.jpg --out " + at("o"), 65, "w.safetensors: header:");
+  expect("synth --out /proc/nowhere", 74, "cannot be written");
+  write_voc_folder(folder.path / "voc", voc_object("cat", "x", "1", "9", "9"));
+  expect("train --data " + at("voc") + ":train --out " + at("run"), 65, "object[0].bndbox.xmin: expected a number, got \"x\"");
+  expect("check-data " + at("voc") + ":train", 65, "refused");
+  write(folder.path / "voc/Annotations/a.xml", "<annotation><object>");
+  expect("train --data " + at("voc") + ":train --out " + at("run"), 65, "a.xml: XML:");
+}
+
+TEST_CASE("the whole way on a tiny synthetic set: synth, check, pretrain, train, resume, eval, detect", "[slow]") {
+  const TemporaryFolder folder;
+  const auto at = [&](const std::string& name) { return (folder.path / name).string(); };
+  expect("synth --images 10 --width 128 --height 96 --out " + at("data"), 0, "");
+  expect("check-data " + at("data") + ":val --show " + at("show"), 0, "0 faults");
+  expect("pretrain --images " + at("data/JPEGImages") + " --out " + at("pre") +
+             " --epochs 1 --batch-size 5 --image-size 64 --patch-size 16 --patch-stride 8 --directions 1 --workers 1",
+         0, "information_bound");
+  expect("train --data " + at("data") + ":train --val " + at("data/annotations/instances_val.json") + " --out " +
+             at("run") + " --init " + at("pre/best.safetensors") + tiny,
+         0, "tensors of the backbone loaded");
+  expect("train --config " + at("run/config.cfg") + " --epochs 3 --resume", 0, "step 12");
+  CHECK_THAT(read(folder.path / "run/config.cfg"), ContainsSubstring("fpn-channels = 32"));
+  expect("eval --weights " + at("run/best.safetensors") + " --data " + at("data") + ":val --metrics-json " +
+             at("m.json"),
+         0, "AP50");
+  const auto metrics = nlohmann::json::parse(read(folder.path / "m.json"));
+  for (const char* name : {"AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"})
+    CHECK(metrics.at(name).is_number());
+  CHECK(metrics.at("per_class").contains("leaf"));
+  expect("eval --weights " + at("run/best.safetensors") + " --metric voc07 --data " + at("data") + ":val", 0, "mAP");
+  expect("detect --weights " + at("run/last.safetensors") + " " + at("data/JPEGImages") + " --conf 0.01 --out " +
+             at("out"),
+         0, "detections:");
+  CHECK(fs::exists(folder.path / "out/scene_00000.jpg"));
+  const auto found = nlohmann::json::parse(read(folder.path / "out/detections.json"));
+  REQUIRE(found.is_array());
+  for (const auto& one : found) {
+    CHECK(one.at("bbox").size() == 4);
+    CHECK(one.at("category_id") >= 1);
+  }
+  // A damaged image is passed over and named; the others are done.
+  write(folder.path / "mixed/bad.jpg", "no image");
+  write_plain_image(folder.path / "mixed/good.jpg", 90, 70);
+  expect("detect --weights " + at("run/best.safetensors") + " " + at("mixed") + " --out " + at("out2"), 65,
+         "bad.jpg: image:");
+  CHECK(fs::exists(folder.path / "out2/good.jpg"));
+  expect("detect --weights " + at("pre/best.safetensors") + " " + at("mixed") + " --out " + at("out2"), 65,
+         "architecture: missing");
+  write_voc_folder(folder.path / "voc", voc_object("yeti", "1", "1", "9", "9"));
+  expect("eval --weights " + at("run/best.safetensors") + " --data " + at("voc") + ":train", 65,
+         "unknown category \"yeti\"");
+}
+
+TEST_CASE("a video is annotated frame for frame", "[slow]") {
+  const auto videos = shared_data("videos");
+  if (!videos) return;
+  const TemporaryFolder folder;
+  const auto at = [&](const std::string& name) { return (folder.path / name).string(); };
+  run("synth --images 4 --width 128 --height 96 --out " + at("data"));
+  run("train --data " + at("data") + ":train --out " + at("run") + tiny);
+  expect("detect --weights " + at("run/best.safetensors") + " " + (*videos / "car-detection.mp4").string() +
+             " --save-video --out " + at("out"),
+         0, "377 frames");
+  CHECK(fs::file_size(folder.path / "out/car-detection.mp4") > 10000);
+}
