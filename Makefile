@@ -33,9 +33,9 @@ python: build
 
 sources = $(shell git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 format:
-	clang-format-14 -i $(sources)
+	@clang-format-14 -i $(sources)
 check-format:
-	clang-format-14 --dry-run --Werror $(sources)
+	@clang-format-14 --dry-run --Werror $(sources)
 
 clean:
 	rm -rf $(BUILD)

@@ -59,8 +59,7 @@ CheckReport check_data(const CheckOptions& options) {
                                colon == std::string::npos ? message : message.substr(colon + 2)});
     }
   }
-  if (!shown.empty())
-    write_image(options.show / "contact_sheet.png", contact_sheet(shown, 5, 320));
+  if (!shown.empty()) write_image(options.show / "contact_sheet.png", contact_sheet(shown, 5, 320));
   return report;
 }
 
@@ -70,7 +69,8 @@ std::string to_text(const CheckReport& report) {
   text << report.images << " images, " << report.objects << " objects, "
        << report.images_without_objects << " images without objects\n";
   for (const auto& [name, count] : report.objects_of)
-    text << "  " << std::left << std::setw(24) << name << std::right << std::setw(8) << count << "\n";
+    text << "  " << std::left << std::setw(24) << name << std::right << std::setw(8) << count
+         << "\n";
   text << report.faults.size() << (report.faults.size() == 1 ? " fault\n" : " faults\n");
   for (size_t i = 0; i < std::min(kListed, report.faults.size()); ++i) {
     const auto& fault = report.faults[i];

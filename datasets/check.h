@@ -21,7 +21,8 @@ struct CheckReport {
   bool usable() const;                        // no fault that lanner cannot mend
 };
 
-// Reads all annotations and decodes every image. Draws `show`/contact_sheet.png of the first images.
+// Reads all annotations and decodes every image. Draws `show`/contact_sheet.png of the first
+// images.
 CheckReport check_data(const CheckOptions& options);
 
 std::string to_text(const CheckReport& report);

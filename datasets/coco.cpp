@@ -251,7 +251,8 @@ CocoFile to_coco(const Dataset& dataset) {
     coco.images.push_back({image.id, image.path.filename().string(), image.width, image.height});
     for (const auto& object : image.objects)
       coco.annotations.push_back(
-          {static_cast<int64_t>(coco.annotations.size()) + 1, image.id,
+          {static_cast<int64_t>(coco.annotations.size()) + 1,
+           image.id,
            dataset.categories[object.label - 1].id,
            {object.box.x1, object.box.y1, object.box.width(), object.box.height()},
            object.area,

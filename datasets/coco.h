@@ -39,12 +39,12 @@ struct CocoDetection {
   double score = 0;
 };
 
-// Reads an instances file. A file that is not JSON, and every field that is missing or misshapen, is
-// a fault; entries with such a fault are left out.
+// Reads an instances file. A file that is not JSON, and every field that is missing or misshapen,
+// is a fault; entries with such a fault are left out.
 CocoFile read_coco(const std::filesystem::path& file, Faults& faults);
 
-// Categories in order of id become labels 1..C. Images are looked for in `image_root`, or beside the
-// file, above it, and in folders named after it (`instances_val.json`: `val`).
+// Categories in order of id become labels 1..C. Images are looked for in `image_root`, or beside
+// the file, above it, and in folders named after it (`instances_val.json`: `val`).
 Dataset to_dataset(const CocoFile& coco, const std::filesystem::path& file,
                    const std::filesystem::path& image_root, const std::vector<Category>* known,
                    Faults& faults);

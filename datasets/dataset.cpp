@@ -38,8 +38,7 @@ bool clip_to_image(Object& object, const ImageRecord& image, const std::string& 
     return false;
   }
   if (box.x2 <= box.x1 || box.y2 <= box.y1) {
-    faults.push_back(
-        {file, where, "a box without area: " + describe(box), Fault::Action::drop});
+    faults.push_back({file, where, "a box without area: " + describe(box), Fault::Action::drop});
     return false;
   }
   if (image.width <= 0 || image.height <= 0) return true;
@@ -48,8 +47,8 @@ bool clip_to_image(Object& object, const ImageRecord& image, const std::string& 
          std::clamp<double>(box.x2, 0, image.width), std::clamp<double>(box.y2, 0, image.height)};
   const bool left = box.x2 > box.x1 && box.y2 > box.y1;
   // A pixel beyond the edge is how people round; more is worth a word.
-  const double beyond = std::max({box.x1 - before.x1, box.y1 - before.y1, before.x2 - box.x2,
-                                  before.y2 - box.y2});
+  const double beyond =
+      std::max({box.x1 - before.x1, box.y1 - before.y1, before.x2 - box.x2, before.y2 - box.y2});
   if (beyond > 1 || !left)
     faults.push_back({file, where,
                       "reaches outside the image of " + std::to_string(image.width) + " x " +

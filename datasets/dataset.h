@@ -55,15 +55,15 @@ using Faults = std::vector<Fault>;
 bool clip_to_image(Object& object, const ImageRecord& image, const std::string& file,
                    const std::string& where, Faults& faults);
 
-// DATA[:SPLIT]: a VOC folder (its split, `trainval` or all annotations by default) or a COCO JSON, told
-// apart by looking. `image_root` is where a COCO file's images are, if neither beside it nor above
-// it. With `known`, labels are positions in that list (names must match), else in the file's own.
-// Every fault of the annotations is appended to `faults`; only a missing file throws.
+// DATA[:SPLIT]: a VOC folder (its split, `trainval` or all annotations by default) or a COCO JSON,
+// told apart by looking. `image_root` is where a COCO file's images are, if neither beside it nor
+// above it. With `known`, labels are positions in that list (names must match), else in the file's
+// own. Every fault of the annotations is appended to `faults`; only a missing file throws.
 Dataset read_dataset(const std::string& data, const std::filesystem::path& image_root,
                      const std::vector<Category>* known, Faults& faults);
 
-// As read_dataset; throws bad_data for the first fault that cannot be mended and warns of the rest on
-// stderr. Throws as well where there is no image.
+// As read_dataset; throws bad_data for the first fault that cannot be mended and warns of the rest
+// on stderr. Throws as well where there is no image.
 Dataset open_dataset(const std::string& data, const std::filesystem::path& image_root = {},
                      const std::vector<Category>* known = nullptr);
 

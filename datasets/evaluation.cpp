@@ -21,11 +21,11 @@ double recall_point(int i) { return i == kRecalls - 1 ? 1.0 : i * (1.0 / 100); }
 
 double iou(const CocoBox& detection, const CocoAnnotation& truth) {
   const CocoBox& g = truth.bbox;
-  const double width = std::min(detection.width + detection.x, g.width + g.x) -
-                       std::max(detection.x, g.x);
+  const double width =
+      std::min(detection.width + detection.x, g.width + g.x) - std::max(detection.x, g.x);
   if (width <= 0) return 0;
-  const double height = std::min(detection.height + detection.y, g.height + g.y) -
-                        std::max(detection.y, g.y);
+  const double height =
+      std::min(detection.height + detection.y, g.height + g.y) - std::max(detection.y, g.y);
   if (height <= 0) return 0;
   const double overlap = width * height;
   const double area = detection.width * detection.height;
@@ -45,7 +45,8 @@ struct Matches {
   int counted = 0;  // ground truths that are not ignored
 };
 
-Matches match(const Cell& cell, const std::vector<double>& ious, const std::array<double, 2>& range) {
+Matches match(const Cell& cell, const std::vector<double>& ious,
+              const std::array<double, 2>& range) {
   const size_t D = cell.detections.size(), G = cell.truth.size();
   Matches result;
   std::vector<char> ignore(G);
@@ -56,7 +57,8 @@ Matches match(const Cell& cell, const std::vector<double>& ious, const std::arra
     ignore[g] = truth.crowd || truth.area < range[0] || truth.area > range[1];
     result.counted += !ignore[g];
   }
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return ignore[a] < ignore[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return ignore[a] < ignore[b]; });
   for (const auto* detection : cell.detections) result.scores.push_back(detection->score);
 
   for (int t = 0; t < kThresholds; ++t) {
@@ -197,7 +199,8 @@ CocoMetrics evaluate_coco(const CocoFile& truth, const std::vector<CocoDetection
       ap75.add(curves[5].precision);
     }
     for (size_t limit = 0; limit < kLimits.size(); ++limit)
-      for (const auto& curve : accumulate(matches[0], kLimits[limit])) ar_at[limit].add(curve.recall);
+      for (const auto& curve : accumulate(matches[0], kLimits[limit]))
+        ar_at[limit].add(curve.recall);
     metrics.per_class[category.name] = own.value();
     metrics.per_class50[category.name] = own50.value();
   }
@@ -259,9 +262,8 @@ VocMetrics evaluate_voc(const CocoFile& truth, const std::vector<CocoDetection>&
       for (const auto* annotation : cell.truth) positives += !annotation->difficult;
       for (const auto* detection : cell.detections) ranked.push_back({detection, &cell});
     }
-    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) {
-      return a.first->score > b.first->score;
-    });
+    std::stable_sort(ranked.begin(), ranked.end(),
+                     [](const auto& a, const auto& b) { return a.first->score > b.first->score; });
     std::vector<double> recall, precision;
     double hits = 0, misses = 0;
     for (const auto& [detection, cell] : ranked) {

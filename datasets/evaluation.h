@@ -10,11 +10,11 @@ namespace lanner::datasets {
 
 // COCO's twelve numbers, 0 to 1, -1 where there is nothing to measure.
 struct CocoMetrics {
-  double AP = -1, AP50 = -1, AP75 = -1;      // IoU .50:.05:.95, .50, .75; 100 detections an image
-  double APs = -1, APm = -1, APl = -1;       // areas up to 32^2, to 96^2, above
-  double AR1 = -1, AR10 = -1, AR100 = -1;    // at 1, 10 and 100 detections an image
+  double AP = -1, AP50 = -1, AP75 = -1;    // IoU .50:.05:.95, .50, .75; 100 detections an image
+  double APs = -1, APm = -1, APl = -1;     // areas up to 32^2, to 96^2, above
+  double AR1 = -1, AR10 = -1, AR100 = -1;  // at 1, 10 and 100 detections an image
   double ARs = -1, ARm = -1, ARl = -1;
-  std::map<std::string, double> per_class;   // AP by category name
+  std::map<std::string, double> per_class;  // AP by category name
   std::map<std::string, double> per_class50;
 };
 
@@ -28,8 +28,8 @@ struct VocMetrics {
 };
 
 // Pascal VOC's average precision at `iou_threshold`: eleven points (VOC 2007) or the area under the
-// envelope (2010 on); difficult objects neither count nor cost. Boxes are taken as inclusive pixels,
-// with "+1", as VOC does (py-faster-rcnn's voc_eval.py, with a stable sort).
+// envelope (2010 on); difficult objects neither count nor cost. Boxes are taken as inclusive
+// pixels, with "+1", as VOC does (py-faster-rcnn's voc_eval.py, with a stable sort).
 VocMetrics evaluate_voc(const CocoFile& truth, const std::vector<CocoDetection>& detections,
                         bool eleven_points, double iou_threshold = 0.5);
 

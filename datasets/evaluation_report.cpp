@@ -10,9 +10,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json numbers(const CocoMetrics& m) {
-  return {{"AP", m.AP},   {"AP50", m.AP50}, {"AP75", m.AP75},   {"APs", m.APs},
-          {"APm", m.APm}, {"APl", m.APl},   {"AR1", m.AR1},     {"AR10", m.AR10},
-          {"AR100", m.AR100}, {"ARs", m.ARs}, {"ARm", m.ARm}, {"ARl", m.ARl}};
+  return {{"AP", m.AP},       {"AP50", m.AP50}, {"AP75", m.AP75}, {"APs", m.APs},
+          {"APm", m.APm},     {"APl", m.APl},   {"AR1", m.AR1},   {"AR10", m.AR10},
+          {"AR100", m.AR100}, {"ARs", m.ARs},   {"ARm", m.ARm},   {"ARl", m.ARl}};
 }
 
 // As a percentage, or a dash where undefined.
@@ -46,9 +46,12 @@ std::string to_text(const CocoMetrics& metrics) {
   const auto row = numbers(metrics);
   for (const auto& [name, value] : row.items()) text << std::setw(7) << name;
   text << "\n";
-  for (const auto& [name, value] : row.items()) text << std::setw(7) << percent(value.get<double>());
-  text << "\n\n" << std::left << std::setw(24) << "class" << std::right << std::setw(7) << "AP"
-       << std::setw(7) << "AP50" << "\n";
+  for (const auto& [name, value] : row.items())
+    text << std::setw(7) << percent(value.get<double>());
+  text << "\n\n"
+       << std::left << std::setw(24) << "class" << std::right << std::setw(7) << "AP"
+       << std::setw(7) << "AP50"
+       << "\n";
   for (const auto& [name, ap] : metrics.per_class)
     text << std::left << std::setw(24) << name << std::right << std::setw(7) << percent(ap)
          << std::setw(7) << percent(metrics.per_class50.at(name)) << "\n";
@@ -58,7 +61,8 @@ std::string to_text(const CocoMetrics& metrics) {
 std::string to_text(const VocMetrics& metrics) {
   std::ostringstream text;
   text << "mAP " << percent(metrics.mAP) << "\n\n"
-       << std::left << std::setw(24) << "class" << std::right << std::setw(7) << "AP" << "\n";
+       << std::left << std::setw(24) << "class" << std::right << std::setw(7) << "AP"
+       << "\n";
   for (const auto& [name, ap] : metrics.per_class)
     text << std::left << std::setw(24) << name << std::right << std::setw(7) << percent(ap) << "\n";
   return text.str();

@@ -46,14 +46,29 @@ int orientation(const Bytes& bytes) {
 
 void turn_upright(cv::Mat& image, int orientation) {
   switch (orientation) {
-    case 2: cv::flip(image, image, 1); break;
-    case 3: cv::rotate(image, image, cv::ROTATE_180); break;
-    case 4: cv::flip(image, image, 0); break;
-    case 5: cv::transpose(image, image); break;
-    case 6: cv::rotate(image, image, cv::ROTATE_90_CLOCKWISE); break;
-    case 7: cv::transpose(image, image), cv::rotate(image, image, cv::ROTATE_180); break;
-    case 8: cv::rotate(image, image, cv::ROTATE_90_COUNTERCLOCKWISE); break;
-    default: break;
+    case 2:
+      cv::flip(image, image, 1);
+      break;
+    case 3:
+      cv::rotate(image, image, cv::ROTATE_180);
+      break;
+    case 4:
+      cv::flip(image, image, 0);
+      break;
+    case 5:
+      cv::transpose(image, image);
+      break;
+    case 6:
+      cv::rotate(image, image, cv::ROTATE_90_CLOCKWISE);
+      break;
+    case 7:
+      cv::transpose(image, image), cv::rotate(image, image, cv::ROTATE_180);
+      break;
+    case 8:
+      cv::rotate(image, image, cv::ROTATE_90_COUNTERCLOCKWISE);
+      break;
+    default:
+      break;
   }
 }
 
@@ -178,9 +193,9 @@ std::vector<fs::path> list_images(const fs::path& place) {
   if (!fs::exists(place)) throw missing_file(place.string() + ": no such file or folder");
   if (!fs::is_directory(place)) return {place};
   std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(
-           place, fs::directory_options::follow_directory_symlink |
-                      fs::directory_options::skip_permission_denied))
+  for (const auto& entry :
+       fs::recursive_directory_iterator(place, fs::directory_options::follow_directory_symlink |
+                                                   fs::directory_options::skip_permission_denied))
     if (entry.is_regular_file() && is_image_name(entry.path())) files.push_back(entry.path());
   if (files.empty()) throw bad_data(place.string() + ": holds no images");
   std::sort(files.begin(), files.end());

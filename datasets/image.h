@@ -11,10 +11,10 @@ struct Image {
   int width = 0, height = 0;  // before scaled decoding
 };
 
-// Decodes any image that OpenCV reads; JPEG through libjpeg-turbo, whose warnings are errors, since a
-// truncated file is not a whole one. Sixteen bits become eight, alpha is dropped, grey is spread over
-// three channels. A JPEG may come back at 1/2, 1/4 or 1/8 of its size, its short side no less than
-// `short_side` (0: as it is). Throws missing_file and bad_data with the file's name.
+// Decodes any image that OpenCV reads; JPEG through libjpeg-turbo, whose warnings are errors, since
+// a truncated file is not a whole one. Sixteen bits become eight, alpha is dropped, grey is spread
+// over three channels. A JPEG may come back at 1/2, 1/4 or 1/8 of its size, its short side no less
+// than `short_side` (0: as it is). Throws missing_file and bad_data with the file's name.
 Image read_image(const std::filesystem::path& file, int short_side = 0);
 
 // Size of a JPEG from its header, or by decoding; orientation applied.

@@ -14,14 +14,14 @@ struct ImageFolderOptions {
   int64_t first_batch = 0;
   int64_t batches = 1;
   uint64_t seed = 0;
-  int size = 128;            // sides of the square crops, pixels
+  int size = 128;              // sides of the square crops, pixels
   double smallest_crop = 0.5;  // a crop's side is at least this part of the image's short side
   double colour_jitter = 0.3;
   Normalisation normalisation{};
 };
 
-// Batches of random square crops, flipped and with their colours changed, of unlabelled images. What
-// batch b holds follows from the seed and b. Throws as Loader does.
+// Batches of random square crops, flipped and with their colours changed, of unlabelled images.
+// What batch b holds follows from the seed and b. Throws as Loader does.
 class ImageFolderLoader {
  public:
   ImageFolderLoader(std::vector<std::filesystem::path> files, const ImageFolderOptions& options);

@@ -14,16 +14,16 @@ struct LoaderOptions {
   int64_t first_batch = 0;  // where a resumed run goes on
   int64_t batches = -1;     // how many to give; -1: one pass over the data, the last batch short
   uint64_t seed = 0;
-  bool training = false;    // shuffle anew each epoch, augment, and give only whole batches
+  bool training = false;  // shuffle anew each epoch, augment, and give only whole batches
   ResizeOptions resize{};
   AugmentOptions augment{};
   Normalisation normalisation{};
   int divisor = 32;  // padded sides are multiples of this
 };
 
-// Batches of a data set, read ahead by threads. What batch b holds follows from the seed and b alone,
-// whatever the number of threads. A sample that cannot be read ends the pass with an Error naming
-// its file. The data set must outlive the loader.
+// Batches of a data set, read ahead by threads. What batch b holds follows from the seed and b
+// alone, whatever the number of threads. A sample that cannot be read ends the pass with an Error
+// naming its file. The data set must outlive the loader.
 class Loader {
  public:
   Loader(const Dataset& dataset, const LoaderOptions& options);

@@ -13,8 +13,8 @@
 
 namespace lanner::datasets {
 
-// Threads that make items 0 .. count-1 ahead of the one who takes them, in order, at most `ahead` at a
-// time. What make() throws is thrown by the next() that would have returned that item. The
+// Threads that make items 0 .. count-1 ahead of the one who takes them, in order, at most `ahead`
+// at a time. What make() throws is thrown by the next() that would have returned that item. The
 // destructor stops the threads after the items they are at.
 template <typename T>
 class Prefetcher {
@@ -53,7 +53,8 @@ class Prefetcher {
   void work() {
     std::unique_lock lock(mutex_);
     while (true) {
-      changed_.wait(lock, [&] { return stopping_ || begun_ == count_ || begun_ < taken_ + ahead_; });
+      changed_.wait(lock,
+                    [&] { return stopping_ || begun_ == count_ || begun_ < taken_ + ahead_; });
       if (stopping_ || begun_ == count_) return;
       const int64_t index = begun_++;
       made_.emplace_back();

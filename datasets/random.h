@@ -5,8 +5,8 @@
 
 namespace lanner::datasets {
 
-// A generator for one place in a run: what is drawn for a sample follows from (seed, place), whatever
-// thread draws it. Mixing (splitmix64) keeps neighbours unlike.
+// A generator for one place in a run: what is drawn for a sample follows from (seed, place),
+// whatever thread draws it. Mixing (splitmix64) keeps neighbours unlike.
 inline std::mt19937_64 generator(uint64_t seed, uint64_t place) {
   uint64_t z = seed * 0x9E3779B97F4A7C15ull + place + 0x632BE59BD9B4E019ull;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;

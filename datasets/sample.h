@@ -26,11 +26,11 @@ struct ImageSize {
 
 // What a detector takes: images padded to one size, and their targets while training.
 struct Batch {
-  at::Tensor images;                     // [N, 3, H, W] float, normalised, 0 where padded
-  std::vector<ImageSize> sizes;          // of each image within its padding
-  std::vector<ImageSize> original_sizes; // before resizing
-  std::vector<at::Tensor> boxes;         // [Gi, 4] float: x1, y1, x2, y2 in the pixels of `sizes`
-  std::vector<at::Tensor> labels;        // [Gi] int64: 1..C
+  at::Tensor images;                      // [N, 3, H, W] float, normalised, 0 where padded
+  std::vector<ImageSize> sizes;           // of each image within its padding
+  std::vector<ImageSize> original_sizes;  // before resizing
+  std::vector<at::Tensor> boxes;          // [Gi, 4] float: x1, y1, x2, y2 in the pixels of `sizes`
+  std::vector<at::Tensor> labels;         // [Gi] int64: 1..C
   std::vector<int64_t> image_ids;
   std::vector<std::string> paths;
 

@@ -107,8 +107,7 @@ cv::Mat texture(cv::Size size, Random& random) {
         cv::circle(image, {x, y}, std::max(1, period / 4), other, cv::FILLED);
   } else {
     for (int i = 0; i < size.area() / (period * period * 6); ++i)
-      cv::circle(image,
-                 {random.integer(0, size.width - 1), random.integer(0, size.height - 1)},
+      cv::circle(image, {random.integer(0, size.width - 1), random.integer(0, size.height - 1)},
                  random.integer(1, period), (base * random.real(0.3, 0.7)) + other * 0.4,
                  cv::FILLED);
   }
@@ -187,7 +186,9 @@ Scene draw_scene(const SyntheticOptions& options, Random& random) {
   const int shortest = std::min(size.width, size.height);
   for (int attempt = 0; static_cast<int>(drawn.size()) < wanted && attempt < 50; ++attempt) {
     const int64_t label = random.integer(1, static_cast<int>(kCategories.size()));
-    const Pose pose{random.real(-0.4, 0.4), random.real(0.75, 1.25), random.real(0, 2 * CV_PI),
+    const Pose pose{random.real(-0.4, 0.4),
+                    random.real(0.75, 1.25),
+                    random.real(0, 2 * CV_PI),
                     shortest * random.real(0.08, 0.24),
                     {random.real(0.08, 0.92) * size.width, random.real(0.08, 0.92) * size.height}};
     const auto mask = object_mask(size, label, pose, random);

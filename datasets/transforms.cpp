@@ -18,7 +18,8 @@ ImageSize resized(ImageSize size, const ResizeOptions& options) {
   const double high = static_cast<double>(std::max(size.height, size.width));
   const double scale = std::min(options.min_size / low, options.max_size / high);
   const auto scaled = [&](int64_t side) {
-    return std::max<int64_t>(1, static_cast<int64_t>(std::floor(static_cast<double>(side) * scale)));
+    return std::max<int64_t>(1,
+                             static_cast<int64_t>(std::floor(static_cast<double>(side) * scale)));
   };
   return {scaled(size.height), scaled(size.width)};
 }
@@ -104,8 +105,7 @@ Batch collate(const std::vector<Sample>& samples, const Normalisation& normalisa
       float* out = images.mutable_data_ptr<float>() + (n * height + y) * width * 3;
       for (int x = 0; x < sample.rgb.cols; ++x)
         for (int c = 0; c < 3; ++c)
-          out[x * 3 + c] =
-              (in[x * 3 + c] / 255.f - normalisation.mean[c]) / normalisation.std[c];
+          out[x * 3 + c] = (in[x * 3 + c] / 255.f - normalisation.mean[c]) / normalisation.std[c];
     }
     std::vector<const Object*> targets;
     for (const auto& object : sample.objects)

@@ -29,8 +29,8 @@ void draw(cv::Mat& rgb, const std::vector<Label>& labels) {
                              static_cast<int>(std::lround(label.box.y2)));
     cv::rectangle(rgb, corner, opposite, colour(label.label), thickness, cv::LINE_AA);
   }
-  // Text last, so that no box runs through it: above its box, below where the image ends, inside as a
-  // last resort.
+  // Text last, so that no box runs through it: above its box, below where the image ends, inside as
+  // a last resort.
   for (const auto& label : labels) {
     if (label.text.empty()) continue;
     int baseline = 0;

@@ -81,8 +81,8 @@ class Reader {
 
 }  // namespace
 
-Dataset read_voc(const fs::path& root, const std::string& split,
-                 const std::vector<Category>* known, Faults& faults) {
+Dataset read_voc(const fs::path& root, const std::string& split, const std::vector<Category>* known,
+                 Faults& faults) {
   struct Named {
     std::string name;
     size_t image;
@@ -93,7 +93,8 @@ Dataset read_voc(const fs::path& root, const std::string& split,
   std::vector<Named> objects;
   std::map<std::string, int64_t> labels;
   if (known)
-    for (size_t i = 0; i < known->size(); ++i) labels[(*known)[i].name] = static_cast<int64_t>(i) + 1;
+    for (size_t i = 0; i < known->size(); ++i)
+      labels[(*known)[i].name] = static_cast<int64_t>(i) + 1;
 
   for (const auto& name : list_of(root, split)) {
     const fs::path path = root / "Annotations" / (name + ".xml");
@@ -114,7 +115,8 @@ Dataset read_voc(const fs::path& root, const std::string& split,
       faults.push_back({file, "filename", "no image \"" + name + "\" in JPEGImages"});
       continue;
     }
-    ImageRecord image{static_cast<int64_t>(dataset.images.size()) + 1, *image_path,
+    ImageRecord image{static_cast<int64_t>(dataset.images.size()) + 1,
+                      *image_path,
                       annotation.child("size").child("width").text().as_int(),
                       annotation.child("size").child("height").text().as_int(),
                       {}};

@@ -26,7 +26,8 @@ at::Tensor AnchorGenerator::operator()(const std::vector<at::Tensor>& features,
     const auto shift_y = grid[0].reshape(-1), shift_x = grid[1].reshape(-1);
     const auto shifts = torch::stack({shift_x, shift_y, shift_x, shift_y}, 1);
     anchors.push_back(
-        (shifts.view({-1, 1, 4}) + cells_[level].to(options.device()).view({1, -1, 4})).view({-1, 4}));
+        (shifts.view({-1, 1, 4}) + cells_[level].to(options.device()).view({1, -1, 4}))
+            .view({-1, 4}));
   }
   return torch::cat(anchors);
 }

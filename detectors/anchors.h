@@ -7,8 +7,8 @@
 
 namespace lanner::detectors {
 
-// The anchors of all levels, [A, 4]: x1, y1, x2, y2 in the pixels of the padded image; level by level,
-// within one in the order y, x, ratio, size. Strides are padded size // feature size, as in
+// The anchors of all levels, [A, 4]: x1, y1, x2, y2 in the pixels of the padded image; level by
+// level, within one in the order y, x, ratio, size. Strides are padded size // feature size, as in
 // torchvision: 800 rows over 13 give 61.
 class AnchorGenerator {
  public:

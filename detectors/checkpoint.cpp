@@ -60,7 +60,8 @@ TransferReport load_backbone(torch::nn::Module& module, const fs::path& file) {
   for (const auto& [name, tensor] : state)
     if (name.rfind("backbone.body.", 0) == 0) report.fresh.push_back(name);
   if (report.loaded.empty())
-    throw bad_data(file.string() + ": init: holds no tensor of this backbone (expected names such as "
+    throw bad_data(file.string() +
+                   ": init: holds no tensor of this backbone (expected names such as "
                    "backbone.body.layer1.0.conv1.weight in this depth's shapes)");
   return report;
 }
@@ -105,7 +106,8 @@ torch::Device device_from_name(const std::string& name) {
   ops::load_cuda();
   try {
     const torch::Device device(name);
-    if (!torch::cuda::is_available() || device.index() >= static_cast<int>(torch::cuda::device_count()))
+    if (!torch::cuda::is_available() ||
+        device.index() >= static_cast<int>(torch::cuda::device_count()))
       throw usage_error("device: " + name + ": there is no such GPU here");
     return device;
   } catch (const c10::Error& error) {

@@ -19,8 +19,8 @@ struct TransferReport {
   std::vector<std::string> loaded, fresh, unused;
 };
 
-// Copies the backbone tensors (backbone.body.*; torchvision's own ResNets, without that prefix, too)
-// that the module has in the same shape. Throws bad_data where none fits.
+// Copies the backbone tensors (backbone.body.*; torchvision's own ResNets, without that prefix,
+// too) that the module has in the same shape. Throws bad_data where none fits.
 TransferReport load_backbone(torch::nn::Module& module, const std::filesystem::path& file);
 
 // The metadata of a detector's weights: format version, and its options as JSON.

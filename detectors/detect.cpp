@@ -53,8 +53,8 @@ class Job {
           videos.push_back(source);
         else
           for (const auto& file : datasets::list_images(source))
-            images.push_back({file, fs::is_directory(source) ? fs::relative(file, source)
-                                                             : file.filename()});
+            images.push_back(
+                {file, fs::is_directory(source) ? fs::relative(file, source) : file.filename()});
       }
     std::error_code error;
     fs::create_directories(options_.out, error);
@@ -63,7 +63,8 @@ class Job {
     run_images(images);
     for (const auto& video : videos)
       if (!stop_()) run_video(video);
-    const auto json = options_.save_json.empty() ? options_.out / "detections.json" : options_.save_json;
+    const auto json =
+        options_.save_json.empty() ? options_.out / "detections.json" : options_.save_json;
     datasets::write_file(json, results_.dump(1) + "\n");
     std::cerr << results_.size() << " detections: " << json.string() << "\n";
     if (failed_) throw bad_data(std::to_string(failed_) + " of the images could not be read");
@@ -93,8 +94,8 @@ class Job {
   void run_video(const std::string& source) {
     datasets::VideoReader reader(source);
     std::unique_ptr<datasets::VideoWriter> writer;
-    const fs::path name = source.find("://") != std::string::npos ? fs::path("stream")
-                                                                  : fs::path(source).filename();
+    const fs::path name =
+        source.find("://") != std::string::npos ? fs::path("stream") : fs::path(source).filename();
     ProgressLine line("detect " + name.string());
     cv::Mat frame;
     int64_t count = 0;
@@ -117,7 +118,8 @@ class Job {
     line.show(1, std::to_string(count) + " frames", true);
   }
 
-  void keep(const Detections& detections, int64_t image_id, const std::string& name, int64_t frame) {
+  void keep(const Detections& detections, int64_t image_id, const std::string& name,
+            int64_t frame) {
     for (const auto& found : to_coco(detections, image_id, detector_->options.categories)) {
       if (found.score < options_.conf) continue;
       nlohmann::ordered_json entry{

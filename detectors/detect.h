@@ -16,9 +16,9 @@ Detections detect_image(Detector& detector, const cv::Mat& rgb);
 void draw(cv::Mat& rgb, const Detections& detections,
           const std::vector<datasets::Category>& categories, double confidence);
 
-// What `lanner detect` does: annotated pictures and videos, and one JSON of COCO results with the name
-// of each image. A source that cannot be read is reported and passed over, and bad_data is thrown at
-// the end. stop() true ends it after the image at hand, with all that was found written.
+// What `lanner detect` does: annotated pictures and videos, and one JSON of COCO results with the
+// name of each image. A source that cannot be read is reported and passed over, and bad_data is
+// thrown at the end. stop() true ends it after the image at hand, with all that was found written.
 void detect(const DetectOptions& options, const std::function<bool()>& stop);
 
 }  // namespace lanner::detectors

@@ -11,9 +11,9 @@ struct DetectOptions {
   std::filesystem::path weights;
   std::vector<std::string> sources;  // images, folders, globs, videos, camera numbers, addresses
   std::filesystem::path out;
-  std::filesystem::path save_json;   // empty: out/detections.json
+  std::filesystem::path save_json;  // empty: out/detections.json
   bool save_video = false;
-  double conf = 0.5;                 // what is drawn and saved
+  double conf = 0.5;  // what is drawn and saved
   std::string device = "cpu";
 };
 

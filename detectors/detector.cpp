@@ -17,8 +17,8 @@ DetectorImpl::DetectorImpl(const DetectorOptions& given) : options(checked(given
   backbone_ = register_module("backbone", Backbone(options.backbone));
   rpn_ = register_module("rpn", Rpn(backbone_->channels, options.anchors, options.rpn));
   roi_heads_ = register_module(
-      "roi_heads", BoxHead(backbone_->channels, static_cast<int64_t>(options.categories.size()),
-                           options.roi));
+      "roi_heads",
+      BoxHead(backbone_->channels, static_cast<int64_t>(options.categories.size()), options.roi));
 }
 
 Losses DetectorImpl::losses(const datasets::Batch& batch) {
@@ -70,8 +70,8 @@ datasets::Batch DetectorImpl::prepare(const std::vector<at::Tensor>& images) con
     width = std::max(width, (size.width + 31) / 32 * 32);
   }
   const auto count = static_cast<int64_t>(images.size());
-  batch.images = torch::zeros({count, 3, height, width}, device)
-                     .contiguous(at::MemoryFormat::ChannelsLast);
+  batch.images =
+      torch::zeros({count, 3, height, width}, device).contiguous(at::MemoryFormat::ChannelsLast);
   for (int64_t i = 0; i < count; ++i)
     batch.images[i]
         .slice(1, 0, batch.sizes[i].height)
@@ -84,8 +84,8 @@ void DetectorImpl::set_targets(datasets::Batch& batch, const std::vector<at::Ten
                                const std::vector<at::Tensor>& labels) const {
   const auto count = batch.sizes.size();
   if (boxes.size() != count || labels.size() != count)
-    throw usage_error(c10::str("targets: expected one for each of the ", count, " images, got ",
-                               boxes.size()));
+    throw usage_error(
+        c10::str("targets: expected one for each of the ", count, " images, got ", boxes.size()));
   const auto device = batch.images.device();
   const auto classes = static_cast<int64_t>(options.categories.size());
   for (size_t i = 0; i < count; ++i) {
@@ -95,16 +95,19 @@ void DetectorImpl::set_targets(datasets::Batch& batch, const std::vector<at::Ten
     if (box.dim() != 2 || box.size(1) != 4)
       throw usage_error(c10::str(where, ".boxes: expected [G, 4], got ", box.sizes()));
     if (label.dim() != 1 || label.size(0) != box.size(0))
-      throw usage_error(c10::str(where, ".labels: expected [", box.size(0), "], got ", label.sizes()));
+      throw usage_error(
+          c10::str(where, ".labels: expected [", box.size(0), "], got ", label.sizes()));
     const auto sides = box.slice(1, 2, 4) - box.slice(1, 0, 2);
     const auto bad = torch::nonzero(~((sides > 0).all(1) & box.isfinite().all(1))).squeeze(1);
     if (bad.size(0) > 0)
       throw usage_error(c10::str(where, ".boxes[", bad[0].item<int64_t>(),
-                                 "]: expected finite x1 < x2 and y1 < y2, got ", box[bad[0].item<int64_t>()]));
+                                 "]: expected finite x1 < x2 and y1 < y2, got ",
+                                 box[bad[0].item<int64_t>()]));
     const auto strange = torch::nonzero((label < 1) | (label > classes)).squeeze(1);
     if (strange.size(0) > 0)
       throw usage_error(c10::str(where, ".labels[", strange[0].item<int64_t>(), "]: expected 1..",
-                                 classes, ", got ", label[strange[0].item<int64_t>()].item<int64_t>()));
+                                 classes, ", got ",
+                                 label[strange[0].item<int64_t>()].item<int64_t>()));
     const double x = static_cast<double>(batch.sizes[i].width) /
                      static_cast<double>(batch.original_sizes[i].width);
     const double y = static_cast<double>(batch.sizes[i].height) /

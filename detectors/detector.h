@@ -26,9 +26,9 @@ class DetectorImpl : public torch::nn::Module {
   // Images [3, H, W], RGB float 0..1, of any sizes, as a batch: normalised, resized, padded.
   datasets::Batch prepare(const std::vector<at::Tensor>& images) const;
 
-  // Gives a prepared batch its targets, in the pixels of the original images. boxes: [Gi, 4], labels:
-  // [Gi] int64 in 1..C, one of each an image. Throws usage_error naming what does not fit: shapes,
-  // boxes without area or not finite, labels out of range.
+  // Gives a prepared batch its targets, in the pixels of the original images. boxes: [Gi, 4],
+  // labels: [Gi] int64 in 1..C, one of each an image. Throws usage_error naming what does not fit:
+  // shapes, boxes without area or not finite, labels out of range.
   void set_targets(datasets::Batch& batch, const std::vector<at::Tensor>& boxes,
                    const std::vector<at::Tensor>& labels) const;
 

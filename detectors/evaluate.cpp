@@ -7,11 +7,13 @@ namespace lanner::detectors {
 std::vector<datasets::CocoDetection> to_coco(const Detections& detections, int64_t image_id,
                                              const std::vector<datasets::Category>& categories) {
   const auto boxes = detections.boxes.to(torch::kCPU, torch::kDouble).contiguous();
-  const auto labels = detections.labels.cpu(), scores = detections.scores.to(torch::kCPU, torch::kDouble);
+  const auto labels = detections.labels.cpu(),
+             scores = detections.scores.to(torch::kCPU, torch::kDouble);
   std::vector<datasets::CocoDetection> results;
   for (int64_t i = 0; i < boxes.size(0); ++i) {
     const double* box = boxes.const_data_ptr<double>() + i * 4;
-    results.push_back({image_id, categories[labels[i].item<int64_t>() - 1].id,
+    results.push_back({image_id,
+                       categories[labels[i].item<int64_t>() - 1].id,
                        {box[0], box[1], box[2] - box[0], box[3] - box[1]},
                        scores[i].item<double>()});
   }
@@ -19,8 +21,8 @@ std::vector<datasets::CocoDetection> to_coco(const Detections& detections, int64
 }
 
 std::vector<datasets::CocoDetection> detect_dataset(Detector& detector,
-                                                    const datasets::Dataset& dataset, int batch_size,
-                                                    int workers,
+                                                    const datasets::Dataset& dataset,
+                                                    int batch_size, int workers,
                                                     const std::function<void(double)>& progress,
                                                     const std::function<bool()>& stop) {
   const auto& options = detector->options;

@@ -7,8 +7,8 @@
 
 namespace lanner::detectors {
 
-// COCO detections of every image of a data set. progress(fraction) may be empty; stop() true ends it
-// early.
+// COCO detections of every image of a data set. progress(fraction) may be empty; stop() true ends
+// it early.
 std::vector<datasets::CocoDetection> detect_dataset(
     Detector& detector, const datasets::Dataset& dataset, int batch_size, int workers,
     const std::function<void(double)>& progress = {}, const std::function<bool()>& stop = {});

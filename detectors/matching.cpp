@@ -19,12 +19,11 @@ at::Tensor match(const at::Tensor& iou, double positive_iou, double negative_iou
 SampledBoxes sample(const at::Tensor& matches, int64_t count, double positive_fraction) {
   const auto positive = torch::nonzero(matches >= 0).squeeze(1);
   const auto negative = torch::nonzero(matches == kNegative).squeeze(1);
-  const int64_t positives =
-      std::min(positive.size(0), static_cast<int64_t>(static_cast<double>(count) * positive_fraction));
+  const int64_t positives = std::min(
+      positive.size(0), static_cast<int64_t>(static_cast<double>(count) * positive_fraction));
   const int64_t negatives = std::min(negative.size(0), count - positives);
   const auto pick = [](const at::Tensor& from, int64_t n) {
-    return from.index_select(
-        0, torch::randperm(from.size(0), from.options()).slice(0, 0, n));
+    return from.index_select(0, torch::randperm(from.size(0), from.options()).slice(0, 0, n));
   };
   return {pick(positive, positives), pick(negative, negatives)};
 }

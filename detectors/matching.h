@@ -17,7 +17,8 @@ struct SampledBoxes {
   at::Tensor positive, negative;
 };
 
-// At most `count` boxes, at most `positive_fraction` of them positive. matches: [N] as from match().
+// At most `count` boxes, at most `positive_fraction` of them positive. matches: [N] as from
+// match().
 SampledBoxes sample(const at::Tensor& matches, int64_t count, double positive_fraction);
 
 }  // namespace lanner::detectors

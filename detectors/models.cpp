@@ -5,7 +5,8 @@
 namespace lanner::detectors {
 namespace {
 
-// For a machine of a few CPU cores: three levels, two anchor sizes each, few proposals, a small head.
+// For a machine of a few CPU cores: three levels, two anchor sizes each, few proposals, a small
+// head.
 TrainOptions small() {
   TrainOptions options;
   auto& detector = options.detector;
@@ -39,7 +40,9 @@ TrainOptions small() {
 
 const std::vector<Preset>& presets() {
   static const std::vector<Preset> all{
-      {"faster_rcnn_resnet50_fpn", "Faster R-CNN on ResNet-50-FPN with torchvision's constants", {}},
+      {"faster_rcnn_resnet50_fpn",
+       "Faster R-CNN on ResNet-50-FPN with torchvision's constants",
+       {}},
       {"small", "Faster R-CNN on ResNet-18-FPN for a few CPU cores, images of about 320 x 240",
        small()},
   };

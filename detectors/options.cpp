@@ -94,8 +94,9 @@ void set_backbone(BackboneOptions& options, const std::string& name) {
       options.depth = depth;
       return;
     }
-  throw usage_error("backbone: expected resnet18-fpn, resnet34-fpn, resnet50-fpn or resnet101-fpn, got \"" +
-                    name + "\"");
+  throw usage_error(
+      "backbone: expected resnet18-fpn, resnet34-fpn, resnet50-fpn or resnet101-fpn, got \"" +
+      name + "\"");
 }
 
 std::string backbone_name(const BackboneOptions& options) {

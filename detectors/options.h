@@ -20,15 +20,17 @@ enum class Norm {
 struct BackboneOptions {
   int depth = 50;  // ResNet-18, 34, 50 or 101
   Norm norm = Norm::batch;
-  std::vector<int> fpn_stages{1, 2, 3, 4};  // ResNet stages 1..4, of strides 4, 8, 16, 32, in the FPN
+  std::vector<int> fpn_stages{1, 2, 3,
+                              4};  // ResNet stages 1..4, of strides 4, 8, 16, 32, in the FPN
   int64_t fpn_channels = 256;
   bool fpn_pool = true;      // one level more, of every second cell of the last
   int trainable_stages = 5;  // counted from the end: 5 trains all, 3 freezes the stem and stage 1
 };
 
 struct AnchorOptions {
-  std::vector<std::vector<double>> sizes{{32}, {64}, {128}, {256}, {512}};  // pixels, a list a level
-  std::vector<double> ratios{0.5, 1.0, 2.0};                                // height / width
+  std::vector<std::vector<double>> sizes{
+      {32}, {64}, {128}, {256}, {512}};       // pixels, a list a level
+  std::vector<double> ratios{0.5, 1.0, 2.0};  // height / width
 };
 
 struct RpnOptions {

@@ -32,7 +32,9 @@ RpnImpl::RpnImpl(int64_t channels, const AnchorOptions& anchors, const RpnOption
   cls_logits_ = convolution(channels, anchors_.per_cell(), 1);
   bbox_pred_ = convolution(channels, anchors_.per_cell() * 4, 1);
   auto head = register_module("head", std::make_shared<torch::nn::Module>());
-  head->register_module("conv", torch::nn::Sequential(torch::nn::Sequential(conv_)));
+  torch::nn::ModuleList convs;  // "conv.0.0": torchvision's heads may have several
+  convs->push_back(torch::nn::Sequential(conv_));
+  head->register_module("conv", convs);
   head->register_module("cls_logits", cls_logits_);
   head->register_module("bbox_pred", bbox_pred_);
 }
@@ -64,23 +66,23 @@ Proposals RpnImpl::propose(const AnchorPredictions& predictions,
     std::vector<at::Tensor> chosen, levels;
     int64_t first = 0;
     for (const int64_t count : predictions.anchors_of_level) {
-      const auto top = std::get<1>(objectness.slice(0, first, first + count)
-                                       .topk(std::min(pre_nms, count)));
+      const auto top =
+          std::get<1>(objectness.slice(0, first, first + count).topk(std::min(pre_nms, count)));
       levels.push_back(torch::full_like(top, static_cast<int64_t>(levels.size())));
       chosen.push_back(top + first);
       first += count;
     }
     const auto indices = torch::cat(chosen);
     const auto scores = objectness.index_select(0, indices).sigmoid();
-    auto boxes = coder_.decode(deltas.index_select(0, indices),
-                               predictions.anchors.index_select(0, indices)).squeeze(1);
+    auto boxes =
+        coder_.decode(deltas.index_select(0, indices), predictions.anchors.index_select(0, indices))
+            .squeeze(1);
     boxes = ops::clip_boxes(boxes, sizes[n].height, sizes[n].width);
     const auto sides = boxes.slice(1, 2, 4) - boxes.slice(1, 0, 2);
     const auto large = torch::nonzero((sides >= kSmallestSide).all(1)).squeeze(1);
     boxes = boxes.index_select(0, large);
-    const auto kept =
-        ops::batched_nms(boxes, scores.index_select(0, large),
-                         torch::cat(levels).index_select(0, large), options_.nms_iou);
+    const auto kept = ops::batched_nms(boxes, scores.index_select(0, large),
+                                       torch::cat(levels).index_select(0, large), options_.nms_iou);
     proposals.push_back(boxes.index_select(0, kept.slice(0, 0, post_nms)));
   }
   return proposals;
@@ -107,10 +109,11 @@ RpnLosses RpnImpl::losses(const AnchorPredictions& predictions,
   }
   const auto objectness =
       torch::binary_cross_entropy_with_logits(torch::cat(logits), torch::cat(wanted));
-  const auto box_reg =
-      deltas.empty() ? predictions.deltas.sum() * 0
-                     : torch::smooth_l1_loss(torch::cat(deltas), torch::cat(targets),
-                                             at::Reduction::Sum, kBeta) / sampled;
+  const auto box_reg = deltas.empty()
+                           ? predictions.deltas.sum() * 0
+                           : torch::smooth_l1_loss(torch::cat(deltas), torch::cat(targets),
+                                                   at::Reduction::Sum, kBeta) /
+                                 sampled;
   return {objectness, box_reg};
 }
 

@@ -10,10 +10,10 @@ namespace lanner::detectors {
 
 // What the RPN says of every anchor of a batch.
 struct AnchorPredictions {
-  at::Tensor anchors;                    // [A, 4]
-  at::Tensor objectness;                 // [N, A] logits
-  at::Tensor deltas;                     // [N, A, 4]
-  std::vector<int64_t> anchors_of_level; // they sum to A
+  at::Tensor anchors;                     // [A, 4]
+  at::Tensor objectness;                  // [N, A] logits
+  at::Tensor deltas;                      // [N, A, 4]
+  std::vector<int64_t> anchors_of_level;  // they sum to A
 };
 
 // Boxes that may hold an object: [Pi, 4] for each image, without gradient.
@@ -23,8 +23,8 @@ struct RpnLosses {
   at::Tensor objectness, box_reg;
 };
 
-// Region proposal network (Faster R-CNN, arXiv 1506.01497, section 3.1), torchvision's arithmetic and
-// names.
+// Region proposal network (Faster R-CNN, arXiv 1506.01497, section 3.1), torchvision's arithmetic
+// and names.
 class RpnImpl : public torch::nn::Module {
  public:
   RpnImpl(int64_t channels, const AnchorOptions& anchors, const RpnOptions& options);
@@ -33,7 +33,8 @@ class RpnImpl : public torch::nn::Module {
   Proposals propose(const AnchorPredictions& predictions,
                     const std::vector<datasets::ImageSize>& sizes) const;
   // boxes: [Gi, 4] for each image.
-  RpnLosses losses(const AnchorPredictions& predictions, const std::vector<at::Tensor>& boxes) const;
+  RpnLosses losses(const AnchorPredictions& predictions,
+                   const std::vector<at::Tensor>& boxes) const;
 
  private:
   RpnOptions options_;

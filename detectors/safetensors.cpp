@@ -16,9 +16,9 @@ struct TypeName {
   at::ScalarType type;
   const char* name;
 };
-constexpr TypeName kTypes[] = {{at::kDouble, "F64"}, {at::kFloat, "F32"}, {at::kHalf, "F16"},
-                               {at::kBFloat16, "BF16"}, {at::kLong, "I64"}, {at::kInt, "I32"},
-                               {at::kShort, "I16"}, {at::kChar, "I8"}, {at::kByte, "U8"},
+constexpr TypeName kTypes[] = {{at::kDouble, "F64"},    {at::kFloat, "F32"}, {at::kHalf, "F16"},
+                               {at::kBFloat16, "BF16"}, {at::kLong, "I64"},  {at::kInt, "I32"},
+                               {at::kShort, "I16"},     {at::kChar, "I8"},   {at::kByte, "U8"},
                                {at::kBool, "BOOL"}};
 
 at::ScalarType type_of(const std::string& name) {

@@ -17,7 +17,8 @@ at::Tensor clip_boxes(const at::Tensor& boxes, int64_t height, int64_t width);
 struct BoxCoder {
   double wx = 1, wy = 1, ww = 1, wh = 1;
 
-  // References (anchors or proposals) and the boxes they should become, both [N, 4]: [N, 4] targets.
+  // References (anchors or proposals) and the boxes they should become, both [N, 4]: [N, 4]
+  // targets.
   at::Tensor encode(const at::Tensor& boxes, const at::Tensor& references) const;
 
   // deltas: [N, 4 * C], references: [N, 4]. Returns [N, C, 4]. Growth is limited to 1000/16.

@@ -4,7 +4,8 @@
 
 namespace lanner::ops {
 
-// What every RoI operator asks of its arguments. Throws c10::Error naming the operator and argument.
+// What every RoI operator asks of its arguments. Throws c10::Error naming the operator and
+// argument.
 inline void check_rois(const char* op, const at::Tensor& input, const at::Tensor& rois) {
   TORCH_CHECK(input.dim() == 4, op, ": input: expected [N, C, H, W], got ", input.sym_sizes());
   TORCH_CHECK(rois.dim() == 2 && rois.sym_size(1) == 5, op, ": rois: expected [K, 5], got ",

@@ -11,8 +11,8 @@ namespace lanner::ops {
 // are kept; an IoU of NaN suppresses nothing. Throws c10::Error for wrong shapes, types or devices.
 at::Tensor nms(const at::Tensor& boxes, const at::Tensor& scores, double iou_threshold);
 
-// nms within each class: classes: [N], integer. Above 1,000 boxes on a CPU (25,000 on CUDA) class by
-// class; otherwise in one run on boxes shifted apart, as torchvision does, rounding included.
+// nms within each class: classes: [N], integer. Above 1,000 boxes on a CPU (25,000 on CUDA) class
+// by class; otherwise in one run on boxes shifted apart, as torchvision does, rounding included.
 at::Tensor batched_nms(const at::Tensor& boxes, const at::Tensor& scores, const at::Tensor& classes,
                        double iou_threshold);
 

@@ -18,6 +18,7 @@ struct RoiAlignOptions {
 // the input is. Differentiable once, with respect to `input` alone.
 // Throws c10::Error for wrong shapes, types or devices, and for a batch index outside 0..N-1 (CUDA,
 // which cannot throw from a kernel, gives zeros for such a RoI).
-at::Tensor roi_align(const at::Tensor& input, const at::Tensor& rois, const RoiAlignOptions& options);
+at::Tensor roi_align(const at::Tensor& input, const at::Tensor& rois,
+                     const RoiAlignOptions& options);
 
 }  // namespace lanner::ops

@@ -71,18 +71,24 @@ void bind_detectors(py::module_& module) {
       .def("losses", &losses, NoGil())
       .def("detect", &detect, NoGil())
       .def("train", [](Detector& detector, bool on) { detector->train(on); })
-      .def("to", [](Detector& detector, const std::string& device) {
-        detectors::place(*detector, detectors::device_from_name(device));
-      }, NoGil())
+      .def(
+          "to",
+          [](Detector& detector, const std::string& device) {
+            detectors::place(*detector, detectors::device_from_name(device));
+          },
+          NoGil())
       .def("named_parameters", [](Detector& d) { return pairs(d->named_parameters()); })
       .def("named_buffers", [](Detector& d) { return pairs(d->named_buffers()); })
       .def("load_state_dict",
            [](Detector& detector, const std::map<std::string, at::Tensor>& state) {
              detectors::load_state(*detector, state, "state_dict");
            })
-      .def("save", [](const Detector& detector, const std::string& path) {
-        detectors::save_detector(path, detector);
-      }, NoGil())
+      .def(
+          "save",
+          [](const Detector& detector, const std::string& path) {
+            detectors::save_detector(path, detector);
+          },
+          NoGil())
       .def("options", [](const Detector& d) { return detectors::to_json(d->options); });
   module.def("load", &load, NoGil());
   module.def("read_image", &read_image, NoGil());

@@ -14,10 +14,14 @@ void translate(std::exception_ptr pointer) {
     if (pointer) std::rethrow_exception(pointer);
   } catch (const lanner::Error& error) {
     switch (error.code) {
-      case lanner::ExitCode::missing_file: return PyErr_SetString(PyExc_FileNotFoundError, error.what());
-      case lanner::ExitCode::io: return PyErr_SetString(PyExc_OSError, error.what());
-      case lanner::ExitCode::internal: return PyErr_SetString(PyExc_RuntimeError, error.what());
-      default: return PyErr_SetString(PyExc_ValueError, error.what());
+      case lanner::ExitCode::missing_file:
+        return PyErr_SetString(PyExc_FileNotFoundError, error.what());
+      case lanner::ExitCode::io:
+        return PyErr_SetString(PyExc_OSError, error.what());
+      case lanner::ExitCode::internal:
+        return PyErr_SetString(PyExc_RuntimeError, error.what());
+      default:
+        return PyErr_SetString(PyExc_ValueError, error.what());
     }
   }
 }

@@ -38,8 +38,8 @@ inline std::string read(const fs::path& file) {
   return text.str();
 }
 
-// A folder of the shared real data (LANNER_SHARED_DATA, or beside the checkout); nothing, with a word
-// on stderr, where it is absent.
+// A folder of the shared real data (LANNER_SHARED_DATA, or beside the checkout); nothing, with a
+// word on stderr, where it is absent.
 inline std::optional<fs::path> shared_data(const std::string& name) {
   const char* given = std::getenv("LANNER_SHARED_DATA");
   const fs::path place =

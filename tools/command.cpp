@@ -38,6 +38,12 @@ std::string explain(const po::error& error) {
 
 }  // namespace
 
+std::ifstream open_config(const std::string& file) {
+  std::ifstream in(file);
+  if (!in) throw missing_file(file + ": no such file");
+  return in;
+}
+
 Parsed parse(const std::vector<std::string>& arguments, const std::string& usage,
              const po::options_description& options, const char* positional) {
   po::options_description all;
@@ -49,7 +55,8 @@ Parsed parse(const std::vector<std::string>& arguments, const std::string& usage
   if (positional) words.add(positional, -1);
   Parsed parsed;
   try {
-    po::store(po::command_line_parser(arguments).options(all).positional(words).run(), parsed.values);
+    po::store(po::command_line_parser(arguments).options(all).positional(words).run(),
+              parsed.values);
     if (parsed.values.count("help")) {
       std::cout << usage << "\n" << all;
       parsed.help = true;
@@ -57,8 +64,7 @@ Parsed parse(const std::vector<std::string>& arguments, const std::string& usage
     }
     if (parsed.values.count("config")) {
       const auto file = parsed.values["config"].as<std::string>();
-      std::ifstream in(file);
-      if (!in) throw missing_file(file + ": no such file");
+      auto in = open_config(file);
       try {
         po::store(po::parse_config_file(in, options), parsed.values);
       } catch (const po::error& error) {
@@ -96,7 +102,8 @@ void write_config(const std::string& folder, const po::variables_map& values) {
 }
 
 int run_job(const char* job, const void* options) {
-  const auto library = fs::read_symlink("/proc/self/exe").parent_path() / "../lib/liblanner_tools.so";
+  const auto library =
+      fs::read_symlink("/proc/self/exe").parent_path() / "../lib/liblanner_tools.so";
   void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (!handle) throw Error(ExitCode::internal, dlerror());
   const auto run = reinterpret_cast<int (*)(const void*)>(dlsym(handle, job));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/program_options.hpp>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ int detect(const std::vector<std::string>& arguments);
 int models(const std::vector<std::string>& arguments);
 int doctor(const std::vector<std::string>& arguments);
 
+std::ifstream open_config(const std::string& file);  // throws missing_file
+
 // What a subcommand's command line said.
 struct Parsed {
   po::variables_map values;
@@ -44,8 +47,8 @@ Parsed parse(const std::vector<std::string>& arguments, const std::string& usage
 std::string resolved(const po::variables_map& values);
 void write_config(const std::string& folder, const po::variables_map& values);
 
-// Calls a job of liblanner_tools.so, loading it, and LibTorch with it, only now: that costs a quarter
-// of a second that --help need not wait for. Returns the job's exit code.
+// Calls a job of liblanner_tools.so, loading it, and LibTorch with it, only now: that costs a
+// quarter of a second that --help need not wait for. Returns the job's exit code.
 int run_job(const char* job, const void* options);
 
 }  // namespace lanner::tools

@@ -20,12 +20,13 @@ int eval(const std::vector<std::string>& arguments) {
   add("batch-size", po::value(&o.batch_size)->default_value(o.batch_size), "images at a time");
   add("workers", po::value(&o.workers)->default_value(o.workers), "threads that load images");
   add("amp", po::value(&o.amp)->default_value(o.amp)->implicit_value(true), "bfloat16 autocast");
-  const auto parsed = parse(arguments,
-                            "usage: lanner eval --weights W --data DATA[:SPLIT]\n"
-                            "       lanner eval --annotations GT.json --detections DT.json\n\n"
-                            "Prints COCO's twelve numbers (or VOC's mAP) and each class's AP, in per "
-                            "cent.\n",
-                            options);
+  const auto parsed =
+      parse(arguments,
+            "usage: lanner eval --weights W --data DATA[:SPLIT]\n"
+            "       lanner eval --annotations GT.json --detections DT.json\n\n"
+            "Prints COCO's twelve numbers (or VOC's mAP) and each class's AP, in per "
+            "cent.\n",
+            options);
   if (parsed.help) return 0;
   const bool model = !o.weights.empty() && !o.data.empty();
   const bool files = !o.annotations.empty() && !o.detections.empty();

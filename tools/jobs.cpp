@@ -11,9 +11,9 @@
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/evaluation.h"
 #include "lanner/datasets/synthetic.h"
+#include "lanner/detectors/checkpoint.h"
 #include "lanner/detectors/detect.h"
 #include "lanner/detectors/evaluate.h"
-#include "lanner/detectors/checkpoint.h"
 #include "lanner/detectors/pretraining/pretrain.h"
 #include "lanner/detectors/training/train.h"
 #include "lanner/ops/cuda.h"
@@ -31,8 +31,8 @@ void on_signal(int signal) {
 
 bool stopping() { return received != 0; }
 
-// Freed tensors stay with the process: by default glibc gives large ones back to the kernel, and every
-// step pays for their pages again.
+// Freed tensors stay with the process: by default glibc gives large ones back to the kernel, and
+// every step pays for their pages again.
 void keep_memory() {
   mallopt(M_MMAP_THRESHOLD, 1 << 25);  // the most it takes
   mallopt(M_TRIM_THRESHOLD, INT_MAX);
@@ -67,12 +67,13 @@ int run(Job job) {
   return static_cast<int>(ExitCode::internal);
 }
 
-std::vector<datasets::CocoDetection> detect_all(const EvalOptions& options, datasets::CocoFile& truth) {
+std::vector<datasets::CocoDetection> detect_all(const EvalOptions& options,
+                                                datasets::CocoFile& truth) {
   auto detector = detectors::load_detector(options.weights);
   const auto device = detectors::device_from_name(options.device);
   detectors::place(*detector, device);
-  const auto dataset = datasets::open_dataset(options.data, options.image_root,
-                                              &detector->options.categories);
+  const auto dataset =
+      datasets::open_dataset(options.data, options.image_root, &detector->options.categories);
   truth = datasets::to_coco(dataset);
   const detectors::Autocast autocast(options.amp, device.type());
   detectors::ProgressLine line("eval");
@@ -104,7 +105,8 @@ int evaluate(const EvalOptions& options) {
   if (options.metric == "coco")
     print(datasets::evaluate_coco(truth, detections), options.metrics_json);
   else
-    print(datasets::evaluate_voc(truth, detections, options.metric == "voc07"), options.metrics_json);
+    print(datasets::evaluate_voc(truth, detections, options.metric == "voc07"),
+          options.metrics_json);
   return 0;
 }
 
@@ -129,10 +131,10 @@ int diagnose() {
     const auto op = c10::Dispatcher::singleton().findOp({name, ""});
     missing |= !op;
     std::cout << name << "  ";
-    for (const auto& [label, key] : {std::pair{"CPU", c10::DispatchKey::CPU},
-                                     std::pair{"CUDA", c10::DispatchKey::CUDA},
-                                     std::pair{"Autograd", c10::DispatchKey::Autograd},
-                                     std::pair{"Meta", c10::DispatchKey::Meta}})
+    for (const auto& [label, key] :
+         {std::pair{"CPU", c10::DispatchKey::CPU}, std::pair{"CUDA", c10::DispatchKey::CUDA},
+          std::pair{"Autograd", c10::DispatchKey::Autograd},
+          std::pair{"Meta", c10::DispatchKey::Meta}})
       if (op && op->hasKernelForDispatchKey(key)) std::cout << label << " ";
     std::cout << (op ? "" : "missing") << "\n";
   }

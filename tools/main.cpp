@@ -39,9 +39,8 @@ int main(int count, char** words) {
       print_help();
       return arguments.empty() ? static_cast<int>(lanner::ExitCode::usage) : 0;
     }
-    const auto* command = std::find_if(std::begin(kCommands), std::end(kCommands), [&](auto& known) {
-      return arguments[0] == known.name;
-    });
+    const auto* command = std::find_if(std::begin(kCommands), std::end(kCommands),
+                                       [&](auto& known) { return arguments[0] == known.name; });
     if (command == std::end(kCommands))
       throw lanner::usage_error("\"" + arguments[0] + "\" is not a command (see lanner --help)");
     return command->run({arguments.begin() + 1, arguments.end()});

@@ -12,11 +12,14 @@ int pretrain(const std::vector<std::string>& arguments) {
   po::options_description options;
   po::options_description what("what is learned");
   auto add = what.add_options();
-  add("images", po::value(&images)->required()->multitoken(), "folders of images, searched to the bottom");
+  add("images", po::value(&images)->required()->multitoken(),
+      "folders of images, searched to the bottom");
   add("backbone", po::value(&backbone)->default_value(backbone), "resnet18, 34, 50 or 101");
-  add("stages", po::value(&o.stages)->default_value(o.stages), "of the backbone that are trained, 1..4");
+  add("stages", po::value(&o.stages)->default_value(o.stages),
+      "of the backbone that are trained, 1..4");
   add("norm", po::value(&norm)->default_value(norm), "layer, group or batch");
-  add("image-size", po::value(&o.image_size)->default_value(o.image_size), "of the square crops, pixels");
+  add("image-size", po::value(&o.image_size)->default_value(o.image_size),
+      "of the square crops, pixels");
   add("patch-size", po::value(&o.patch_size)->default_value(o.patch_size), "pixels");
   add("patch-stride", po::value(&o.patch_stride)->default_value(o.patch_stride), "pixels");
   add("first-distance", po::value(&o.first_distance)->default_value(o.first_distance),
@@ -26,12 +29,13 @@ int pretrain(const std::vector<std::string>& arguments) {
   add("directions", po::value(&o.directions)->default_value(o.directions),
       "1: downwards; 4: up, left and right as well");
   options.add(what).add(loop_flags(o.loop));
-  const auto parsed = parse(arguments,
-                            "usage: lanner pretrain --images DIR... --out RUN\n\n"
-                            "Trains a ResNet on unlabelled images by Contrastive Predictive Coding: from "
-                            "the patches above,\nwhich of all patches of the batch comes some rows below? "
-                            "RUN/best.safetensors goes to\n`lanner train --init`.\n",
-                            options);
+  const auto parsed =
+      parse(arguments,
+            "usage: lanner pretrain --images DIR... --out RUN\n\n"
+            "Trains a ResNet on unlabelled images by Contrastive Predictive Coding: from "
+            "the patches above,\nwhich of all patches of the batch comes some rows below? "
+            "RUN/best.safetensors goes to\n`lanner train --init`.\n",
+            options);
   if (parsed.help) return 0;
   o.images.assign(images.begin(), images.end());
   detectors::BackboneOptions named;

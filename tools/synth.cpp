@@ -15,12 +15,13 @@ int synth(const std::vector<std::string>& arguments) {
   add("width", po::value(&o.width)->default_value(o.width), "of an image, pixels");
   add("height", po::value(&o.height)->default_value(o.height), "of an image, pixels");
   add("most-objects", po::value(&o.most_objects)->default_value(o.most_objects), "in an image");
-  const auto parsed = parse(arguments,
-                            "usage: lanner synth --out DIR [--images N] [--seed S]\n\n"
-                            "Draws scenes of four classes of textured, bent and partly hidden objects, "
-                            "with exact boxes,\nin VOC form (DIR) and COCO form "
-                            "(DIR/annotations/instances_train.json, instances_val.json).\n",
-                            options);
+  const auto parsed =
+      parse(arguments,
+            "usage: lanner synth --out DIR [--images N] [--seed S]\n\n"
+            "Draws scenes of four classes of textured, bent and partly hidden objects, "
+            "with exact boxes,\nin VOC form (DIR) and COCO form "
+            "(DIR/annotations/instances_train.json, instances_val.json).\n",
+            options);
   return parsed.help ? 0 : run_job("lanner_synth", &o);
 }
 

@@ -43,8 +43,10 @@ std::string preset_named(const std::vector<std::string>& arguments) {
   po::variables_map values;
   try {
     po::store(po::command_line_parser(arguments).options(only).allow_unregistered().run(), values);
-    if (values.count("config"))
-      po::store(po::parse_config_file(values["config"].as<std::string>().c_str(), only, true), values);
+    if (values.count("config")) {
+      auto in = open_config(values["config"].as<std::string>());
+      po::store(po::parse_config_file(in, only, true), values);
+    }
   } catch (const po::error& error) {
     throw usage_error(std::string(error.what()) + " (see lanner train --help)");
   }
@@ -58,13 +60,15 @@ int train(const std::vector<std::string>& arguments) {
   std::string preset = preset_named(arguments);
   detectors::TrainOptions o = detectors::preset(preset).options;
   auto& d = o.detector;
-  std::string backbone = detectors::backbone_name(d.backbone), norm = detectors::name_of(d.backbone.norm);
+  std::string backbone = detectors::backbone_name(d.backbone),
+              norm = detectors::name_of(d.backbone.norm);
   std::string sizes = joined(d.anchors.sizes), ratios = joined({d.anchors.ratios}), stages;
   for (const int stage : d.backbone.fpn_stages) stages += std::to_string(stage);
 
   po::options_description data("data");
   auto add_data = data.add_options();
-  add_data("data", po::value(&o.data)->required(), "DATA[:SPLIT] to learn from: VOC folder or COCO .json");
+  add_data("data", po::value(&o.data)->required(),
+           "DATA[:SPLIT] to learn from: VOC folder or COCO .json");
   add_data("val", po::value(&o.val), "DATA[:SPLIT] to choose the best weights by");
   add_data("image-root", po::value(&o.image_root), "where a COCO file's images are");
   add_data("evaluations", po::value(&o.evaluations)->default_value(o.evaluations),
@@ -73,26 +77,34 @@ int train(const std::vector<std::string>& arguments) {
            "short side that images are resized to");
   add_data("max-size", po::value(&d.resize.max_size)->default_value(d.resize.max_size),
            "limit of the long side");
-  add_data("horizontal-flip", po::value(&o.augment.horizontal_flip)->default_value(o.augment.horizontal_flip),
+  add_data("horizontal-flip",
+           po::value(&o.augment.horizontal_flip)->default_value(o.augment.horizontal_flip),
            "probability; 0 where left and right matter");
-  add_data("vertical-flip", po::value(&o.augment.vertical_flip)->default_value(o.augment.vertical_flip),
+  add_data("vertical-flip",
+           po::value(&o.augment.vertical_flip)->default_value(o.augment.vertical_flip),
            "probability");
-  add_data("scale-jitter", po::value(&o.augment.scale_jitter)->default_value(o.augment.scale_jitter),
+  add_data("scale-jitter",
+           po::value(&o.augment.scale_jitter)->default_value(o.augment.scale_jitter),
            "size varies by up to this fraction");
-  add_data("colour-jitter", po::value(&o.augment.colour_jitter)->default_value(o.augment.colour_jitter),
+  add_data("colour-jitter",
+           po::value(&o.augment.colour_jitter)->default_value(o.augment.colour_jitter),
            "brightness, contrast and saturation vary by up to this fraction");
 
   po::options_description model("model");
   auto add = model.add_options();
-  add("preset", po::value(&preset)->default_value(preset), "see lanner models; sets the defaults below");
+  add("preset", po::value(&preset)->default_value(preset),
+      "see lanner models; sets the defaults below");
   add("model", po::value(&d.model)->default_value(d.model), "faster_rcnn");
   add("backbone", po::value(&backbone)->default_value(backbone), "resnet18-fpn, 34, 50 or 101");
   add("norm", po::value(&norm)->default_value(norm), "frozen_batch, batch, group or layer");
   add("init", po::value(&o.init), "backbone weights to start from, as lanner pretrain writes");
-  add("trainable-stages", po::value(&d.backbone.trainable_stages)->default_value(d.backbone.trainable_stages),
+  add("trainable-stages",
+      po::value(&d.backbone.trainable_stages)->default_value(d.backbone.trainable_stages),
       "of the backbone, from the end; 5: all");
-  add("fpn-stages", po::value(&stages)->default_value(stages), "backbone stages in the FPN, such as 234");
-  add("fpn-channels", po::value(&d.backbone.fpn_channels)->default_value(d.backbone.fpn_channels), "");
+  add("fpn-stages", po::value(&stages)->default_value(stages),
+      "backbone stages in the FPN, such as 234");
+  add("fpn-channels", po::value(&d.backbone.fpn_channels)->default_value(d.backbone.fpn_channels),
+      "");
   add("fpn-pool", po::value(&d.backbone.fpn_pool)->default_value(d.backbone.fpn_pool),
       "one coarser level for the RPN");
   add("anchor-sizes", po::value(&sizes)->default_value(sizes), "pixels, a list a level: 32;64;128");
@@ -106,12 +118,13 @@ int train(const std::vector<std::string>& arguments) {
 
   po::options_description options;
   options.add(data).add(model).add(loop_flags(o.loop));
-  const auto parsed = parse(arguments,
-                            "usage: lanner train --data DATA[:SPLIT] [--val DATA[:SPLIT]] --out RUN "
-                            "[--preset small]\n\n"
-                            "Trains a detector; writes RUN/best.safetensors (best AP on val) and "
-                            "RUN/last.safetensors.\n",
-                            options);
+  const auto parsed =
+      parse(arguments,
+            "usage: lanner train --data DATA[:SPLIT] [--val DATA[:SPLIT]] --out RUN "
+            "[--preset small]\n\n"
+            "Trains a detector; writes RUN/best.safetensors (best AP on val) and "
+            "RUN/last.safetensors.\n",
+            options);
   if (parsed.help) return 0;
   detectors::set_backbone(d.backbone, backbone);
   d.backbone.norm = detectors::norm_from_name(norm);

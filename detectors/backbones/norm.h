@@ -6,8 +6,8 @@
 
 namespace lanner::detectors {
 
-// A normalisation layer under torchvision's names: weight, bias, and for batch norms running_mean and
-// running_var. [N, channels, H, W] to the same.
+// A normalisation layer under torchvision's names: weight, bias, and for batch norms running_mean
+// and running_var. [N, channels, H, W] to the same.
 class NormLayerImpl : public torch::nn::Module {
  public:
   NormLayerImpl(Norm norm, int64_t channels);

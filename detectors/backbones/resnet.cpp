@@ -8,20 +8,21 @@ namespace lanner::detectors {
 namespace {
 
 torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t kernel, int64_t stride) {
-  torch::nn::Conv2d conv(torch::nn::Conv2dOptions(in, out, kernel)
-                             .stride(stride)
-                             .padding(kernel / 2)
-                             .bias(false));
+  torch::nn::Conv2d conv(
+      torch::nn::Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).bias(false));
   torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
   return conv;
 }
 
 std::array<int, 4> blocks_of(int depth) {
   switch (depth) {
-    case 18: return {2, 2, 2, 2};
+    case 18:
+      return {2, 2, 2, 2};
     case 34:
-    case 50: return {3, 4, 6, 3};
-    case 101: return {3, 4, 23, 3};
+    case 50:
+      return {3, 4, 6, 3};
+    case 101:
+      return {3, 4, 23, 3};
     default:
       throw usage_error("backbone: expected resnet18, 34, 50 or 101, got resnet" +
                         std::to_string(depth));
@@ -58,10 +59,9 @@ at::Tensor BlockImpl::forward(const at::Tensor& x) {
 ResNetImpl::ResNetImpl(int depth, Norm norm, int stages) : width_(depth >= 50 ? 256 : 64) {
   const auto blocks = blocks_of(depth);
   const bool bottleneck = depth >= 50;
-  conv1_ = register_module("conv1", torch::nn::Conv2d(torch::nn::Conv2dOptions(3, 64, 7)
-                                                          .stride(2)
-                                                          .padding(3)
-                                                          .bias(false)));
+  conv1_ = register_module(
+      "conv1",
+      torch::nn::Conv2d(torch::nn::Conv2dOptions(3, 64, 7).stride(2).padding(3).bias(false)));
   torch::nn::init::kaiming_normal_(conv1_->weight, 0, torch::kFanOut, torch::kReLU);
   bn1_ = register_module("bn1", NormLayer(norm, 64));
   int64_t in_channels = 64;

@@ -28,7 +28,8 @@ class ResNetImpl : public torch::nn::Module {
   // depth: 18, 34, 50 or 101; stages: how many of the four are built.
   ResNetImpl(int depth, Norm norm, int stages = 4);
 
-  // [N, 3, H, W] to the output of each stage: [N, channels(s), H / 2^(s+1), W / 2^(s+1)], rounded up.
+  // [N, 3, H, W] to the output of each stage: [N, channels(s), H / 2^(s+1), W / 2^(s+1)], rounded
+  // up.
   std::vector<at::Tensor> forward(const at::Tensor& images);
 
   int64_t channels(int stage) const { return width_ << (stage - 1); }  // stage: 1..4

@@ -9,7 +9,8 @@ ContextImpl::ContextImpl(int64_t channels, int64_t width, int blocks) {
                 torch::nn::Conv2d(Options(width, width, {1, 3}).padding({0, 1})),
                 torch::nn::Conv2d(Options(width, width, {2, 1})),
                 torch::nn::Conv2d(Options(width, channels, 1))};
-    auto module = register_module("block" + std::to_string(i), std::make_shared<torch::nn::Module>());
+    auto module =
+        register_module("block" + std::to_string(i), std::make_shared<torch::nn::Module>());
     module->register_module("in", block.in);
     module->register_module("across", block.across);
     module->register_module("down", block.down);

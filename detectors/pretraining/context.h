@@ -5,8 +5,8 @@
 namespace lanner::detectors {
 
 // The masked convolutional context network of CPC v2 (arXiv 1905.09272, appendix): five residual
-// blocks, zeros above the first row. The context at row r sees rows up to and including r, and every
-// column. [N, channels, R, C] to the same.
+// blocks, zeros above the first row. The context at row r sees rows up to and including r, and
+// every column. [N, channels, R, C] to the same.
 class ContextImpl : public torch::nn::Module {
  public:
   explicit ContextImpl(int64_t channels, int64_t width = 256, int blocks = 5);

@@ -80,13 +80,13 @@ CpcResult CpcImpl::forward(const at::Tensor& images) {
     for (size_t i = 0; i < predictors_[d].size(); ++i) {
       const int64_t k = options_.first_distance + static_cast<int64_t>(i);
       const auto predicted = predictors_[d][i](context.slice(2, 0, R - k)) * kLogitScale;
-      const auto found =
-          info_nce(rows(predicted), all, places.slice(1, k, R).reshape({-1}));
+      const auto found = info_nce(rows(predicted), all, places.slice(1, k, R).reshape({-1}));
       losses.push_back(found.loss);
       accuracies.push_back(found.accuracy);
     }
   }
-  return {torch::stack(losses).mean(), torch::stack(accuracies).mean(), z.size(0) * z.size(2) * z.size(3)};
+  return {torch::stack(losses).mean(), torch::stack(accuracies).mean(),
+          z.size(0) * z.size(2) * z.size(3)};
 }
 
 }  // namespace lanner::detectors

@@ -29,7 +29,7 @@ class CpcImpl : public torch::nn::Module {
   PretrainOptions options_;
   int64_t channels_;
   ResNet body_{nullptr};
-  std::vector<Context> contexts_;                          // one a direction
+  std::vector<Context> contexts_;                           // one a direction
   std::vector<std::vector<torch::nn::Conv2d>> predictors_;  // [direction][distance]: W_k
   torch::nn::Conv2d target_{nullptr};
 };

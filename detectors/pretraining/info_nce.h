@@ -10,8 +10,9 @@ struct InfoNce {
 };
 
 // InfoNCE (arXiv 1807.03748, section 2.3). predictions: [M, D]; targets: [N, D], of which row
-// `positives[m]` ([M] int64) is what prediction m should find among all N. The mutual information is
-// at least ln N - loss.
-InfoNce info_nce(const at::Tensor& predictions, const at::Tensor& targets, const at::Tensor& positives);
+// `positives[m]` ([M] int64) is what prediction m should find among all N. The mutual information
+// is at least ln N - loss.
+InfoNce info_nce(const at::Tensor& predictions, const at::Tensor& targets,
+                 const at::Tensor& positives);
 
 }  // namespace lanner::detectors

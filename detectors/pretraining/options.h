@@ -12,8 +12,9 @@ struct PretrainOptions {
   Norm norm = Norm::layer;                    // batch norm would leak between patches
   int image_size = 128;                       // pixels
   int patch_size = 32, patch_stride = 16;     // pixels: 7 x 7 patches of 128
-  int first_distance = 2, last_distance = 4;  // predicted rows; at 1 half of a patch is seen already
-  int directions = 4;                         // 1: downwards; 4: all ways
+  int first_distance = 2,
+      last_distance = 4;  // predicted rows; at 1 half of a patch is seen already
+  int directions = 4;     // 1: downwards; 4: all ways
   LoopOptions loop{.epochs = 100,
                    .batch_size = 32,
                    .optimizer = "adamw",

@@ -4,7 +4,7 @@ namespace lanner::detectors {
 
 at::Tensor patch_grid(const at::Tensor& images, int64_t size, int64_t stride) {
   return images.unfold(2, size, stride)
-      .unfold(3, size, stride)             // [N, 3, R, C, size, size]
+      .unfold(3, size, stride)  // [N, 3, R, C, size, size]
       .permute({0, 2, 3, 1, 4, 5})
       .reshape({-1, images.size(1), size, size})
       .contiguous(at::MemoryFormat::ChannelsLast);

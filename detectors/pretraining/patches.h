@@ -4,8 +4,8 @@
 
 namespace lanner::detectors {
 
-// Overlapping square patches. images: [N, 3, H, W]. Returns [N * R * C, 3, size, size], image by image
-// in reading order, with R = (H - size) / stride + 1 rows and C columns likewise.
+// Overlapping square patches. images: [N, 3, H, W]. Returns [N * R * C, 3, size, size], image by
+// image in reading order, with R = (H - size) / stride + 1 rows and C columns likewise.
 at::Tensor patch_grid(const at::Tensor& images, int64_t size, int64_t stride);
 
 // Changes each patch on its own, so that colour and brightness do not tell which image it is from:

@@ -43,12 +43,13 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
   task.name = "pretrain";
   task.module = cpc.ptr().get();
   task.steps_per_epoch = per_epoch;
-  task.metadata = {{"format", "1"},
-                   {"pretraining", nlohmann::json{{"method", "cpc"},
-                                                  {"backbone", "resnet" + std::to_string(options.depth)},
-                                                  {"stages", options.stages},
-                                                  {"norm", name_of(options.norm)}}
-                                       .dump()}};
+  task.metadata = {
+      {"format", "1"},
+      {"pretraining", nlohmann::json{{"method", "cpc"},
+                                     {"backbone", "resnet" + std::to_string(options.depth)},
+                                     {"stages", options.stages},
+                                     {"norm", name_of(options.norm)}}
+                          .dump()}};
   task.step = [&](int64_t) {
     const auto asked = std::chrono::steady_clock::now();
     const auto batch = *loader.next();

@@ -12,13 +12,14 @@ std::vector<double> level_scales(const std::vector<at::Tensor>& features,
   for (const auto& size : sizes) height = std::max(height, size.height);
   std::vector<double> scales;
   for (const auto& feature : features)
-    scales.push_back(std::exp2(std::round(
-        std::log2(static_cast<double>(feature.size(2)) / static_cast<double>(height)))));
+    scales.push_back(std::exp2(
+        std::round(std::log2(static_cast<double>(feature.size(2)) / static_cast<double>(height)))));
   return scales;
 }
 
-at::Tensor pool_from_levels(const std::vector<at::Tensor>& features, const std::vector<double>& scales,
-                            const at::Tensor& rois, int64_t size, int64_t sampling_ratio) {
+at::Tensor pool_from_levels(const std::vector<at::Tensor>& features,
+                            const std::vector<double>& scales, const at::Tensor& rois, int64_t size,
+                            int64_t sampling_ratio) {
   const auto pool = [&](size_t level, const at::Tensor& chosen) {
     return ops::roi_align(features[level], chosen.to(features[level].dtype()),
                           {.spatial_scale = scales[level],
@@ -29,7 +30,8 @@ at::Tensor pool_from_levels(const std::vector<at::Tensor>& features, const std::
   };
   if (features.size() == 1) return pool(0, rois);
   const double finest = -std::log2(scales.front()), coarsest = -std::log2(scales.back());
-  const auto area = (rois.select(1, 3) - rois.select(1, 1)) * (rois.select(1, 4) - rois.select(1, 2));
+  const auto area =
+      (rois.select(1, 3) - rois.select(1, 1)) * (rois.select(1, 4) - rois.select(1, 2));
   const auto levels =
       ((area.sqrt() / 224).log2() + (4 + 1e-6)).floor().clamp(finest, coarsest) - finest;
   std::vector<at::Tensor> pooled, places;

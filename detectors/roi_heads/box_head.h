@@ -9,8 +9,8 @@ namespace lanner::detectors {
 
 // Where RoIs of all images are pooled from.
 struct RoiBatch {
-  at::Tensor rois;                // [K, 5]: batch index, x1, y1, x2, y2 in the pixels of the batch
-  std::vector<int64_t> per_image; // they sum to K
+  at::Tensor rois;                 // [K, 5]: batch index, x1, y1, x2, y2 in the pixels of the batch
+  std::vector<int64_t> per_image;  // they sum to K
 };
 
 struct RoiPredictions {
@@ -21,14 +21,16 @@ struct RoiPredictions {
 // Pools RoIs from a feature pyramid by RoIAlign: a RoI of 224 pixels is read at stride 16, and each
 // halving goes a level finer (arXiv 1612.03144, equation 1). scales: feature cells a pixel, of each
 // level. Returns [K, channels, size, size].
-at::Tensor pool_from_levels(const std::vector<at::Tensor>& features, const std::vector<double>& scales,
-                            const at::Tensor& rois, int64_t size, int64_t sampling_ratio);
+at::Tensor pool_from_levels(const std::vector<at::Tensor>& features,
+                            const std::vector<double>& scales, const at::Tensor& rois, int64_t size,
+                            int64_t sampling_ratio);
 
 // The scales of features for a batch: 2^round(log2(feature height / greatest image height)).
 std::vector<double> level_scales(const std::vector<at::Tensor>& features,
                                  const std::vector<datasets::ImageSize>& sizes);
 
-// Faster R-CNN's RoI head: pooling, two fully connected layers, scores and boxes; torchvision's names.
+// Faster R-CNN's RoI head: pooling, two fully connected layers, scores and boxes; torchvision's
+// names.
 class BoxHeadImpl : public torch::nn::Module {
  public:
   BoxHeadImpl(int64_t channels, int64_t classes, const RoiOptions& options);

@@ -16,7 +16,8 @@ RoiBatch to_rois(const std::vector<at::Tensor>& boxes) {
   std::vector<at::Tensor> indices;
   for (size_t n = 0; n < boxes.size(); ++n) {
     batch.per_image.push_back(boxes[n].size(0));
-    indices.push_back(torch::full({boxes[n].size(0), 1}, static_cast<double>(n), boxes[n].options()));
+    indices.push_back(
+        torch::full({boxes[n].size(0), 1}, static_cast<double>(n), boxes[n].options()));
   }
   batch.rois = torch::cat({torch::cat(indices), torch::cat(boxes)}, 1);
   return batch;
@@ -41,8 +42,7 @@ RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>
       continue;
     }
     const auto target = matched.clamp_min(0);
-    chosen_labels.push_back(
-        labels[n].index_select(0, target).masked_fill(matched < 0, 0));
+    chosen_labels.push_back(labels[n].index_select(0, target).masked_fill(matched < 0, 0));
     chosen_deltas.push_back(kCoder.encode(boxes[n].index_select(0, target), rois));
   }
   return {to_rois(chosen_boxes), torch::cat(chosen_labels), torch::cat(chosen_deltas)};
@@ -63,7 +63,8 @@ std::vector<Detections> select_detections(const RoiPredictions& predictions, con
                                           const std::vector<datasets::ImageSize>& sizes,
                                           const std::vector<datasets::ImageSize>& original_sizes,
                                           const RoiOptions& options) {
-  const auto boxes = kCoder.decode(predictions.deltas, rois.rois.slice(1, 1, 5)).split_with_sizes(rois.per_image);
+  const auto boxes =
+      kCoder.decode(predictions.deltas, rois.rois.slice(1, 1, 5)).split_with_sizes(rois.per_image);
   const auto scores = predictions.logits.softmax(1).split_with_sizes(rois.per_image);
   std::vector<Detections> results;
   for (size_t n = 0; n < sizes.size(); ++n) {
@@ -79,8 +80,10 @@ std::vector<Detections> select_detections(const RoiPredictions& predictions, con
     const auto large_label = label.index_select(0, large);
     const auto kept = ops::batched_nms(box, score, large_label, options.nms_iou)
                           .slice(0, 0, options.most_detections);
-    const double x = static_cast<double>(original_sizes[n].width) / static_cast<double>(sizes[n].width);
-    const double y = static_cast<double>(original_sizes[n].height) / static_cast<double>(sizes[n].height);
+    const double x =
+        static_cast<double>(original_sizes[n].width) / static_cast<double>(sizes[n].width);
+    const double y =
+        static_cast<double>(original_sizes[n].height) / static_cast<double>(sizes[n].height);
     const auto scale = torch::tensor({x, y, x, y}, torch::kFloat).to(box.device());
     results.push_back({box.index_select(0, kept) * scale, large_label.index_select(0, kept),
                        score.index_select(0, kept)});

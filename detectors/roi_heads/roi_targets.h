@@ -25,7 +25,8 @@ struct Detections {
 
 RoiBatch to_rois(const std::vector<at::Tensor>& boxes);
 
-// Adds the ground truth to the proposals, matches and samples (algorithms of torchvision's RoIHeads).
+// Adds the ground truth to the proposals, matches and samples (algorithms of torchvision's
+// RoIHeads).
 RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>& boxes,
                        const std::vector<at::Tensor>& labels, const RoiOptions& options);
 

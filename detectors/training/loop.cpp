@@ -38,7 +38,8 @@ class Average {
     if (!on()) return;
     const torch::NoGradGuard no_grad;
     // A young average leans on what is new: it would else remember the random start.
-    const double decay = std::min(decay_, (1. + static_cast<double>(step)) / (10. + static_cast<double>(step)));
+    const double decay =
+        std::min(decay_, (1. + static_cast<double>(step)) / (10. + static_cast<double>(step)));
     for (size_t i = 0; i < live_.size(); ++i)
       if (live_[i].is_floating_point()) average_[i].lerp_(live_[i], 1 - decay);
   }
@@ -53,7 +54,8 @@ class Average {
   }
   // The live weights, while the average is swapped in, under names of training state.
   void save(std::map<std::string, at::Tensor>& tensors) const {
-    for (size_t i = 0; on() && i < live_.size(); ++i) tensors["training.live." + names_[i]] = average_[i];
+    for (size_t i = 0; on() && i < live_.size(); ++i)
+      tensors["training.live." + names_[i]] = average_[i];
   }
   // After loading a checkpoint's plain (averaged) weights into the module.
   void load(const std::map<std::string, at::Tensor>& tensors, const std::string& source) {
@@ -63,7 +65,8 @@ class Average {
       average_[i].copy_(live_[i]);
       const auto found = tensors.find("training.live." + names_[i]);
       if (found == tensors.end() || found->second.sizes() != live_[i].sizes())
-        throw bad_data(source + ": training.live." + names_[i] + ": missing: saved without averaging?");
+        throw bad_data(source + ": training.live." + names_[i] +
+                       ": missing: saved without averaging?");
       live_[i].copy_(found->second);
     }
   }
@@ -139,7 +142,8 @@ class Run {
  private:
   double progress() const {
     double done = static_cast<double>(state_.step) / static_cast<double>(total_);
-    if (options_.max_minutes > 0) done = std::max(done, state_.elapsed / (60 * options_.max_minutes));
+    if (options_.max_minutes > 0)
+      done = std::max(done, state_.elapsed / (60 * options_.max_minutes));
     return done;
   }
 
@@ -153,7 +157,8 @@ class Run {
   }
 
   void step() {
-    // What is drawn at a step follows from the seed and the step: a resumed run goes on as it would have.
+    // What is drawn at a step follows from the seed and the step: a resumed run goes on as it would
+    // have.
     torch::manual_seed(options_.seed * 1'000'003 + static_cast<uint64_t>(state_.step));
     lr_ = options_.lr * schedule_factor(options_, state_.step, progress());
     optimiser_.zero_grad();
@@ -178,9 +183,14 @@ class Run {
     if (state_.step % options_.log_every && !last) return;
     const double spent = std::max(1e-9, begin_ + state_.elapsed - log_at_);
     const double rate = static_cast<double>(images_) / spent;
-    const double epoch = static_cast<double>(state_.step) / static_cast<double>(task_.steps_per_epoch);
-    Numbers numbers{{"step", double(state_.step)}, {"epoch", epoch}, {"elapsed", state_.elapsed},
-                    {"lr", lr_}, {"images_per_second", rate}, {"data_time", data_time_ / spent},
+    const double epoch =
+        static_cast<double>(state_.step) / static_cast<double>(task_.steps_per_epoch);
+    Numbers numbers{{"step", double(state_.step)},
+                    {"epoch", epoch},
+                    {"elapsed", state_.elapsed},
+                    {"lr", lr_},
+                    {"images_per_second", rate},
+                    {"data_time", data_time_ / spent},
                     {"loss", loss}};
     std::ostringstream detail;
     detail << "step " << state_.step << ", epoch " << std::fixed << std::setprecision(1) << epoch

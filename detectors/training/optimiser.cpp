@@ -73,7 +73,8 @@ void Optimiser::load_state(const std::map<std::string, at::Tensor>& saved,
   for (auto& [name, tensor] : state()) {
     const auto found = saved.find(name);
     if (found == saved.end() || found->second.sizes() != tensor.sizes())
-      throw bad_data(source + ": " + name + ": missing or misshapen: saved with another optimizer?");
+      throw bad_data(source + ": " + name +
+                     ": missing or misshapen: saved with another optimizer?");
     tensor.copy_(found->second);
   }
 }

@@ -15,7 +15,8 @@ class Optimiser {
   void zero_grad();
   void step(double lr);
 
-  // Momentum and the like as tensors by the names of their parameters, to be saved and brought back.
+  // Momentum and the like as tensors by the names of their parameters, to be saved and brought
+  // back.
   std::map<std::string, at::Tensor> state() const;
   // Throws bad_data where a tensor is missing or misshapen; `source` is named.
   void load_state(const std::map<std::string, at::Tensor>& state, const std::string& source);
@@ -25,7 +26,7 @@ class Optimiser {
     double weight_decay = 0;
     std::vector<std::string> names;
     std::vector<at::Tensor> parameters;
-    std::vector<at::Tensor> means;                   // SGD's momentum, Adam's first moment
+    std::vector<at::Tensor> means;                        // SGD's momentum, Adam's first moment
     std::vector<at::Tensor> squares, max_squares, steps;  // Adam's
   };
 

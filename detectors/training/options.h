@@ -10,34 +10,34 @@ namespace lanner::detectors {
 
 // The step loop, shared.
 struct LoopOptions {
-  std::filesystem::path out{};          // run folder
+  std::filesystem::path out{};  // run folder
   int epochs = 26;
-  double max_minutes = 0;               // of training; 0: no limit. The schedule ends with it
+  double max_minutes = 0;  // of training; 0: no limit. The schedule ends with it
   int batch_size = 2;
-  std::string optimizer = "sgd";        // sgd or adamw
-  double lr = 0.0025;                   // torchvision's 0.02 for 16 images, scaled to batch_size 2
-  double momentum = 0.9;                // sgd
+  std::string optimizer = "sgd";  // sgd or adamw
+  double lr = 0.0025;             // torchvision's 0.02 for 16 images, scaled to batch_size 2
+  double momentum = 0.9;          // sgd
   double weight_decay = 1e-4;
-  std::string schedule = "step";        // step: a tenth at 62 % and 85 % of the run; cosine: to 0
-  int64_t warmup_steps = 1000;          // linear, from a thousandth
-  double clip_norm = 0;                 // gradient norm; 0: not clipped
-  double ema_decay = 0;                 // of averaged weights, which are what is saved; 0: none
-  bool amp = false;                     // bfloat16 autocast
-  bool resume = false;                  // go on from out/last.safetensors
+  std::string schedule = "step";  // step: a tenth at 62 % and 85 % of the run; cosine: to 0
+  int64_t warmup_steps = 1000;    // linear, from a thousandth
+  double clip_norm = 0;           // gradient norm; 0: not clipped
+  double ema_decay = 0;           // of averaged weights, which are what is saved; 0: none
+  bool amp = false;               // bfloat16 autocast
+  bool resume = false;            // go on from out/last.safetensors
   uint64_t seed = 0;
   std::string device = "cpu";
-  int workers = 2;                      // threads that load data
-  int log_every = 10;                   // steps
+  int workers = 2;     // threads that load data
+  int log_every = 10;  // steps
 
   void check() const;  // throws usage_error
 };
 
 struct TrainOptions {
-  std::string data, val;                // DATA[:SPLIT]; val may be empty
-  std::filesystem::path image_root;     // for COCO files whose images are elsewhere
-  std::filesystem::path init;           // backbone weights to start from
-  int evaluations = 10;                 // how often val is evaluated, evenly over the run
-  DetectorOptions detector;             // its categories are read from data
+  std::string data, val;             // DATA[:SPLIT]; val may be empty
+  std::filesystem::path image_root;  // for COCO files whose images are elsewhere
+  std::filesystem::path init;        // backbone weights to start from
+  int evaluations = 10;              // how often val is evaluated, evenly over the run
+  DetectorOptions detector;          // its categories are read from data
   datasets::AugmentOptions augment;
   LoopOptions loop;
 };

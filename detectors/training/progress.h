@@ -20,8 +20,8 @@ class MetricsLog {
   std::ofstream out_;
 };
 
-// One line on a terminal that is written over; a plain line now and then when piped. To stderr, since
-// stdout is for results.
+// One line on a terminal that is written over; a plain line now and then when piped. To stderr,
+// since stdout is for results.
 class ProgressLine {
  public:
   explicit ProgressLine(std::string what);

@@ -4,8 +4,8 @@
 
 namespace lanner::detectors {
 
-// The learning rate's factor at a step, when `progress` (0..1) of the run is over, be it by steps or
-// by time.
+// The learning rate's factor at a step, when `progress` (0..1) of the run is over, be it by steps
+// or by time.
 double schedule_factor(const LoopOptions& options, int64_t step, double progress);
 
 }  // namespace lanner::detectors

@@ -50,8 +50,8 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   place(*detector, device);
 
   const int64_t first = resume_step(loop);
-  const int64_t per_epoch = std::max<int64_t>(
-      1, static_cast<int64_t>(data.images.size()) / loop.batch_size);
+  const int64_t per_epoch =
+      std::max<int64_t>(1, static_cast<int64_t>(data.images.size()) / loop.batch_size);
   datasets::Loader loader(data, {.batch_size = loop.batch_size,
                                  .threads = loop.workers,
                                  .first_batch = first,

@@ -28,22 +28,22 @@ struct Columns {
 
 // Marks the boxes after `kept` that it suppresses. The IoU is compared in double, as torchvision
 // does on a CPU.
-#define LANNER_SUPPRESS(T)                                                                         \
-  LANNER_VECTORISED void suppress(const Columns<T>& b, int64_t kept, double threshold,             \
-                                  uint8_t* suppressed, int64_t count) {                            \
-    const T kx1 = b.x1[kept], ky1 = b.y1[kept], kx2 = b.x2[kept], ky2 = b.y2[kept];                \
-    const T area = b.area[kept];                                                                   \
-    const T *x1 = b.x1.data(), *y1 = b.y1.data(), *x2 = b.x2.data(), *y2 = b.y2.data();            \
-    const T* areas = b.area.data();                                                                \
-    for (int64_t j = kept + 1; j < count; ++j) {                                                   \
-      const T left = kx1 > x1[j] ? kx1 : x1[j], top = ky1 > y1[j] ? ky1 : y1[j];                   \
-      const T right = kx2 < x2[j] ? kx2 : x2[j], bottom = ky2 < y2[j] ? ky2 : y2[j];               \
-      const T width = right - left > 0 ? right - left : 0;                                         \
-      const T height = bottom - top > 0 ? bottom - top : 0;                                        \
-      const T overlap = width * height;                                                            \
-      const T iou = overlap / (area + areas[j] - overlap);                                         \
-      suppressed[j] |= static_cast<double>(iou) > threshold;                                       \
-    }                                                                                              \
+#define LANNER_SUPPRESS(T)                                                              \
+  LANNER_VECTORISED void suppress(const Columns<T>& b, int64_t kept, double threshold,  \
+                                  uint8_t* suppressed, int64_t count) {                 \
+    const T kx1 = b.x1[kept], ky1 = b.y1[kept], kx2 = b.x2[kept], ky2 = b.y2[kept];     \
+    const T area = b.area[kept];                                                        \
+    const T *x1 = b.x1.data(), *y1 = b.y1.data(), *x2 = b.x2.data(), *y2 = b.y2.data(); \
+    const T* areas = b.area.data();                                                     \
+    for (int64_t j = kept + 1; j < count; ++j) {                                        \
+      const T left = kx1 > x1[j] ? kx1 : x1[j], top = ky1 > y1[j] ? ky1 : y1[j];        \
+      const T right = kx2 < x2[j] ? kx2 : x2[j], bottom = ky2 < y2[j] ? ky2 : y2[j];    \
+      const T width = right - left > 0 ? right - left : 0;                              \
+      const T height = bottom - top > 0 ? bottom - top : 0;                             \
+      const T overlap = width * height;                                                 \
+      const T iou = overlap / (area + areas[j] - overlap);                              \
+      suppressed[j] |= static_cast<double>(iou) > threshold;                            \
+    }                                                                                   \
   }
 LANNER_SUPPRESS(float)
 LANNER_SUPPRESS(double)

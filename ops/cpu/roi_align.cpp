@@ -20,7 +20,8 @@ struct Point {
   T weight[4];
 };
 
-LANNER_VECTORISED void gather(float* out, const float* in, const Point<float>& p, int64_t channels) {
+LANNER_VECTORISED void gather(float* out, const float* in, const Point<float>& p,
+                              int64_t channels) {
   const float *a = in + p.offset[0], *b = in + p.offset[1], *c = in + p.offset[2],
               *d = in + p.offset[3];
   for (int64_t i = 0; i < channels; ++i)
@@ -73,10 +74,10 @@ struct RoiPoints {
             const auto at = [&](int64_t row, int64_t column) {
               return ((batch * s.height + row) * s.width + column) * s.channels;
             };
-            points.push_back({{at(y.low, x.low), at(y.low, x.high), at(y.high, x.low),
-                               at(y.high, x.high)},
-                              {y.low_weight * x.low_weight, y.low_weight * x.high_weight,
-                               y.high_weight * x.low_weight, y.high_weight * x.high_weight}});
+            points.push_back(
+                {{at(y.low, x.low), at(y.low, x.high), at(y.high, x.low), at(y.high, x.high)},
+                 {y.low_weight * x.low_weight, y.low_weight * x.high_weight,
+                  y.high_weight * x.low_weight, y.high_weight * x.high_weight}});
           }
         }
         bin_end.push_back(static_cast<int64_t>(points.size()));
@@ -142,7 +143,7 @@ at::Tensor roi_align_cpu(const at::Tensor& input, const at::Tensor& rois, double
                          bool aligned) {
   check_rois("roi_align", input, rois);
   check_pooling("roi_align", spatial_scale, pooled_height, pooled_width);
-  const Shape s{input.size(0), input.size(1),  input.size(2),
+  const Shape s{input.size(0), input.size(1), input.size(2),
                 input.size(3), pooled_height, pooled_width};
   const auto type = compute_type(input.scalar_type());
   const auto in = channels_last(input, type), boxes = rois.to(type).contiguous();
@@ -154,7 +155,9 @@ at::Tensor roi_align_cpu(const at::Tensor& input, const at::Tensor& rois, double
             boxes.size(0), s, scale, sampling_ratio, aligned);
   };
   type == at::kDouble ? run(spatial_scale) : run(static_cast<float>(spatial_scale));
-  return out.permute({0, 3, 1, 2}).to(input.scalar_type()).contiguous(input.suggest_memory_format());
+  return out.permute({0, 3, 1, 2})
+      .to(input.scalar_type())
+      .contiguous(input.suggest_memory_format());
 }
 
 at::Tensor roi_align_backward_cpu(const at::Tensor& grad, const at::Tensor& rois,

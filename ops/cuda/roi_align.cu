@@ -25,14 +25,13 @@ at::Tensor roi_align_cuda(const at::Tensor& input, const at::Tensor& rois, doubl
   auto out = at::empty({rois.size(0), input.size(1), pooled_height, pooled_width}, in.options());
   const RoiAlignShape shape{in.size(0),    in.size(1),   in.size(2),     in.size(3),
                             pooled_height, pooled_width, sampling_ratio, aligned};
-  AT_DISPATCH_FLOATING_TYPES_AND2(
-      at::kHalf, at::kBFloat16, in.scalar_type(), "roi_align", [&] {
-        using A = at::acc_type<scalar_t, true>;
-        launch(out.numel(), RoiAlignForward<A, scalar_t>{
-                                in.const_data_ptr<scalar_t>(), boxes.const_data_ptr<scalar_t>(),
-                                out.mutable_data_ptr<scalar_t>(), static_cast<A>(spatial_scale),
-                                shape});
-      });
+  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, in.scalar_type(), "roi_align", [&] {
+    using A = at::acc_type<scalar_t, true>;
+    launch(out.numel(), RoiAlignForward<A, scalar_t>{in.const_data_ptr<scalar_t>(),
+                                                     boxes.const_data_ptr<scalar_t>(),
+                                                     out.mutable_data_ptr<scalar_t>(),
+                                                     static_cast<A>(spatial_scale), shape});
+  });
   return out.contiguous(input.suggest_memory_format());
 }
 
@@ -51,10 +50,10 @@ at::Tensor roi_align_backward_cuda(const at::Tensor& grad, const at::Tensor& roi
   AT_DISPATCH_FLOATING_TYPES_AND2(
       at::kHalf, at::kBFloat16, out.scalar_type(), "roi_align backward", [&] {
         using A = at::acc_type<scalar_t, true>;
-        launch(out.numel(), RoiAlignBackward<A, scalar_t>{
-                                out.const_data_ptr<scalar_t>(), boxes.const_data_ptr<scalar_t>(),
-                                in.mutable_data_ptr<scalar_t>(), static_cast<A>(spatial_scale),
-                                shape});
+        launch(out.numel(), RoiAlignBackward<A, scalar_t>{out.const_data_ptr<scalar_t>(),
+                                                          boxes.const_data_ptr<scalar_t>(),
+                                                          in.mutable_data_ptr<scalar_t>(),
+                                                          static_cast<A>(spatial_scale), shape});
       });
   return in.contiguous(grad.suggest_memory_format());
 }

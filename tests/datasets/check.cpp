@@ -8,7 +8,8 @@ using namespace lanner::tests;
 
 TEST_CASE("check_data finds faults of annotations and images, and counts") {
   const TemporaryFolder folder;
-  write_voc_folder(folder.path, voc_object("cat", "1", "1", "9", "9") + voc_object("cat", "5", "5", "5", "9"));
+  write_voc_folder(folder.path,
+                   voc_object("cat", "1", "1", "9", "9") + voc_object("cat", "5", "5", "5", "9"));
   CHECK(check_data({folder.path.string(), {}, folder.path / "show"}).usable());
   CHECK(fs::exists(folder.path / "show/contact_sheet.png"));
   write(folder.path / "JPEGImages/a.jpg", "not an image");
@@ -28,7 +29,8 @@ TEST_CASE("check_data finds BCCD's two boxes without area, and nothing else") {
   for (const std::string split : {"train", "val", "test"}) {
     const auto report = check_data({data->string() + ":" + split, {}, {}});
     CHECK(report.usable());
-    for (const auto& fault : report.faults) CHECK_THAT(fault.message, ContainsSubstring("a box without area"));
+    for (const auto& fault : report.faults)
+      CHECK_THAT(fault.message, ContainsSubstring("a box without area"));
     faults += report.faults.size();
   }
   CHECK(faults == 2);

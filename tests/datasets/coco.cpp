@@ -11,9 +11,10 @@ using namespace lanner::tests;
 TEST_CASE("a COCO file is read with its own category ids, and sizes given as strings") {
   const TemporaryFolder folder;
   write(folder.path / "gt.json",
-        coco_text(R"({"id": 1, "image_id": 3, "category_id": 9, "bbox": [10, 20, 30, 40], "iscrowd": 1,
+        coco_text(
+            R"({"id": 1, "image_id": 3, "category_id": 9, "bbox": [10, 20, 30, 40], "iscrowd": 1,
                       "area": 7, "segmentation": [[1, 2, 3]]})",
-                  R"([{"id": 9, "name": "dog"}, {"id": 4, "name": "cat"}])"));
+            R"([{"id": 9, "name": "dog"}, {"id": 4, "name": "cat"}])"));
   const auto dataset = open_dataset((folder.path / "gt.json").string());
   CHECK(dataset.categories[0].id == 4);
   const auto& image = dataset.images[0];
@@ -51,8 +52,10 @@ TEST_CASE("every fault of a COCO file is found in one pass, with its field") {
   REQUIRE(faults.size() == 7);
   CHECK_THAT(faults[0].text(), ContainsSubstring("annotations[0].category_id: unknown category 8"));
   CHECK_THAT(faults[1].text(), ContainsSubstring("annotations[1].image_id: unknown image 99"));
-  CHECK_THAT(faults[2].text(), ContainsSubstring("annotations[2].bbox: expected [x, y, width, height], got [1,2,3]"));
-  CHECK_THAT(faults[3].text(), ContainsSubstring("annotations[3].bbox: expected a number, got \"wide\""));
+  CHECK_THAT(faults[2].text(),
+             ContainsSubstring("annotations[2].bbox: expected [x, y, width, height], got [1,2,3]"));
+  CHECK_THAT(faults[3].text(),
+             ContainsSubstring("annotations[3].bbox: expected a number, got \"wide\""));
   CHECK_THAT(faults[4].text(), ContainsSubstring("annotations[4].category_id: missing"));
   CHECK_THAT(faults[5].text(), ContainsSubstring("annotations[6]: expected an object"));
   CHECK(faults[6].action == Fault::Action::drop);
@@ -61,21 +64,26 @@ TEST_CASE("every fault of a COCO file is found in one pass, with its field") {
 TEST_CASE("a file that is not JSON, and paths that leave their folder, are refused") {
   const TemporaryFolder folder;
   write(folder.path / "bad.json", "{\"images\": [");
-  CHECK_THROWS_WITH(open_dataset((folder.path / "bad.json").string()), ContainsSubstring("bad.json: JSON:"));
-  write(folder.path / "out.json",
-        R"({"images": [{"id": 1, "file_name": "../../etc/x.jpg"}], "annotations": [], "categories": []})");
+  CHECK_THROWS_WITH(open_dataset((folder.path / "bad.json").string()),
+                    ContainsSubstring("bad.json: JSON:"));
+  write(
+      folder.path / "out.json",
+      R"({"images": [{"id": 1, "file_name": "../../etc/x.jpg"}], "annotations": [], "categories": []})");
   CHECK_THROWS_WITH(open_dataset((folder.path / "out.json").string()),
                     ContainsSubstring("images[0].file_name: leaves the image folder"));
 }
 
 TEST_CASE("detections are read, and a bad one is named") {
   const TemporaryFolder folder;
-  write(folder.path / "dt.json", R"([{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4], "score": 0.5}])");
+  write(folder.path / "dt.json",
+        R"([{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4], "score": 0.5}])");
   CHECK(read_detections(folder.path / "dt.json")[0].score == 0.5);
   write(folder.path / "dt.json", R"([{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4]}])");
-  CHECK_THROWS_WITH(read_detections(folder.path / "dt.json"), ContainsSubstring("detections[0].score: missing"));
+  CHECK_THROWS_WITH(read_detections(folder.path / "dt.json"),
+                    ContainsSubstring("detections[0].score: missing"));
   write(folder.path / "dt.json", "{}");
-  CHECK_THROWS_WITH(read_detections(folder.path / "dt.json"), ContainsSubstring("expected a list of detections"));
+  CHECK_THROWS_WITH(read_detections(folder.path / "dt.json"),
+                    ContainsSubstring("expected a list of detections"));
 }
 
 TEST_CASE("write_file says what it could not write") {

@@ -22,7 +22,8 @@ CocoFile truth() {
 }
 
 std::vector<CocoDetection> perfect() {
-  return {{1, 1, {0, 0, 50, 50}, 0.9}, {1, 1, {100, 100, 50, 50}, 0.8}, {2, 1, {20, 20, 50, 50}, 0.7}};
+  return {
+      {1, 1, {0, 0, 50, 50}, 0.9}, {1, 1, {100, 100, 50, 50}, 0.8}, {2, 1, {20, 20, 50, 50}, 0.7}};
 }
 
 }  // namespace
@@ -82,8 +83,8 @@ TEST_CASE("the twelve numbers of coco_reference are pycocotools'") {
   Faults faults;
   const auto coco = read_coco(*data / "ground_truth.json", faults);
   REQUIRE(faults.empty());
-  const auto found =
-      nlohmann::json::parse(to_json(evaluate_coco(coco, read_detections(*data / "detections.json"))));
+  const auto found = nlohmann::json::parse(
+      to_json(evaluate_coco(coco, read_detections(*data / "detections.json"))));
   const auto expected = nlohmann::json::parse(read(*data / "expected.json"));
   CHECK(expected.size() == 12);
   for (const auto& [name, value] : expected.items())

@@ -21,10 +21,12 @@ TEST_CASE("a truncated JPEG is refused with its name, and so is a file that is n
   write(cut, bytes.substr(0, bytes.size() / 2));
   CHECK_THROWS_WITH(read_image(cut), ContainsSubstring("cut.jpg: image:"));
   write(folder.path / "text.png", "hello");
-  CHECK_THROWS_WITH(read_image(folder.path / "text.png"), ContainsSubstring("text.png: image: not an image"));
+  CHECK_THROWS_WITH(read_image(folder.path / "text.png"),
+                    ContainsSubstring("text.png: image: not an image"));
   write(folder.path / "empty.jpg", "");
   CHECK_THROWS_WITH(read_image(folder.path / "empty.jpg"), ContainsSubstring("the file is empty"));
-  CHECK_THROWS_WITH(read_image(folder.path / "none.jpg"), ContainsSubstring("none.jpg: no such file"));
+  CHECK_THROWS_WITH(read_image(folder.path / "none.jpg"),
+                    ContainsSubstring("none.jpg: no such file"));
 }
 
 TEST_CASE("scaled decoding keeps the short side and remembers the size") {
@@ -62,10 +64,12 @@ TEST_CASE("all eight EXIF orientations show the same picture") {
   for (const std::string kind : {"Landscape", "Portrait"}) {
     const auto upright = read_image(*data / "exif" / (kind + "_1.jpg")).rgb;
     for (int i = 2; i <= 8; ++i) {
-      const auto turned = read_image(*data / "exif" / (kind + "_" + std::to_string(i) + ".jpg")).rgb;
+      const auto turned =
+          read_image(*data / "exif" / (kind + "_" + std::to_string(i) + ".jpg")).rgb;
       REQUIRE(turned.size() == upright.size());
       CHECK(cv::norm(turned, upright, cv::NORM_L1) / static_cast<double>(upright.total() * 3) < 12);
-      CHECK(image_size(*data / "exif" / (kind + "_" + std::to_string(i) + ".jpg")) == upright.size());
+      CHECK(image_size(*data / "exif" / (kind + "_" + std::to_string(i) + ".jpg")) ==
+            upright.size());
     }
   }
 }

@@ -50,7 +50,8 @@ TEST_CASE("evaluation sees each image once, in order, the last batch short") {
   const auto dataset = open_dataset(folder.path.string() + ":train");  // 8 images
   Loader loader(dataset, {.batch_size = 3, .resize = {40, 60}});
   std::vector<int64_t> ids;
-  while (auto batch = loader.next()) ids.insert(ids.end(), batch->image_ids.begin(), batch->image_ids.end());
+  while (auto batch = loader.next())
+    ids.insert(ids.end(), batch->image_ids.begin(), batch->image_ids.end());
   REQUIRE(ids.size() == 8);
   for (size_t i = 0; i < 8; ++i) CHECK(ids[i] == dataset.images[i].id);
 }
@@ -68,5 +69,7 @@ TEST_CASE("an image of another size than annotated ends the pass with its name")
   write_plain_image(folder.path / "JPEGImages/a.jpg", 90, 80);
   const auto dataset = open_dataset(folder.path.string() + ":train");
   Loader loader(dataset, {.resize = {40, 60}});
-  CHECK_THROWS_WITH(loader.next(), ContainsSubstring("a.jpg: size: the annotation says 100 x 80, the image is 90 x 80"));
+  CHECK_THROWS_WITH(
+      loader.next(),
+      ContainsSubstring("a.jpg: size: the annotation says 100 x 80, the image is 90 x 80"));
 }

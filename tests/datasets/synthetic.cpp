@@ -16,7 +16,8 @@ TEST_CASE("a seed draws the same files, another seed others") {
   const char* image = "JPEGImages/scene_00002.jpg";
   CHECK(read(a.path / image) == read(b.path / image));
   CHECK(read(a.path / image) != read(c.path / image));
-  CHECK(read(a.path / "annotations/instances_train.json") == read(b.path / "annotations/instances_train.json"));
+  CHECK(read(a.path / "annotations/instances_train.json") ==
+        read(b.path / "annotations/instances_train.json"));
 }
 
 TEST_CASE("the VOC and COCO forms say the same, and without faults") {
@@ -25,8 +26,9 @@ TEST_CASE("the VOC and COCO forms say the same, and without faults") {
   for (const std::string split : {"train", "val"}) {
     Faults faults;
     const auto voc = read_dataset(folder.path.string() + ":" + split, {}, nullptr, faults);
-    const auto coco = read_dataset(
-        (folder.path / "annotations" / ("instances_" + split + ".json")).string(), {}, nullptr, faults);
+    const auto coco =
+        read_dataset((folder.path / "annotations" / ("instances_" + split + ".json")).string(), {},
+                     nullptr, faults);
     CHECK(faults.empty());
     REQUIRE(voc.images.size() == coco.images.size());
     REQUIRE(voc.images.size() == (split == "train" ? 8 : 2));
@@ -42,6 +44,8 @@ TEST_CASE("the VOC and COCO forms say the same, and without faults") {
 
 TEST_CASE("sizes that make no sense are refused") {
   const TemporaryFolder folder;
-  CHECK_THROWS_WITH(write_synthetic({.out = folder.path, .images = 1}), ContainsSubstring("images: expected at least 2"));
-  CHECK_THROWS_WITH(write_synthetic({.out = folder.path, .width = 10}), ContainsSubstring("size: expected at least 64 x 64"));
+  CHECK_THROWS_WITH(write_synthetic({.out = folder.path, .images = 1}),
+                    ContainsSubstring("images: expected at least 2"));
+  CHECK_THROWS_WITH(write_synthetic({.out = folder.path, .width = 10}),
+                    ContainsSubstring("size: expected at least 64 x 64"));
 }

@@ -50,10 +50,12 @@ TEST_CASE("every fault of a VOC folder is found in one pass, with file and field
   Faults faults;
   const auto dataset = read_dataset(folder.path.string() + ":train", {}, nullptr, faults);
   REQUIRE(faults.size() == 7);
-  CHECK_THAT(faults[0].text(), ContainsSubstring("a.xml: object[0].bndbox.xmin: expected a number, got \"ten\""));
+  CHECK_THAT(faults[0].text(),
+             ContainsSubstring("a.xml: object[0].bndbox.xmin: expected a number, got \"ten\""));
   CHECK_THAT(faults[1].text(), ContainsSubstring("object[1].bndbox: a box without area"));
   CHECK(faults[1].action == Fault::Action::drop);
-  CHECK_THAT(faults[2].text(), ContainsSubstring("object[2].bndbox: reaches outside the image of 100 x 80"));
+  CHECK_THAT(faults[2].text(),
+             ContainsSubstring("object[2].bndbox: reaches outside the image of 100 x 80"));
   CHECK(faults[2].action == Fault::Action::clip);
   CHECK(faults[3].action == Fault::Action::drop);
   CHECK_THAT(faults[4].text(), ContainsSubstring("object[4].bndbox: missing"));
@@ -73,7 +75,8 @@ TEST_CASE("a category that the model does not know is refused by name") {
 
 TEST_CASE("missing folders and splits are named") {
   const TemporaryFolder folder;
-  CHECK_THROWS_WITH(open_dataset("/nowhere"), ContainsSubstring("/nowhere: no such file or folder"));
+  CHECK_THROWS_WITH(open_dataset("/nowhere"),
+                    ContainsSubstring("/nowhere: no such file or folder"));
   CHECK_THROWS_WITH(open_dataset(folder.path.string()), ContainsSubstring("no Annotations folder"));
   write_voc_folder(folder.path, "");
   CHECK_THROWS_WITH(open_dataset(folder.path.string() + ":test"),

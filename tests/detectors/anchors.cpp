@@ -6,7 +6,8 @@ using namespace lanner::detectors;
 
 TEST_CASE("anchors are torchvision's: rounded half to even, ratio by ratio") {
   const AnchorGenerator generator({{{32}, {64}}, {0.5, 1, 2}});
-  const auto anchors = generator({torch::zeros({1, 1, 2, 3}), torch::zeros({1, 1, 1, 1})}, {16, 24});
+  const auto anchors =
+      generator({torch::zeros({1, 1, 2, 3}), torch::zeros({1, 1, 1, 1})}, {16, 24});
   REQUIRE(anchors.sizes() == at::IntArrayRef{2 * 3 * 3 + 3, 4});
   CHECK(at::equal(anchors[0], torch::tensor({-23.f, -11.f, 23.f, 11.f})));
   CHECK(at::equal(anchors[1], torch::tensor({-16.f, -16.f, 16.f, 16.f})));

@@ -31,7 +31,8 @@ TEST_CASE("stages and levels have the sizes and channels that they promise") {
     CHECK(levels[3].sizes() == at::IntArrayRef{2, 32, 2, 3});
     CHECK(levels[4].sizes() == at::IntArrayRef{2, 32, 1, 2});
   }
-  Backbone coarse(BackboneOptions{.depth = 50, .fpn_stages = {3, 4}, .fpn_channels = 16, .fpn_pool = false});
+  Backbone coarse(
+      BackboneOptions{.depth = 50, .fpn_stages = {3, 4}, .fpn_channels = 16, .fpn_pool = false});
   const auto levels = coarse->forward(torch::rand({1, 3, 64, 64}));
   REQUIRE(levels.size() == 2);
   CHECK(levels[0].size(2) == 4);
@@ -40,7 +41,8 @@ TEST_CASE("stages and levels have the sizes and channels that they promise") {
 TEST_CASE("frozen batch norm is a fixed line, and has nothing to learn") {
   NormLayer norm(Norm::frozen_batch, 2);
   CHECK(norm->parameters().empty());
-  norm->weight.fill_(2), norm->bias.fill_(1), norm->running_mean.fill_(3), norm->running_var.fill_(4);
+  norm->weight.fill_(2), norm->bias.fill_(1), norm->running_mean.fill_(3),
+      norm->running_var.fill_(4);
   norm->eps = 0;
   CHECK(at::allclose(norm(torch::full({1, 2, 1, 1}, 5.)), torch::full({1, 2, 1, 1}, 3.f)));
 }
@@ -50,7 +52,8 @@ TEST_CASE("train_last freezes from the beginning") {
   net->train_last(3);
   for (const auto& item : net->named_parameters()) {
     const auto& name = item.key();
-    const bool frozen = name.rfind("conv1", 0) == 0 || name.rfind("bn1", 0) == 0 || name.rfind("layer1", 0) == 0;
+    const bool frozen =
+        name.rfind("conv1", 0) == 0 || name.rfind("bn1", 0) == 0 || name.rfind("layer1", 0) == 0;
     CHECK(item.value().requires_grad() == !frozen);
   }
 }

@@ -33,14 +33,16 @@ TEST_CASE("weights of another architecture list every tensor and load nothing") 
                     ContainsSubstring("w.safetensors: weights of another architecture:") &&
                         ContainsSubstring("missing: rpn.head.cls_logits.bias") &&
                         ContainsSubstring("unexpected: extra.weight") &&
-                        ContainsSubstring("misshapen: roi_heads.box_predictor.cls_score.weight: expected [3, 64], got [4, 64]"));
+                        ContainsSubstring("misshapen: roi_heads.box_predictor.cls_score.weight: "
+                                          "expected [3, 64], got [4, 64]"));
   CHECK(at::equal(before, state_of(*detector).at("backbone.body.conv1.weight")));
 }
 
 TEST_CASE("files that are no detector's weights are refused") {
   const TemporaryFolder folder;
   write_safetensors(folder.path / "w.safetensors", {{{"a", torch::zeros({1})}}, {}});
-  CHECK_THROWS_WITH(load_detector(folder.path / "w.safetensors"), ContainsSubstring("w.safetensors: architecture: missing"));
+  CHECK_THROWS_WITH(load_detector(folder.path / "w.safetensors"),
+                    ContainsSubstring("w.safetensors: architecture: missing"));
   Detector detector(tiny_options());
   CHECK_THROWS_WITH(load_backbone(*detector, folder.path / "w.safetensors"),
                     ContainsSubstring("init: holds no tensor of this backbone"));
@@ -64,7 +66,8 @@ TEST_CASE("a backbone is loaded by name, with or without its prefix, and the rep
 }
 
 TEST_CASE("devices that are not there are refused by name") {
-  CHECK_THROWS_WITH(device_from_name("tpu"), ContainsSubstring("device: expected cpu, cuda or cuda:N, got \"tpu\""));
+  CHECK_THROWS_WITH(device_from_name("tpu"),
+                    ContainsSubstring("device: expected cpu, cuda or cuda:N, got \"tpu\""));
   if (!torch::cuda::is_available())
     CHECK_THROWS_WITH(device_from_name("cuda"), ContainsSubstring("device: cuda"));
 }

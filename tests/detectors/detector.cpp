@@ -57,8 +57,9 @@ TEST_CASE("losses are finite and reach every parameter, with and without objects
   torch::manual_seed(4);
   Detector detector(tiny_options());
   auto batch = detector->prepare({torch::rand({3, 96, 128}), torch::rand({3, 96, 128})});
-  detector->set_targets(batch, {torch::tensor({10.f, 10.f, 60.f, 70.f}).view({1, 4}), torch::zeros({0, 4})},
-                        {torch::ones({1}, torch::kLong), torch::zeros({0}, torch::kLong)});
+  detector->set_targets(
+      batch, {torch::tensor({10.f, 10.f, 60.f, 70.f}).view({1, 4}), torch::zeros({0, 4})},
+      {torch::ones({1}, torch::kLong), torch::zeros({0}, torch::kLong)});
   const auto losses = detector->losses(batch);
   CHECK(std::isfinite(losses.total().item<double>()));
   losses.total().backward();
@@ -85,17 +86,21 @@ TEST_CASE("targets that do not fit are refused by index") {
                     ContainsSubstring("targets[0].boxes[0]: expected finite x1 < x2 and y1 < y2"));
   CHECK_THROWS_WITH(set(torch::tensor({1.f, 1.f, 5.f, 9.f}).view({1, 4}), one * 3),
                     ContainsSubstring("targets[0].labels[0]: expected 1..2, got 3"));
-  CHECK_THROWS_WITH(set(torch::zeros({1, 5}), one), ContainsSubstring("targets[0].boxes: expected [G, 4]"));
-  CHECK_THROWS_WITH(detector->prepare({torch::rand({1, 9, 9})}), ContainsSubstring("images[0]: expected a float tensor [3, H, W]"));
+  CHECK_THROWS_WITH(set(torch::zeros({1, 5}), one),
+                    ContainsSubstring("targets[0].boxes: expected [G, 4]"));
+  CHECK_THROWS_WITH(detector->prepare({torch::rand({1, 9, 9})}),
+                    ContainsSubstring("images[0]: expected a float tensor [3, H, W]"));
 }
 
 TEST_CASE("pooling reads each RoI from the level of its size, in the order of the RoIs") {
-  const std::vector<at::Tensor> features{torch::full({1, 1, 64, 64}, 1.f), torch::full({1, 1, 32, 32}, 2.f),
+  const std::vector<at::Tensor> features{torch::full({1, 1, 64, 64}, 1.f),
+                                         torch::full({1, 1, 32, 32}, 2.f),
                                          torch::full({1, 1, 16, 16}, 3.f)};
   const auto scales = level_scales(features, {{256, 256}});
   CHECK(scales == std::vector<double>{0.25, 0.125, 0.0625});
-  const auto rois = torch::tensor({0.f, 0.f, 0.f, 224.f, 224.f, 0.f, 0.f, 0.f, 20.f, 20.f,
-                                   0.f, 0.f, 0.f, 120.f, 120.f}).view({3, 5});
+  const auto rois = torch::tensor({0.f, 0.f, 0.f, 224.f, 224.f, 0.f, 0.f, 0.f, 20.f, 20.f, 0.f, 0.f,
+                                   0.f, 120.f, 120.f})
+                        .view({3, 5});
   const auto pooled = pool_from_levels(features, scales, rois, 2, 2);
   CHECK(pooled[0].mean().item<float>() == 3);
   CHECK(pooled[1].mean().item<float>() == 1);
@@ -104,7 +109,8 @@ TEST_CASE("pooling reads each RoI from the level of its size, in the order of th
 
 TEST_CASE("a detector learns a handful of images by heart", "[slow]") {
   const TemporaryFolder folder;
-  datasets::write_synthetic({.out = folder.path / "data", .images = 10, .width = 128, .height = 96, .most_objects = 2});
+  datasets::write_synthetic(
+      {.out = folder.path / "data", .images = 10, .width = 128, .height = 96, .most_objects = 2});
   const auto data = (folder.path / "data").string() + ":train";
   TrainOptions options = preset("small").options;
   options.data = options.val = data;
@@ -112,12 +118,15 @@ TEST_CASE("a detector learns a handful of images by heart", "[slow]") {
   options.augment = {.horizontal_flip = 0};
   options.evaluations = 1;
   options.loop.out = folder.path / "run";
-  options.loop.epochs = 75;
+  options.loop.epochs = 80;
+  options.loop.batch_size = 2;
+  options.loop.lr = 0.01;
   options.loop.ema_decay = 0;
   options.loop.warmup_steps = 20;
   CHECK(train(options, [] { return false; }) == LoopEnd::finished);
   auto detector = load_detector(folder.path / "run/best.safetensors");
   const auto dataset = datasets::open_dataset(data, {}, &detector->options.categories);
-  const auto metrics = datasets::evaluate_coco(datasets::to_coco(dataset), detect_dataset(detector, dataset, 2, 1));
+  const auto metrics =
+      datasets::evaluate_coco(datasets::to_coco(dataset), detect_dataset(detector, dataset, 2, 1));
   CHECK(metrics.AP50 > 0.9);
 }

@@ -18,7 +18,8 @@ TEST_CASE("each target keeps every box that ties for its best, but a box its own
 }
 
 TEST_CASE("without targets every box is negative") {
-  CHECK(at::equal(match(torch::zeros({0, 3}), 0.7, 0.3, true), torch::full({3}, kNegative, torch::kLong)));
+  CHECK(at::equal(match(torch::zeros({0, 3}), 0.7, 0.3, true),
+                  torch::full({3}, kNegative, torch::kLong)));
 }
 
 TEST_CASE("samples are of the wanted number and share, without repeats") {

@@ -16,7 +16,9 @@ TEST_CASE("options come back from JSON as they were") {
 TEST_CASE("options that make no sense are refused by name") {
   auto options = tiny_options();
   options.anchors.sizes.pop_back();
-  CHECK_THROWS_WITH(options.check(), ContainsSubstring("anchor-sizes: expected a list for each of the 3 FPN levels, got 2"));
+  CHECK_THROWS_WITH(
+      options.check(),
+      ContainsSubstring("anchor-sizes: expected a list for each of the 3 FPN levels, got 2"));
   options = tiny_options();
   options.backbone.fpn_stages = {2, 4};
   CHECK_THROWS_WITH(options.check(), ContainsSubstring("fpn-stages"));
@@ -26,5 +28,6 @@ TEST_CASE("options that make no sense are refused by name") {
   CHECK_THROWS_WITH(set_backbone(backbone, "vgg16"), ContainsSubstring("got \"vgg16\""));
   CHECK_THROWS_WITH(norm_from_name("layers"), ContainsSubstring("norm: expected"));
   CHECK_THROWS_WITH(preset("huge"), ContainsSubstring("preset: expected one of"));
-  CHECK_THROWS_WITH(options_from_json("{}", "w.safetensors"), ContainsSubstring("w.safetensors: architecture:"));
+  CHECK_THROWS_WITH(options_from_json("{}", "w.safetensors"),
+                    ContainsSubstring("w.safetensors: architecture:"));
 }

@@ -60,7 +60,9 @@ TEST_CASE("CPC begins near ln N, and predicts a row without having seen it") {
 TEST_CASE("CPC's options are checked by name") {
   PretrainOptions options;
   options.last_distance = 7;
-  CHECK_THROWS_WITH(Cpc(options), ContainsSubstring("last-distance: expected less than the 7 rows of patches, got 7"));
+  CHECK_THROWS_WITH(
+      Cpc(options),
+      ContainsSubstring("last-distance: expected less than the 7 rows of patches, got 7"));
   options = {};
   options.directions = 3;
   CHECK_THROWS_WITH(Cpc(options), ContainsSubstring("directions: expected 1 or 4, got 3"));

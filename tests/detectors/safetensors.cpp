@@ -13,7 +13,8 @@ namespace {
 // A file of this header and so many bytes of data.
 void write_raw(const fs::path& file, const std::string& header, size_t data) {
   const uint64_t size = header.size();
-  write(file, std::string(reinterpret_cast<const char*>(&size), 8) + header + std::string(data, '\0'));
+  write(file,
+        std::string(reinterpret_cast<const char*>(&size), 8) + header + std::string(data, '\0'));
 }
 
 }  // namespace
@@ -22,7 +23,8 @@ TEST_CASE("tensors and metadata come back as they were written") {
   const TemporaryFolder folder;
   const auto file = folder.path / "sub/a.safetensors";
   SafeTensors content;
-  for (const auto type : {torch::kFloat, torch::kDouble, torch::kHalf, torch::kBFloat16, torch::kLong, torch::kBool})
+  for (const auto type :
+       {torch::kFloat, torch::kDouble, torch::kHalf, torch::kBFloat16, torch::kLong, torch::kBool})
     content.tensors[c10::toString(type)] = (torch::rand({3, 4}) * 10).to(type);
   content.tensors["scalar"] = torch::tensor(2.5);
   content.tensors["empty"] = torch::zeros({0, 7});
@@ -44,7 +46,8 @@ TEST_CASE("damaged files are refused by name and field") {
   const auto file = folder.path / "bad.safetensors";
   CHECK_THROWS_WITH(read_safetensors(file), ContainsSubstring("no such file"));
   write(file, "xx");
-  CHECK_THROWS_WITH(read_safetensors(file), ContainsSubstring("bad.safetensors: header: not a safetensors file"));
+  CHECK_THROWS_WITH(read_safetensors(file),
+                    ContainsSubstring("bad.safetensors: header: not a safetensors file"));
   write_raw(file, "{not json", 0);
   CHECK_THROWS_WITH(read_safetensors(file), ContainsSubstring("header:"));
   write_raw(file, R"({"w":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})", 8);
@@ -55,9 +58,11 @@ TEST_CASE("damaged files are refused by name and field") {
   CHECK_THROWS_WITH(read_safetensors(file), ContainsSubstring("unknown type \"F99\""));
   write_raw(file, R"({"w":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", 8);
   CHECK_THROWS_WITH(read_safetensors(file), ContainsSubstring("w: shape"));
-  write_raw(file, R"({"w":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}})", 8);
+  write_raw(file, R"({"w":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}})",
+            8);
   CHECK_THROWS_WITH(read_safetensors(file), ContainsSubstring("w: shape"));
   write_raw(file, R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 16);
   CHECK_THROWS_WITH(read_safetensors(file), ContainsSubstring("overlap or leave gaps"));
-  CHECK_THROWS_WITH(write_safetensors("/proc/nowhere/a.safetensors", {}), ContainsSubstring("cannot be written"));
+  CHECK_THROWS_WITH(write_safetensors("/proc/nowhere/a.safetensors", {}),
+                    ContainsSubstring("cannot be written"));
 }

@@ -61,7 +61,8 @@ TEST_CASE("the optimiser steps as torch::optim does, norms and biases without de
     } else {
       auto adamw = torch::optim::AdamWOptions(0.1).weight_decay(0);
       reference.push_back(std::make_unique<torch::optim::AdamW>(others, adamw));
-      reference.push_back(std::make_unique<torch::optim::AdamW>(decaying, adamw.weight_decay(0.01)));
+      reference.push_back(
+          std::make_unique<torch::optim::AdamW>(decaying, adamw.weight_decay(0.01)));
     }
     for (int i = 0; i < 4; ++i) {
       const auto x = torch::rand({2, 3, 6, 6});
@@ -119,8 +120,8 @@ TEST_CASE("a loss that is not finite stops the run and names step and images") {
   auto options = tiny_run(folder.path / "data", folder.path / "run");
   options.loop.lr = 1e30;
   options.loop.warmup_steps = 0;
-  CHECK_THROWS_WITH(train(options, never), ContainsSubstring("the loss is not finite") &&
-                                               ContainsSubstring("scene_0000"));
+  CHECK_THROWS_WITH(train(options, never),
+                    ContainsSubstring("the loss is not finite") && ContainsSubstring("scene_0000"));
 }
 
 TEST_CASE("resuming asks for a run to resume") {
@@ -131,5 +132,6 @@ TEST_CASE("resuming asks for a run to resume") {
   CHECK_THROWS_WITH(train(options, never), ContainsSubstring("last.safetensors: no such file"));
   options.loop.resume = false;
   options.loop.optimizer = "lion";
-  CHECK_THROWS_WITH(train(options, never), ContainsSubstring("optimizer: expected sgd or adamw, got lion"));
+  CHECK_THROWS_WITH(train(options, never),
+                    ContainsSubstring("optimizer: expected sgd or adamw, got lion"));
 }

@@ -22,14 +22,17 @@ struct NaiveRoiAlign {
       const auto side = [&](int i) { return boxes[k][i].item<double>() * spatial_scale - offset; };
       double w = side(3) - side(1), h = side(4) - side(2);
       if (!aligned) w = std::max(w, 1.), h = std::max(h, 1.);
-      const int64_t nx = sampling_ratio > 0 ? sampling_ratio : static_cast<int64_t>(std::ceil(w / double(width)));
-      const int64_t ny = sampling_ratio > 0 ? sampling_ratio : static_cast<int64_t>(std::ceil(h / double(height)));
+      const int64_t nx =
+          sampling_ratio > 0 ? sampling_ratio : static_cast<int64_t>(std::ceil(w / double(width)));
+      const int64_t ny =
+          sampling_ratio > 0 ? sampling_ratio : static_cast<int64_t>(std::ceil(h / double(height)));
       for (int64_t i = 0; i < height; ++i)
         for (int64_t j = 0; j < width; ++j) {
           auto sum = at::zeros({in.size(1)}, at::kDouble);
           for (int64_t iy = 0; iy < ny; ++iy)
             for (int64_t ix = 0; ix < nx; ++ix) {
-              double y = side(2) + h / double(height) * (double(i) + (double(iy) + .5) / double(ny));
+              double y =
+                  side(2) + h / double(height) * (double(i) + (double(iy) + .5) / double(ny));
               double x = side(1) + w / double(width) * (double(j) + (double(ix) + .5) / double(nx));
               if (y < -1 || y > double(H) || x < -1 || x > double(W)) continue;
               y = std::clamp(y, 0., double(H - 1)), x = std::clamp(x, 0., double(W - 1));

@@ -18,7 +18,8 @@ at::Tensor random_boxes(int64_t count, at::ScalarType type) {
 }
 
 // What the definition says, one pair at a time.
-std::vector<int64_t> naive_nms(const at::Tensor& boxes, const at::Tensor& scores, double threshold) {
+std::vector<int64_t> naive_nms(const at::Tensor& boxes, const at::Tensor& scores,
+                               double threshold) {
   const auto wide = boxes.to(at::kDouble).contiguous(), s = scores.to(at::kDouble).contiguous();
   const auto* b = wide.const_data_ptr<double>();
   std::vector<int64_t> order(boxes.size(0)), kept;
@@ -27,9 +28,8 @@ std::vector<int64_t> naive_nms(const at::Tensor& boxes, const at::Tensor& scores
     return s.const_data_ptr<double>()[i] > s.const_data_ptr<double>()[j];
   });
   for (const int64_t i : order)
-    if (std::none_of(kept.begin(), kept.end(), [&](int64_t k) {
-          return iou_above(b + 4 * k, b + 4 * i, threshold);
-        }))
+    if (std::none_of(kept.begin(), kept.end(),
+                     [&](int64_t k) { return iou_above(b + 4 * k, b + 4 * i, threshold); }))
       kept.push_back(i);
   return kept;
 }
@@ -73,8 +73,8 @@ TEST_CASE("batched_nms suppresses within classes alone, by either path") {
     std::vector<int64_t> expected;
     for (int64_t label = 0; label < 4; ++label) {
       const auto members = at::nonzero(classes == label).squeeze(1);
-      for (const int64_t i : naive_nms(boxes.index_select(0, members),
-                                       scores.index_select(0, members), 0.4))
+      for (const int64_t i :
+           naive_nms(boxes.index_select(0, members), scores.index_select(0, members), 0.4))
         expected.push_back(members[i].item<int64_t>());
     }
     auto found = as_vector(batched_nms(boxes, scores, classes, 0.4));

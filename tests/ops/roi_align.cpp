@@ -28,7 +28,8 @@ TEST_CASE("roi_align equals its definition") {
       const auto expected = NaiveRoiAlign{0.25, 3, 4, ratio, aligned}(input, rois);
       const RoiAlignOptions options{0.25, 3, 4, ratio, aligned};
       CHECK(difference(roi_align(input, rois, options), expected) < 1e-10);
-      CHECK(difference(roi_align(input.to(at::kFloat), rois.to(at::kFloat), options), expected) < 1e-5);
+      CHECK(difference(roi_align(input.to(at::kFloat), rois.to(at::kFloat), options), expected) <
+            1e-5);
     }
 }
 
@@ -64,7 +65,9 @@ TEST_CASE("roi_align's gradient equals finite differences, and is the same each 
     const auto rois = random_rois(6, 2, 20);
     const RoiAlignOptions options{0.5, 2, 3, 0, aligned};
     const auto weight = at::rand({6, 3, 2, 3}, at::kDouble);
-    const auto loss = [&](const at::Tensor& x) { return (roi_align(x, rois, options) * weight).sum(); };
+    const auto loss = [&](const at::Tensor& x) {
+      return (roi_align(x, rois, options) * weight).sum();
+    };
     auto input = at::rand({2, 3, 7, 6}, at::kDouble).set_requires_grad(true);
     const auto grad = torch::autograd::grad({loss(input)}, {input})[0];
     CHECK(at::equal(grad, torch::autograd::grad({loss(input)}, {input})[0]));
@@ -93,9 +96,10 @@ TEST_CASE("roi_align's second derivative is refused") {
 TEST_CASE("roi_align survives boxes that are empty, endless or not numbers") {
   const auto input = at::ones({1, 2, 5, 5});
   const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
-  const auto rois = at::tensor({0.f, 2.f, 2.f, 2.f, 2.f, 0.f, -1e30f, -1e30f, 1e30f, 1e30f, 0.f, nan, 0.f,
-                                3.f, 3.f, 0.f, -inf, 0.f, inf, 4.f, 0.f, 1e30f, 0.f, 2e30f, 4.f})
-                        .view({5, 5});
+  const auto rois =
+      at::tensor({0.f, 2.f, 2.f, 2.f,  2.f, 0.f, -1e30f, -1e30f, 1e30f, 1e30f, 0.f,   nan, 0.f,
+                  3.f, 3.f, 0.f, -inf, 0.f, inf, 4.f,    0.f,    1e30f, 0.f,   2e30f, 4.f})
+          .view({5, 5});
   for (const bool aligned : {false, true}) {
     const auto out = roi_align(input, rois, {1.0, 2, 2, 0, aligned});
     CHECK(out.sizes() == at::IntArrayRef{5, 2, 2, 2});
@@ -121,5 +125,6 @@ TEST_CASE("roi_align refuses arguments that do not fit, and names them") {
   }
   CHECK_THROWS_WITH(roi_align(input, rois, {1.0, 0, 2, 0, false}),
                     ContainsSubstring("output size: expected positive numbers, got 0 x 2"));
-  CHECK_THROWS_WITH(roi_align(input, rois, {-1.0, 2, 2, 0, false}), ContainsSubstring("spatial_scale"));
+  CHECK_THROWS_WITH(roi_align(input, rois, {-1.0, 2, 2, 0, false}),
+                    ContainsSubstring("spatial_scale"));
 }

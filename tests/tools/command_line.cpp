@@ -53,7 +53,8 @@ TEST_CASE("command lines that make no sense end with 2 and say why") {
   expect("train --data x --out /tmp --backbone vgg", 2, "backbone: expected resnet18-fpn");
   expect("train --data x --out /tmp --frobnicate 1", 2, "frobnicate");
   expect("eval --weights a", 2, "expected --weights and --data, or --annotations and --detections");
-  expect("eval --weights a --data b --metric auc", 2, "metric: expected coco, voc07 or voc, got \"auc\"");
+  expect("eval --weights a --data b --metric auc", 2,
+         "metric: expected coco, voc07 or voc, got \"auc\"");
   expect("detect --weights a --out b x.jpg --conf 3", 2, "conf: expected 0 to 1");
   expect("synth --out /tmp/x --images 1", 2, "images: expected at least 2");
 }
@@ -61,7 +62,8 @@ TEST_CASE("command lines that make no sense end with 2 and say why") {
 TEST_CASE("missing files end with 66, bad data with 65, places that cannot be written with 74") {
   const TemporaryFolder folder;
   const auto at = [&](const char* name) { return (folder.path / name).string(); };
-  expect("eval --weights /nowhere/w.safetensors --data x", 66, "error: /nowhere/w.safetensors: no such file");
+  expect("eval --weights /nowhere/w.safetensors --data x", 66,
+         "error: /nowhere/w.safetensors: no such file");
   expect("train --data /nowhere --out " + at("run"), 66, "error: /nowhere: no such file or folder");
   expect("train --data x --out y --config /nowhere.cfg", 66, "/nowhere.cfg: no such file");
   expect("pretrain --images /nowhere --out " + at("run"), 66, "/nowhere: no such file or folder");
@@ -69,40 +71,50 @@ TEST_CASE("missing files end with 66, bad data with 65, places that cannot be wr
   expect("pretrain --images " + at("empty") + " --out " + at("run"), 65, "holds no images");
   write(folder.path / "bad.json", "{\"images\": ");
   expect("train --data " + at("bad.json") + " --out " + at("run"), 65, "bad.json: JSON:");
-  expect("eval --annotations " + at("bad.json") + " --detections " + at("bad.json"), 65, "bad.json: JSON:");
+  expect("eval --annotations " + at("bad.json") + " --detections " + at("bad.json"), 65,
+         "bad.json: JSON:");
   write(folder.path / "w.safetensors", "not weights");
-  expect("detect --weights " + at("w.safetensors") + " x.jpg --out " + at("o"), 65, "w.safetensors: header:");
+  expect("detect --weights " + at("w.safetensors") + " x.jpg --out " + at("o"), 65,
+         "w.safetensors: header:");
   expect("synth --out /proc/nowhere", 74, "cannot be written");
   write_voc_folder(folder.path / "voc", voc_object("cat", "x", "1", "9", "9"));
-  expect("train --data " + at("voc") + ":train --out " + at("run"), 65, "object[0].bndbox.xmin: expected a number, got \"x\"");
+  expect("train --data " + at("voc") + ":train --out " + at("run"), 65,
+         "object[0].bndbox.xmin: expected a number, got \"x\"");
   expect("check-data " + at("voc") + ":train", 65, "refused");
   write(folder.path / "voc/Annotations/a.xml", "<annotation><object>");
   expect("train --data " + at("voc") + ":train --out " + at("run"), 65, "a.xml: XML:");
 }
 
-TEST_CASE("the whole way on a tiny synthetic set: synth, check, pretrain, train, resume, eval, detect", "[slow]") {
+TEST_CASE(
+    "the whole way on a tiny synthetic set: synth, check, pretrain, train, resume, eval, detect",
+    "[slow]") {
   const TemporaryFolder folder;
   const auto at = [&](const std::string& name) { return (folder.path / name).string(); };
   expect("synth --images 10 --width 128 --height 96 --out " + at("data"), 0, "");
   expect("check-data " + at("data") + ":val --show " + at("show"), 0, "0 faults");
   expect("pretrain --images " + at("data/JPEGImages") + " --out " + at("pre") +
-             " --epochs 1 --batch-size 5 --image-size 64 --patch-size 16 --patch-stride 8 --directions 1 --workers 1",
+             " --epochs 1 --batch-size 5 --image-size 64 --patch-size 16 --patch-stride 8 "
+             "--directions 1 --workers 1",
          0, "information_bound");
-  expect("train --data " + at("data") + ":train --val " + at("data/annotations/instances_val.json") + " --out " +
-             at("run") + " --init " + at("pre/best.safetensors") + tiny,
+  expect("train --data " + at("data") + ":train --val " +
+             at("data/annotations/instances_val.json") + " --out " + at("run") + " --init " +
+             at("pre/best.safetensors") + tiny,
          0, "tensors of the backbone loaded");
   expect("train --config " + at("run/config.cfg") + " --epochs 3 --resume", 0, "step 12");
   CHECK_THAT(read(folder.path / "run/config.cfg"), ContainsSubstring("fpn-channels = 32"));
-  expect("eval --weights " + at("run/best.safetensors") + " --data " + at("data") + ":val --metrics-json " +
-             at("m.json"),
+  expect("eval --weights " + at("run/best.safetensors") + " --data " + at("data") +
+             ":val --metrics-json " + at("m.json"),
          0, "AP50");
   const auto metrics = nlohmann::json::parse(read(folder.path / "m.json"));
-  for (const char* name : {"AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"})
+  for (const char* name :
+       {"AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"})
     CHECK(metrics.at(name).is_number());
   CHECK(metrics.at("per_class").contains("leaf"));
-  expect("eval --weights " + at("run/best.safetensors") + " --metric voc07 --data " + at("data") + ":val", 0, "mAP");
-  expect("detect --weights " + at("run/last.safetensors") + " " + at("data/JPEGImages") + " --conf 0.01 --out " +
-             at("out"),
+  expect("eval --weights " + at("run/best.safetensors") + " --metric voc07 --data " + at("data") +
+             ":val",
+         0, "mAP");
+  expect("detect --weights " + at("run/last.safetensors") + " " + at("data/JPEGImages") +
+             " --conf 0.01 --out " + at("out"),
          0, "detections:");
   CHECK(fs::exists(folder.path / "out/scene_00000.jpg"));
   const auto found = nlohmann::json::parse(read(folder.path / "out/detections.json"));
@@ -114,11 +126,13 @@ TEST_CASE("the whole way on a tiny synthetic set: synth, check, pretrain, train,
   // A damaged image is passed over and named; the others are done.
   write(folder.path / "mixed/bad.jpg", "no image");
   write_plain_image(folder.path / "mixed/good.jpg", 90, 70);
-  expect("detect --weights " + at("run/best.safetensors") + " " + at("mixed") + " --out " + at("out2"), 65,
-         "bad.jpg: image:");
+  expect(
+      "detect --weights " + at("run/best.safetensors") + " " + at("mixed") + " --out " + at("out2"),
+      65, "bad.jpg: image:");
   CHECK(fs::exists(folder.path / "out2/good.jpg"));
-  expect("detect --weights " + at("pre/best.safetensors") + " " + at("mixed") + " --out " + at("out2"), 65,
-         "architecture: missing");
+  expect(
+      "detect --weights " + at("pre/best.safetensors") + " " + at("mixed") + " --out " + at("out2"),
+      65, "architecture: missing");
   write_voc_folder(folder.path / "voc", voc_object("yeti", "1", "1", "9", "9"));
   expect("eval --weights " + at("run/best.safetensors") + " --data " + at("voc") + ":train", 65,
          "unknown category \"yeti\"");
@@ -131,8 +145,8 @@ TEST_CASE("a video is annotated frame for frame", "[slow]") {
   const auto at = [&](const std::string& name) { return (folder.path / name).string(); };
   run("synth --images 4 --width 128 --height 96 --out " + at("data"));
   run("train --data " + at("data") + ":train --out " + at("run") + tiny);
-  expect("detect --weights " + at("run/best.safetensors") + " " + (*videos / "car-detection.mp4").string() +
-             " --save-video --out " + at("out"),
+  expect("detect --weights " + at("run/best.safetensors") + " " +
+             (*videos / "car-detection.mp4").string() + " --save-video --out " + at("out"),
          0, "377 frames");
   CHECK(fs::file_size(folder.path / "out/car-detection.mp4") > 10000);
 }
