@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "lanner/datasets/image.h"
 #include "lanner/datasets/random.h"
 
 namespace lanner::datasets {
@@ -22,8 +23,8 @@ Sample training_sample(const ImageRecord& record, const LoaderOptions& options, 
 
 ImageSize size_of(const ImageRecord& record) {
   if (record.width > 0 && record.height > 0) return {record.height, record.width};
-  const auto sample = load_sample(record, {1, 1});
-  return {sample.original_height, sample.original_width};
+  const auto size = image_size(record.path);
+  return {size.height, size.width};
 }
 
 Batch training_batch(const Dataset& dataset, const LoaderOptions& options, int64_t batch) {

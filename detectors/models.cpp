@@ -15,19 +15,20 @@ TrainOptions small() {
                        .fpn_stages = {2, 3, 4},
                        .fpn_channels = 96,
                        .fpn_pool = false};
-  detector.anchors = {.sizes = {{24, 40}, {64, 96}, {144, 208}}, .ratios = {1.0}};
+  detector.anchors = {.sizes = {{36, 60}, {96, 144}, {216, 312}}, .ratios = {1.0}};
   detector.rpn.sampled_anchors = 128;
   detector.rpn.pre_nms_train = detector.rpn.pre_nms_test = 500;
   detector.rpn.post_nms_train = detector.rpn.post_nms_test = 250;
   detector.roi.sampled_rois = 96;
   detector.roi.head_width = 256;
-  detector.resize = {.min_size = 240, .max_size = 320};
-  options.augment.colour_jitter = 0.2;
+  detector.resize = {.min_size = 360, .max_size = 480};
+  options.augment.colour_jitter = 0.3;
   options.augment.scale_jitter = 0.2;
   auto& loop = options.loop;
   loop.epochs = 100;
   loop.batch_size = 4;
   loop.lr = 0.02;
+  loop.weight_decay = 5e-4;
   loop.schedule = "cosine";
   loop.warmup_steps = 100;
   loop.clip_norm = 10;
@@ -43,7 +44,7 @@ const std::vector<Preset>& presets() {
       {"faster_rcnn_resnet50_fpn",
        "Faster R-CNN on ResNet-50-FPN with torchvision's constants",
        {}},
-      {"small", "Faster R-CNN on ResNet-18-FPN for a few CPU cores, images of about 320 x 240",
+      {"small", "Faster R-CNN on ResNet-18-FPN for a few CPU cores, images of about 480 x 360",
        small()},
   };
   return all;

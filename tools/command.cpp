@@ -91,16 +91,6 @@ std::string resolved(const po::variables_map& values) {
   return text;
 }
 
-void write_config(const std::string& folder, const po::variables_map& values) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  const fs::path file = fs::path(folder) / "config.cfg";
-  std::ofstream out(file);
-  out << resolved(values);
-  out.close();
-  if (!out) throw io_error(file.string() + ": cannot be written");
-}
-
 int run_job(const char* job, const void* options) {
   const auto library =
       fs::read_symlink("/proc/self/exe").parent_path() / "../lib/liblanner_tools.so";

@@ -1,9 +1,19 @@
 #pragma once
 
 #include <boost/program_options.hpp>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
+
+// Boost would read a path as a stream does, up to the first space.
+namespace boost {
+inline void validate(any& value, const std::vector<std::string>& words, std::filesystem::path*,
+                     int) {
+  program_options::validators::check_first_occurrence(value);
+  value = std::filesystem::path(program_options::validators::get_single_string(words));
+}
+}  // namespace boost
 
 namespace lanner::tools {
 
@@ -45,7 +55,6 @@ Parsed parse(const std::vector<std::string>& arguments, const std::string& usage
 
 // Every option's value as the text of a configuration file, which --config takes back.
 std::string resolved(const po::variables_map& values);
-void write_config(const std::string& folder, const po::variables_map& values);
 
 // Calls a job of liblanner_tools.so, loading it, and LibTorch with it, only now: that costs a
 // quarter of a second that --help need not wait for. Returns the job's exit code.

@@ -18,6 +18,7 @@ step "pretraining a backbone without labels (2 minutes)"
 
 step "training a detector (5 minutes)"
 "$lanner" train --data "$out/data:train" --val "$out/data:val" --out "$out/train" --preset small \
+  --min-size 192 --max-size 256 --anchor-sizes "20,32;48,64;88,120" \
   --init "$out/pretrain/best.safetensors" --max-minutes 5 --evaluations 4
 
 step "measuring it on the val split"

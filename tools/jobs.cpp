@@ -7,6 +7,7 @@
 #include <climits>
 #include <iostream>
 
+#include <opencv2/core/version.hpp>
 #include "lanner/datasets/check.h"
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/evaluation.h"
@@ -120,7 +121,8 @@ int check(const datasets::CheckOptions& options) {
 int diagnose() {
   std::cout << "LibTorch        " << TORCH_VERSION << ", " << at::get_num_threads() << " threads, "
             << at::get_cpu_capability() << "\n";
-  bool cuda = ops::has_cuda();
+  std::cout << "OpenCV          " << CV_VERSION << "\n";
+  const bool cuda = ops::has_cuda();
   std::cout << "CUDA operators  " << (cuda ? "built" : "not built") << "\n";
   if (cuda) {
     ops::load_cuda();

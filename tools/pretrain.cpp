@@ -42,7 +42,7 @@ int pretrain(const std::vector<std::string>& arguments) {
   detectors::set_backbone(named, backbone);
   o.depth = named.depth;
   o.norm = detectors::norm_from_name(norm);
-  write_config(o.loop.out, parsed.values);
+  o.loop.config = resolved(parsed.values);
   return run_job("lanner_pretrain", &o);
 }
 

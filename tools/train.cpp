@@ -132,7 +132,7 @@ int train(const std::vector<std::string>& arguments) {
   for (const char stage : stages) d.backbone.fpn_stages.push_back(stage - '0');
   d.anchors.sizes = levels_from("anchor-sizes", sizes);
   d.anchors.ratios = levels_from("anchor-ratios", ratios).at(0);
-  write_config(o.loop.out, parsed.values);
+  o.loop.config = resolved(parsed.values);
   return run_job("lanner_train", &o);
 }
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "lanner/datasets/coco.h"
 #include "lanner/datasets/error.h"
 #include "lanner/detectors/checkpoint.h"
 #include "lanner/detectors/training/optimiser.h"
@@ -16,6 +17,8 @@
 namespace lanner::detectors {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr double kSaveEvery = 300;  // seconds, between evaluations
 
 double seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -112,13 +115,15 @@ class Run {
         optimiser_(*task.module, options),
         average_(*task.module, options.ema_decay),
         total_(task.steps_per_epoch * options.epochs),
-        log_(options.out / "metrics.jsonl", options.resume),
         line_(task.name) {
     if (options.resume) resume();
+    log_.emplace(options.out / "metrics.jsonl", state_.step);
+    if (!options.config.empty()) datasets::write_file(options.out / "config.cfg", options.config);
   }
 
   LoopEnd operator()(const std::function<bool()>& stop) {
     begin_ = seconds() - state_.elapsed;
+    saved_at_ = seconds();
     log_at_ = begin_ + state_.elapsed;
     task_.module->train();
     while (progress() < 1) {
@@ -131,7 +136,7 @@ class Run {
       if (task_.evaluate && due > state_.evaluations && progress() < 1) {
         state_.evaluations = due;
         evaluate();
-      } else if (!task_.evaluate && state_.step % task_.steps_per_epoch == 0) {
+      } else if (seconds() - saved_at_ > kSaveEvery) {
         with_average([&] { save(options_.out / "last.safetensors", true); });
       }
     }
@@ -199,7 +204,7 @@ class Run {
       numbers.emplace_back(name, value.item<double>());
       detail << ", " << name << " " << numbers.back().second;
     }
-    log_.write(numbers);
+    log_->write(numbers);
     line_.show(std::min(1., progress()), detail.str(), last);
     images_ = 0, data_time_ = 0, log_at_ = begin_ + state_.elapsed;
   }
@@ -226,7 +231,7 @@ class Run {
           numbers.emplace_back("val_" + name, value);
           text << "  " << name << " " << value;
         }
-        log_.write(numbers);
+        log_->write(numbers);
         best = evaluation.score > state_.best;
         if (best) state_.best = evaluation.score;
         std::cerr << text.str() << (best ? "  (best so far)" : "") << std::endl;
@@ -246,6 +251,7 @@ class Run {
       content.tensors.merge(optimiser_.state());
     }
     write_safetensors(file, content);
+    saved_at_ = seconds();
   }
 
   Task& task_;
@@ -254,9 +260,9 @@ class Run {
   Average average_;
   RunState state_;
   int64_t total_;
-  MetricsLog log_;
+  std::optional<MetricsLog> log_;
   ProgressLine line_;
-  double begin_ = 0, log_at_ = 0, lr_ = 0, data_time_ = 0;
+  double begin_ = 0, saved_at_ = 0, log_at_ = 0, lr_ = 0, data_time_ = 0;
   int64_t images_ = 0;
 };
 
@@ -268,6 +274,9 @@ void LoopOptions::check() const {
     if (!fine) throw usage_error(option + ": expected " + expected + ", got " + c10::str(got));
   };
   expect(!out.empty(), "out", "a folder", "none");
+  if (!resume && std::filesystem::exists(out / "last.safetensors"))
+    throw usage_error("out: " + out.string() +
+                      " holds a run already: give --resume to go on with it, or another folder");
   expect(epochs > 0, "epochs", "a positive number", epochs);
   expect(max_minutes >= 0, "max-minutes", "0 or more", max_minutes);
   expect(batch_size > 0, "batch-size", "a positive number", batch_size);

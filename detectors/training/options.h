@@ -26,8 +26,9 @@ struct LoopOptions {
   bool resume = false;            // go on from out/last.safetensors
   uint64_t seed = 0;
   std::string device = "cpu";
-  int workers = 2;     // threads that load data
-  int log_every = 10;  // steps
+  int workers = 2;       // threads that load data
+  int log_every = 10;    // steps
+  std::string config{};  // all of the run's options as text, kept in out/config.cfg
 
   void check() const;  // throws usage_error
 };

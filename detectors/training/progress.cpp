@@ -12,10 +12,20 @@
 
 namespace lanner::detectors {
 
-MetricsLog::MetricsLog(const std::filesystem::path& file, bool append) {
+MetricsLog::MetricsLog(const std::filesystem::path& file, int64_t step) {
+  std::string kept;
+  if (step > 0) {
+    // What a run wrote after its last checkpoint, before it was killed, will be written again.
+    std::ifstream in(file);
+    for (std::string line; std::getline(in, line);) {
+      const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+      if (entry.is_object() && entry.value("step", step + 1) <= step) kept += line + "\n";
+    }
+  }
   std::error_code error;
   std::filesystem::create_directories(file.parent_path(), error);
-  out_.open(file, append ? std::ios::app : std::ios::trunc);
+  out_.open(file, std::ios::trunc);
+  out_ << kept << std::flush;
   if (!out_) throw io_error(file.string() + ": cannot be written");
 }
 

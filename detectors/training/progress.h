@@ -13,7 +13,8 @@ using Numbers = std::vector<std::pair<std::string, double>>;  // shown in this o
 // RUN/metrics.jsonl: one JSON object a line.
 class MetricsLog {
  public:
-  MetricsLog(const std::filesystem::path& file, bool append);  // throws io_error
+  // Begins anew at step 0; a resumed run keeps the lines up to its step. Throws io_error.
+  MetricsLog(const std::filesystem::path& file, int64_t step);
   void write(const Numbers& numbers);
 
  private:

@@ -1,18 +1,10 @@
 #include "lanner/detectors/backbones/fpn.h"
 
 #include "tests/catch.h"
+#include "tests/detectors/make_detector.h"
 
 using namespace lanner::detectors;
-
-namespace {
-
-int64_t parameters(const torch::nn::Module& module) {
-  int64_t count = 0;
-  for (const auto& parameter : module.parameters()) count += parameter.numel();
-  return count;
-}
-
-}  // namespace
+using lanner::tests::parameters;
 
 TEST_CASE("ResNets have torchvision's number of parameters, less the classifier") {
   CHECK(parameters(*ResNet(18, Norm::batch)) == 11'689'512 - 513'000);

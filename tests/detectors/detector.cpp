@@ -14,16 +14,6 @@ using namespace lanner;
 using namespace lanner::detectors;
 using namespace lanner::tests;
 
-namespace {
-
-int64_t parameters(const torch::nn::Module& module) {
-  int64_t count = 0;
-  for (const auto& parameter : module.parameters()) count += parameter.numel();
-  return count;
-}
-
-}  // namespace
-
 TEST_CASE("Faster R-CNN ResNet-50-FPN of 91 outputs has torchvision's 41,755,286 parameters") {
   DetectorOptions options;
   options.backbone.norm = Norm::frozen_batch;
@@ -118,7 +108,7 @@ TEST_CASE("a detector learns a handful of images by heart", "[slow]") {
   options.augment = {.horizontal_flip = 0};
   options.evaluations = 1;
   options.loop.out = folder.path / "run";
-  options.loop.epochs = 80;
+  options.loop.epochs = 120;
   options.loop.batch_size = 2;
   options.loop.lr = 0.01;
   options.loop.ema_decay = 0;

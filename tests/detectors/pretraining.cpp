@@ -1,9 +1,10 @@
 #include "lanner/detectors/pretraining/pretrain.h"
 
 #include <cmath>
+#include <opencv2/core.hpp>
 
 #include "lanner/datasets/error.h"
-#include "lanner/datasets/synthetic.h"
+#include "lanner/datasets/image.h"
 #include "lanner/detectors/checkpoint.h"
 #include "lanner/detectors/pretraining/context.h"
 #include "lanner/detectors/pretraining/cpc.h"
@@ -70,9 +71,16 @@ TEST_CASE("CPC's options are checked by name") {
 
 TEST_CASE("pretraining lowers the loss, and its backbone loads into a detector", "[slow]") {
   const TemporaryFolder folder;
-  datasets::write_synthetic({.out = folder.path / "data", .images = 20});
+  // Images of one colour each, a speck of noise on it: patches of one image are easily told from
+  // others.
+  for (int i = 0; i < 20; ++i) {
+    cv::Mat rgb(80, 80, CV_8UC3, cv::Scalar(40 + 50 * (i % 5), 40 + 50 * (i / 5), 220 - 9 * i));
+    cv::Mat noise(rgb.size(), CV_8UC3);
+    cv::randu(noise, 0, 25);
+    datasets::write_image(folder.path / "images" / (std::to_string(i) + ".png"), rgb + noise);
+  }
   PretrainOptions options;
-  options.images = {folder.path / "data/JPEGImages"};
+  options.images = {folder.path / "images"};
   options.image_size = 64, options.patch_size = 16, options.patch_stride = 8;
   options.directions = 1;
   options.loop.out = folder.path / "run";

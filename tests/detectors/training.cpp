@@ -124,6 +124,24 @@ TEST_CASE("a loss that is not finite stops the run and names step and images") {
                     ContainsSubstring("the loss is not finite") && ContainsSubstring("scene_0000"));
 }
 
+TEST_CASE("a folder that holds a run is not written over") {
+  const TemporaryFolder folder;
+  datasets::write_synthetic({.out = folder.path / "data", .images = 8, .width = 128, .height = 96});
+  const auto options = tiny_run(folder.path / "data", folder.path / "run");
+  train(options, never);
+  const auto before = read(folder.path / "run/last.safetensors");
+  CHECK_THROWS_WITH(train(options, never), ContainsSubstring("run holds a run already"));
+  CHECK(read(folder.path / "run/last.safetensors") == before);
+}
+
+TEST_CASE("a resumed log keeps the lines up to its step and drops what will come again") {
+  const TemporaryFolder folder;
+  const auto file = folder.path / "metrics.jsonl";
+  write(file, "{\"step\":5}\n{\"step\":10}\n{\"step\":15}\n{\"ste");
+  MetricsLog(file, 10).write({{"step", 11}});
+  CHECK(read(file) == "{\"step\":5}\n{\"step\":10}\n{\"step\":11}\n");
+}
+
 TEST_CASE("resuming asks for a run to resume") {
   const TemporaryFolder folder;
   datasets::write_synthetic({.out = folder.path / "data", .images = 8, .width = 128, .height = 96});

@@ -85,6 +85,13 @@ TEST_CASE("missing files end with 66, bad data with 65, places that cannot be wr
   expect("train --data " + at("voc") + ":train --out " + at("run"), 65, "a.xml: XML:");
 }
 
+TEST_CASE("paths may hold spaces") {
+  const TemporaryFolder folder;
+  const std::string data = "'" + (folder.path / "my data").string();
+  expect("synth --images 2 --out " + data + "'", 0, "");
+  expect("check-data " + data + ":train'", 0, "1 images");
+}
+
 TEST_CASE(
     "the whole way on a tiny synthetic set: synth, check, pretrain, train, resume, eval, detect",
     "[slow]") {

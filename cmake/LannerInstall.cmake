@@ -1,0 +1,26 @@
+# `cmake --install build --prefix DIR`: the program, the libraries, the headers, and the package that
+# find_package(lanner) finds. LibTorch stays where it is, in the Python environment.
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+set(LANNER_PACKAGE ${CMAKE_INSTALL_LIBDIR}/cmake/lanner)
+set(installed lanner_torch lanner_ops lanner_datasets lanner_options lanner_detectors)
+foreach(name ops datasets options detectors)
+  set_target_properties(lanner_${name} PROPERTIES EXPORT_NAME ${name})
+endforeach()
+set_target_properties(${installed} lanner lanner_tools PROPERTIES
+  INSTALL_RPATH "$ORIGIN;$ORIGIN/../${CMAKE_INSTALL_LIBDIR};${torch_lib}")
+install(TARGETS ${installed} EXPORT lanner)
+install(TARGETS lanner lanner_tools)
+if(LANNER_HAS_CUDA)
+  set_target_properties(lanner_ops_cuda PROPERTIES INSTALL_RPATH "$ORIGIN;${torch_lib}")
+  install(TARGETS lanner_ops_cuda)
+endif()
+foreach(module ops datasets detectors)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${module}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lanner/${module}
+          FILES_MATCHING PATTERN "*.h")
+endforeach()
+install(EXPORT lanner FILE lanner-targets.cmake NAMESPACE lanner:: DESTINATION ${LANNER_PACKAGE})
+configure_package_config_file(cmake/lanner-config.cmake.in lanner-config.cmake INSTALL_DESTINATION ${LANNER_PACKAGE})
+write_basic_package_version_file(lanner-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/lanner-config.cmake ${PROJECT_BINARY_DIR}/lanner-config-version.cmake
+              cmake/LannerOpenCV.cmake DESTINATION ${LANNER_PACKAGE})

@@ -1,0 +1,9 @@
+# OpenCV's CMake package comes with all of its modules (libopencv-dev, 1 GB); four are enough. Used by
+# the build, and by programs that use an installed lanner.
+find_path(LANNER_OPENCV_INCLUDE opencv2/core.hpp PATH_SUFFIXES opencv4 REQUIRED)
+foreach(module core imgproc imgcodecs videoio)
+  find_library(LANNER_OPENCV_${module} opencv_${module} REQUIRED)
+  add_library(opencv_${module} INTERFACE IMPORTED GLOBAL)
+  target_include_directories(opencv_${module} SYSTEM INTERFACE ${LANNER_OPENCV_INCLUDE})
+  target_link_libraries(opencv_${module} INTERFACE ${LANNER_OPENCV_${module}})
+endforeach()
