@@ -1,6 +1,7 @@
 # `cmake --install build --prefix DIR`: the program, the libraries, the headers, and the package that
 # find_package(lanner) finds. LibTorch stays where it is, in the Python environment.
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_LIBDIR lib)  # the program looks for its jobs in ../lib
 include(GNUInstallDirs)
 set(LANNER_PACKAGE ${CMAKE_INSTALL_LIBDIR}/cmake/lanner)
 set(installed lanner_torch lanner_ops lanner_datasets lanner_options lanner_detectors)

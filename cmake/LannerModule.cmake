@@ -11,6 +11,7 @@ function(lanner_add_library name)
   add_library(${target} SHARED ${arg_SOURCES})
   add_library(lanner::${name} ALIAS ${target})
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${LANNER_INCLUDE}> $<INSTALL_INTERFACE:include>)
+  target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PUBLIC ${arg_LINK})
   # No per-target define: it would keep the targets from sharing one precompiled header.
   set_target_properties(${target} PROPERTIES DEFINE_SYMBOL "")

@@ -10,7 +10,7 @@ execute_process(
 import importlib.util, pathlib, sysconfig
 torch = pathlib.Path(importlib.util.find_spec('torch').origin).parent
 version = {}; exec((torch / 'version.py').read_text(), version)
-print(torch, version['__version__'], sysconfig.get_paths()['include'], sysconfig.get_config_var('EXT_SUFFIX'), sep=';')"
+print(torch, version['__version__'], sysconfig.get_paths()['include'], sysconfig.get_config_var('EXT_SUFFIX'), version['cuda'], sep=';')"
   OUTPUT_VARIABLE torch_facts OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE torch_missing)
 if(torch_missing)
   message(FATAL_ERROR "${LANNER_PYTHON} has no torch package.")
@@ -19,6 +19,7 @@ list(GET torch_facts 0 torch_dir)
 list(GET torch_facts 1 torch_version)
 list(GET torch_facts 2 python_include)
 list(GET torch_facts 3 LANNER_PYTHON_SUFFIX)
+list(GET torch_facts 4 torch_cuda_version)
 set(torch_lib ${torch_dir}/lib)
 message(STATUS "LibTorch ${torch_version} in ${torch_dir}")
 
@@ -33,14 +34,21 @@ add_library(lanner_torch_python INTERFACE)
 target_include_directories(lanner_torch_python SYSTEM INTERFACE ${python_include})
 target_link_libraries(lanner_torch_python INTERFACE lanner_torch torch_python)
 
-# CUDA: nvcc on the path, and a LibTorch that was built for it.
+# CUDA: nvcc on the path, and a LibTorch that was built for the same major version.
 set(LANNER_HAS_CUDA OFF)
 if(NOT LANNER_CUDA STREQUAL "OFF")
   find_program(LANNER_NVCC nvcc PATHS /usr/local/cuda/bin)
-  if(LANNER_NVCC AND EXISTS ${torch_lib}/libtorch_cuda.so)
+  set(nvcc_version none)
+  if(LANNER_NVCC)
+    execute_process(COMMAND ${LANNER_NVCC} --version OUTPUT_VARIABLE nvcc_text)
+    string(REGEX MATCH "release ([0-9]+)" _ "${nvcc_text}")
+    set(nvcc_version ${CMAKE_MATCH_1})
+  endif()
+  string(REGEX MATCH "^[0-9]+" torch_cuda_major "${torch_cuda_version}")
+  if(EXISTS ${torch_lib}/libtorch_cuda.so AND nvcc_version STREQUAL torch_cuda_major)
     set(LANNER_HAS_CUDA ON)
   elseif(LANNER_CUDA STREQUAL "ON")
-    message(FATAL_ERROR "LANNER_CUDA=ON needs nvcc (found: ${LANNER_NVCC}) and a LibTorch with libtorch_cuda.so in ${torch_lib}.")
+    message(FATAL_ERROR "LANNER_CUDA=ON needs nvcc and LibTorch of one CUDA version: nvcc is ${nvcc_version}, LibTorch ${torch_cuda_version}.")
   endif()
 endif()
 if(LANNER_HAS_CUDA)
@@ -53,5 +61,7 @@ if(LANNER_HAS_CUDA)
   find_package(CUDAToolkit REQUIRED)
   add_library(lanner_torch_cuda INTERFACE)
   target_link_libraries(lanner_torch_cuda INTERFACE lanner_torch torch_cuda c10_cuda CUDA::cudart)
+  # libtorch_cuda registers itself: nothing names a symbol of it, and the linker would leave it out.
+  target_link_options(lanner_torch_cuda INTERFACE LINKER:--no-as-needed)
 endif()
 message(STATUS "CUDA operators: ${LANNER_HAS_CUDA}")

@@ -44,7 +44,7 @@ fi
 requirements=$here/requirements.txt
 stamp=$venv/.lanner-requirements
 if ! cmp -s "$requirements" "$stamp"; then
-  [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+  "$venv/bin/python" -m pip --version >/dev/null 2>&1 || python3 -m venv --clear "$venv"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
   cp "$requirements" "$stamp"
 fi

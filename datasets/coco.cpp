@@ -51,11 +51,22 @@ class Entry {
     if (!sound_ || value_[name].get(field) || field.is_null()) return fallback;
     return to_number(name, field);
   }
+  // A side of an image; 0 where it is not given.
+  int pixels(const char* name) {
+    const double value = number_or(name, 0);
+    if (sound_ && !(value >= 0 && value <= 1e6))
+      fail(name, "expected 0 to 1000000 pixels, got " + shown(value_[name].value()));
+    return sound_ ? static_cast<int>(value) : 0;
+  }
   int64_t integer(const char* name) {
     const double value = number(name);
     if (sound_ && (value != std::floor(value) || std::abs(value) > 9e15))
       fail(name, "expected a whole number, got " + shown(value_[name].value()));
-    return static_cast<int64_t>(value);
+    return sound_ ? static_cast<int64_t>(value) : 0;
+  }
+  int64_t integer_or(const char* name, int64_t fallback) {
+    json::element field;
+    return sound_ && !value_[name].get(field) ? integer(name) : fallback;
   }
   std::string text(const char* name) {
     json::element field;
@@ -175,13 +186,13 @@ CocoFile read_coco(const fs::path& file, Faults& faults) {
     if (entry.sound()) coco.categories.push_back(std::move(category));
   });
   each(root, name, "images", faults, [&](Entry& entry) {
-    CocoImage image{entry.integer("id"), entry.text("file_name"),
-                    static_cast<int>(entry.number_or("width", 0)),
-                    static_cast<int>(entry.number_or("height", 0))};
+    CocoImage image{entry.integer("id"), entry.text("file_name"), entry.pixels("width"),
+                    entry.pixels("height")};
     if (entry.sound() && !image_ids.insert(image.id).second)
       entry.fail("id", "given twice: " + std::to_string(image.id));
-    if (entry.sound() && (fs::path(image.file_name).is_absolute() ||
-                          image.file_name.find("..") != std::string::npos))
+    const fs::path path = image.file_name;
+    if (entry.sound() &&
+        (path.is_absolute() || std::find(path.begin(), path.end(), "..") != path.end()))
       entry.fail("file_name", "leaves the image folder: \"" + image.file_name + "\"");
     if (entry.sound()) coco.images.push_back(std::move(image));
   });
@@ -190,7 +201,7 @@ CocoFile read_coco(const fs::path& file, Faults& faults) {
     a.image_id = entry.integer("image_id");
     a.category_id = entry.integer("category_id");
     a.bbox = entry.box("bbox");
-    a.id = static_cast<int64_t>(entry.number_or("id", 0));
+    a.id = entry.integer_or("id", 0);
     a.area = entry.number_or("area", a.bbox.width * a.bbox.height);
     a.crowd = entry.flag("iscrowd");
     if (entry.sound() && !category_ids.count(a.category_id))
@@ -213,7 +224,8 @@ Dataset to_dataset(const CocoFile& coco, const fs::path& file, const fs::path& i
   std::unordered_map<int64_t, int64_t> label_of;
   for (const auto& category : categories)
     for (size_t i = 0; i < dataset.categories.size(); ++i)
-      if (dataset.categories[i].name == category.name)
+      if (known ? dataset.categories[i].name == category.name
+                : dataset.categories[i].id == category.id)
         label_of.emplace(category.id, static_cast<int64_t>(i) + 1);
 
   const fs::path root = find_images(file, coco, image_root);
@@ -279,7 +291,7 @@ void write_coco(const fs::path& file, const CocoFile& coco) {
                                    {"iscrowd", a.crowd ? 1 : 0}});
   for (const auto& category : coco.categories)
     root["categories"].push_back({{"id", category.id}, {"name", category.name}});
-  write_file(file, root.dump());
+  write_file(file, root.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 std::vector<CocoDetection> read_detections(const fs::path& file) {

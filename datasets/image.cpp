@@ -22,10 +22,11 @@ constexpr int64_t kMostPixels = 200'000'000;
 using Bytes = std::vector<unsigned char>;
 
 Bytes read_bytes(const fs::path& file) {
-  if (!fs::exists(file)) throw missing_file(file.string() + ": no such file");
+  if (!fs::is_regular_file(file)) throw missing_file(file.string() + ": no such file");
   std::ifstream in(file, std::ios::binary);
-  Bytes bytes((std::istreambuf_iterator<char>(in)), {});
-  if (!in && !in.eof()) throw io_error(file.string() + ": cannot be read");
+  Bytes bytes(fs::file_size(file));
+  in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  if (!in) throw io_error(file.string() + ": cannot be read");
   if (bytes.empty()) throw bad_data(file.string() + ": image: the file is empty");
   return bytes;
 }

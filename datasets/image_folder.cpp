@@ -36,13 +36,13 @@ ImageFolderLoader::ImageFolderLoader(std::vector<std::filesystem::path> files,
                                      const ImageFolderOptions& options) {
   batches_ = std::make_unique<Prefetcher<Batch>>(
       options.batches, options.threads, 2 * options.threads,
-      [files = std::move(files), options](int64_t index) {
+      [files, options,
+       shuffle = std::make_shared<Shuffle>(files.size(), options.seed)](int64_t index) {
         std::vector<Sample> samples;
         for (int i = 0; i < options.batch_size; ++i) {
           const int64_t place = (options.first_batch + index) * options.batch_size + i;
-          const auto count = static_cast<int64_t>(files.size());
-          samples.push_back(random_crop(files[shuffled(place, count, options.seed)], options,
-                                        generator(options.seed, place)));
+          samples.push_back(
+              random_crop(files[(*shuffle)(place)], options, generator(options.seed, place)));
         }
         return collate(samples, options.normalisation, 1);
       });

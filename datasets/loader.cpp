@@ -11,7 +11,7 @@ namespace {
 
 Sample training_sample(const ImageRecord& record, const LoaderOptions& options, ImageSize size,
                        std::mt19937_64 random) {
-  Sample sample = load_sample(record, options.resize);
+  Sample sample = load_sample(record, static_cast<int>(std::min(size.width, size.height)));
   resize(sample, size);
   std::uniform_real_distribution<double> chance(0, 1);
   const auto& augment = options.augment;
@@ -27,7 +27,8 @@ ImageSize size_of(const ImageRecord& record) {
   return {size.height, size.width};
 }
 
-Batch training_batch(const Dataset& dataset, const LoaderOptions& options, int64_t batch) {
+Batch training_batch(const Dataset& dataset, const LoaderOptions& options, Shuffle& shuffle,
+                     int64_t batch) {
   auto resize_options = options.resize;
   if (options.augment.scale_jitter > 0) {
     auto random = generator(options.seed ^ 0xABCDEF, batch);
@@ -39,8 +40,7 @@ Batch training_batch(const Dataset& dataset, const LoaderOptions& options, int64
   std::vector<Sample> samples;
   for (int i = 0; i < options.batch_size; ++i) {
     const int64_t place = batch * options.batch_size + i;
-    const auto count = static_cast<int64_t>(dataset.images.size());
-    const auto& record = dataset.images[shuffled(place, count, options.seed)];
+    const auto& record = dataset.images[shuffle(place)];
     samples.push_back(training_sample(record, options, resized(size_of(record), resize_options),
                                       generator(options.seed, place)));
   }
@@ -52,7 +52,7 @@ Batch evaluation_batch(const Dataset& dataset, const LoaderOptions& options, int
   const auto count = static_cast<int64_t>(dataset.images.size());
   const int64_t begin = batch * options.batch_size;
   for (int64_t i = begin; i < std::min(begin + options.batch_size, count); ++i) {
-    samples.push_back(load_sample(dataset.images[i], options.resize));
+    samples.push_back(load_sample(dataset.images[i], 0));
     auto& sample = samples.back();
     resize(sample, resized({sample.original_height, sample.original_width}, options.resize));
   }
@@ -61,12 +61,18 @@ Batch evaluation_batch(const Dataset& dataset, const LoaderOptions& options, int
 
 }  // namespace
 
-int64_t shuffled(int64_t index, int64_t count, uint64_t seed) {
-  std::vector<int64_t> order(count);
-  std::iota(order.begin(), order.end(), 0);
-  auto random = generator(~seed, index / count);
-  std::shuffle(order.begin(), order.end(), random);
-  return order[index % count];
+int64_t Shuffle::operator()(int64_t index) {
+  const std::lock_guard lock(mutex_);
+  const int64_t pass = index / count_;
+  auto& order = orders_[pass];
+  if (order.empty()) {
+    order.resize(count_);
+    std::iota(order.begin(), order.end(), 0);
+    auto random = generator(~seed_, pass);
+    std::shuffle(order.begin(), order.end(), random);
+    while (orders_.size() > 2) orders_.erase(orders_.begin());  // threads are at two passes at most
+  }
+  return orders_.at(pass)[index % count_];
 }
 
 Loader::Loader(const Dataset& dataset, const LoaderOptions& options) {
@@ -75,9 +81,12 @@ Loader::Loader(const Dataset& dataset, const LoaderOptions& options) {
                                         : (images + options.batch_size - 1) / options.batch_size;
   const int64_t count = options.batches < 0 ? pass : options.batches;
   batches_ = std::make_unique<Prefetcher<Batch>>(
-      count, options.threads, 2 * options.threads, [&dataset, options](int64_t index) {
-        return options.training ? training_batch(dataset, options, options.first_batch + index)
-                                : evaluation_batch(dataset, options, index);
+      count, options.threads, 2 * options.threads,
+      [&dataset, options,
+       shuffle = std::make_shared<Shuffle>(images, options.seed)](int64_t index) {
+        return options.training
+                   ? training_batch(dataset, options, *shuffle, options.first_batch + index)
+                   : evaluation_batch(dataset, options, index);
       });
 }
 

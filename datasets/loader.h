@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "lanner/datasets/prefetcher.h"
@@ -33,7 +35,18 @@ class Loader {
   std::unique_ptr<Prefetcher<Batch>> batches_;
 };
 
-// Position `index` of an endless sequence of shuffled passes over `count` items.
-int64_t shuffled(int64_t index, int64_t count, uint64_t seed);
+// An endless sequence of passes over 0 .. count-1, each in an order of its own that follows from
+// the seed. Threads may share it.
+class Shuffle {
+ public:
+  Shuffle(int64_t count, uint64_t seed) : count_(count), seed_(seed) {}
+  int64_t operator()(int64_t index);
+
+ private:
+  const int64_t count_;
+  const uint64_t seed_;
+  std::mutex mutex_;
+  std::map<int64_t, std::vector<int64_t>> orders_;  // by pass
+};
 
 }  // namespace lanner::datasets

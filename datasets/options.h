@@ -13,6 +13,7 @@ struct ResizeOptions {
 };
 
 struct AugmentOptions {
+  void check() const;            // throws usage_error
   double horizontal_flip = 0.5;  // probability
   double vertical_flip = 0;      // probability; for images without an up, such as a microscope's
   double scale_jitter = 0;       // the size of a batch varies by up to this fraction, 0..0.9

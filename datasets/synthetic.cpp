@@ -237,6 +237,9 @@ void write_synthetic(const SyntheticOptions& options) {
   if (options.images < 2)
     throw usage_error("images: expected at least 2, one a split, got " +
                       std::to_string(options.images));
+  if (options.most_objects < 1)
+    throw usage_error("most-objects: expected at least 1, got " +
+                      std::to_string(options.most_objects));
   if (options.width < 64 || options.height < 64)
     throw usage_error("size: expected at least 64 x 64, got " + std::to_string(options.width) +
                       " x " + std::to_string(options.height));

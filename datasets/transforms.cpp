@@ -1,7 +1,6 @@
 #include "lanner/datasets/transforms.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cmath>
@@ -12,6 +11,18 @@
 #include "lanner/datasets/image.h"
 
 namespace lanner::datasets {
+
+void AugmentOptions::check() const {
+  const auto expect = [](double value, double most, const std::string& option) {
+    if (!(value >= 0 && value <= most))
+      throw usage_error(option + ": expected 0 to " + std::to_string(most) + ", got " +
+                        std::to_string(value));
+  };
+  expect(horizontal_flip, 1, "horizontal-flip");
+  expect(vertical_flip, 1, "vertical-flip");
+  expect(scale_jitter, 0.9, "scale-jitter");
+  expect(colour_jitter, 1, "colour-jitter");
+}
 
 ImageSize resized(ImageSize size, const ResizeOptions& options) {
   const double low = static_cast<double>(std::min(size.height, size.width));
@@ -24,8 +35,8 @@ ImageSize resized(ImageSize size, const ResizeOptions& options) {
   return {scaled(size.height), scaled(size.width)};
 }
 
-Sample load_sample(const ImageRecord& record, const ResizeOptions& options) {
-  const auto image = read_image(record.path, options.min_size);
+Sample load_sample(const ImageRecord& record, int short_side) {
+  const auto image = read_image(record.path, short_side);
   if (record.width > 0 && (record.width != image.width || record.height != image.height))
     throw bad_data(record.path.string() + ": size: the annotation says " +
                    std::to_string(record.width) + " x " + std::to_string(record.height) +
@@ -97,7 +108,9 @@ Batch collate(const std::vector<Sample>& samples, const Normalisation& normalisa
   height = padded(height), width = padded(width);
   const auto count = static_cast<int64_t>(samples.size());
   // Rows of interleaved RGB are channels-last, which the convolutions like best.
-  auto images = at::zeros({count, height, width, 3}, at::kFloat);
+  // Not at::zeros, which would start a team of threads beside each of the loader's.
+  auto images = at::empty({count, height, width, 3}, at::kFloat);
+  std::fill_n(images.mutable_data_ptr<float>(), images.numel(), 0.f);
   for (int64_t n = 0; n < count; ++n) {
     const auto& sample = samples[n];
     for (int y = 0; y < sample.rgb.rows; ++y) {

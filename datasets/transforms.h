@@ -10,9 +10,9 @@ namespace lanner::datasets {
 // The size torchvision's detectors resize to: scaled in double, rounded down.
 ImageSize resized(ImageSize size, const ResizeOptions& options);
 
-// Reads and checks an image: its size must be the annotated one, where that is given. JPEGs larger
-// than twice the target are decoded at a fraction of their size.
-Sample load_sample(const ImageRecord& record, const ResizeOptions& options);
+// Reads and checks an image: its size must be the annotated one, where that is given. short_side:
+// as for read_image, 0 for all of its pixels.
+Sample load_sample(const ImageRecord& record, int short_side);
 
 void resize(Sample& sample, ImageSize size);
 void flip_horizontally(Sample& sample);

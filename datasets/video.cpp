@@ -12,15 +12,16 @@ namespace lanner::datasets {
 namespace {
 
 bool is_camera(const std::string& source) {
-  return !source.empty() && source.size() < 3 &&
+  return !source.empty() && source.size() < 3 && !std::filesystem::exists(source) &&
          std::all_of(source.begin(), source.end(), [](unsigned char c) { return std::isdigit(c); });
 }
 
-bool is_address(const std::string& source) { return source.find("://") != std::string::npos; }
-
 }  // namespace
 
+bool is_address(const std::string& source) { return source.find("://") != std::string::npos; }
+
 bool is_video(const std::string& source) {
+  if (std::filesystem::is_directory(source)) return false;
   if (is_camera(source) || is_address(source)) return true;
   std::string extension = std::filesystem::path(source).extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(),

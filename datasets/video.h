@@ -35,7 +35,9 @@ class VideoWriter {
   std::unique_ptr<cv::VideoWriter> writer_;
 };
 
-// Whether a source is a video by its name: a known extension, an address, or a camera's number.
+// Whether a source is a video by its name: a known extension, an address, or a camera's number
+// where no file has that name.
 bool is_video(const std::string& source);
+bool is_address(const std::string& source);
 
 }  // namespace lanner::datasets

@@ -55,7 +55,9 @@ cv::Mat contact_sheet(const std::vector<cv::Mat>& images, int columns, int cell)
   for (size_t i = 0; i < images.size(); ++i) {
     const double scale = (cell - 4.) / std::max(images[i].cols, images[i].rows);
     cv::Mat small;
-    cv::resize(images[i], small, {}, scale, scale, scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
+    const cv::Size size(std::max(1, static_cast<int>(images[i].cols * scale)),
+                        std::max(1, static_cast<int>(images[i].rows * scale)));
+    cv::resize(images[i], small, size, 0, 0, scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
     const int column = static_cast<int>(i) % columns, row = static_cast<int>(i) / columns;
     small.copyTo(sheet(cv::Rect(column * cell + (cell - small.cols) / 2,
                                 row * cell + (cell - small.rows) / 2, small.cols, small.rows)));

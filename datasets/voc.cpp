@@ -97,6 +97,11 @@ Dataset read_voc(const fs::path& root, const std::string& split, const std::vect
       labels[(*known)[i].name] = static_cast<int64_t>(i) + 1;
 
   for (const auto& name : list_of(root, split)) {
+    if (name.find('/') != std::string::npos) {
+      faults.push_back(
+          {(root / "ImageSets").string(), split, "leaves its folder: \"" + name + "\""});
+      continue;
+    }
     const fs::path path = root / "Annotations" / (name + ".xml");
     const std::string file = path.string();
     pugi::xml_document document;

@@ -9,7 +9,10 @@ namespace {
 
 constexpr const char* kFormat = "1";
 
-bool is_training_state(const std::string& name) { return name.rfind("training.", 0) == 0; }
+// What a detector has no place for: a resumed run's state, and torchvision's counters of batches.
+bool is_aside(const std::string& name) {
+  return name.rfind("training.", 0) == 0 || name.ends_with(".num_batches_tracked");
+}
 
 }  // namespace
 
@@ -34,7 +37,7 @@ void load_state(torch::nn::Module& module, const std::map<std::string, at::Tenso
                 c10::str(found->second.sizes());
   }
   for (const auto& [name, tensor] : tensors)
-    if (!state.count(name) && !is_training_state(name)) faults += "\n  unexpected: " + name;
+    if (!state.count(name) && !is_aside(name)) faults += "\n  unexpected: " + name;
   if (!faults.empty()) throw bad_data(source + ": weights of another architecture:" + faults);
   for (auto& [name, tensor] : state) tensor.copy_(tensors.at(name));
 }
@@ -45,7 +48,7 @@ TransferReport load_backbone(torch::nn::Module& module, const fs::path& file) {
   auto state = state_of(module);
   TransferReport report;
   for (const auto& [name, tensor] : content.tensors) {
-    if (is_training_state(name)) continue;
+    if (is_aside(name)) continue;
     const std::string prefix = "backbone.body.";
     auto found = state.find(name.rfind("backbone.", 0) == 0 ? name : prefix + name);
     if (found == state.end() || found->first.rfind(prefix, 0) != 0 ||
@@ -103,8 +106,8 @@ torch::Device device_from_name(const std::string& name) {
   if (name != "cpu" && !cuda)
     throw usage_error("device: expected cpu, cuda or cuda:N, got \"" + name + "\"");
   if (!cuda) return torch::kCPU;
-  ops::load_cuda();
   try {
+    ops::load_cuda();
     const torch::Device device(name);
     if (!torch::cuda::is_available() ||
         device.index() >= static_cast<int>(torch::cuda::device_count()))

@@ -10,7 +10,8 @@ std::map<std::string, at::Tensor> state_of(const torch::nn::Module& module);
 
 // Copies every tensor of the module from `tensors` by name, all or nothing. Throws bad_data listing
 // every missing, unexpected and misshapen tensor. `source` is named in the message. Names that
-// begin with "training." belong to a resumed run and are passed over.
+// begin with "training." belong to a resumed run, "num_batches_tracked" to torchvision's batch
+// norms: both are passed over.
 void load_state(torch::nn::Module& module, const std::map<std::string, at::Tensor>& tensors,
                 const std::string& source);
 

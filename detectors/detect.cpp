@@ -2,12 +2,13 @@
 
 #include <glob.h>
 
+#include <fstream>
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
-#include "lanner/datasets/coco.h"
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/image.h"
 #include "lanner/datasets/transforms.h"
@@ -22,12 +23,15 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Source {
-  fs::path file;
-  fs::path name;  // below the folder that was given: where its picture goes
+  std::string place;  // a file, or what VideoReader takes
+  fs::path name;      // where its picture or video goes, below the output folder
+  bool video = false;
 };
 
 std::vector<std::string> expand(const std::string& pattern) {
-  if (fs::exists(pattern) || pattern.find_first_of("*?[") == std::string::npos) return {pattern};
+  if (fs::exists(pattern) || datasets::is_address(pattern) ||
+      pattern.find_first_of("*?[") == std::string::npos)
+    return {pattern};
   glob_t found{};
   std::vector<std::string> files;
   if (glob(pattern.c_str(), 0, nullptr, &found) == 0)
@@ -37,106 +41,156 @@ std::vector<std::string> expand(const std::string& pattern) {
   return files;
 }
 
+std::vector<Source> sources_of(const DetectOptions& options) {
+  std::vector<Source> sources;
+  int streams = 0;
+  for (const auto& given : options.sources)
+    for (const auto& place : expand(given)) {
+      if (datasets::is_video(place)) {
+        const auto name = fs::is_regular_file(place)
+                              ? fs::path(place).filename().replace_extension(".mp4")
+                              : fs::path("stream" + std::to_string(++streams) + ".mp4");
+        sources.push_back({place, name, true});
+        continue;
+      }
+      for (const auto& file : datasets::list_images(place)) {
+        auto name = fs::is_directory(place) ? file.lexically_relative(place) : file.filename();
+        if (!datasets::is_image_name(name)) name += ".jpg";
+        sources.push_back({file.string(), name, false});
+      }
+    }
+  // Nothing is written over: neither what is read, nor one result by another.
+  std::set<fs::path> names;
+  for (const auto& [place, name, video] : sources) {
+    std::error_code none;
+    if (fs::equivalent(options.out / name, place, none))
+      throw usage_error("out: " + options.out.string() + " would write over " + place);
+    if (!names.insert(name).second)
+      throw usage_error("source: two of them would be written as " + (options.out / name).string());
+  }
+  return sources;
+}
+
+// A JSON list that grows on disk, not in memory, and has its name only when it is whole.
+class ListFile {
+ public:
+  explicit ListFile(fs::path file) : file_(std::move(file)) {
+    std::error_code error;
+    if (file_.has_parent_path()) fs::create_directories(file_.parent_path(), error);
+    out_.open(partial());
+    if (!out_) throw io_error(file_.string() + ": cannot be written");
+  }
+  void add(const nlohmann::ordered_json& entry) {
+    out_ << (count_++ ? ",\n " : "[\n ")
+         << entry.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  }
+  int64_t finish() {
+    out_ << (count_ ? "\n]\n" : "[]\n");
+    out_.close();
+    std::error_code error;
+    if (out_) fs::rename(partial(), file_, error);
+    if (!out_ || error) throw io_error(file_.string() + ": cannot be written");
+    return count_;
+  }
+
+ private:
+  fs::path partial() const { return file_.string() + ".partial"; }
+  fs::path file_;
+  std::ofstream out_;
+  int64_t count_ = 0;
+};
+
 class Job {
  public:
   Job(const DetectOptions& options, const std::function<bool()>& stop)
-      : options_(options), stop_(stop), detector_(load_detector(options.weights)) {
-    place(*detector_, device_from_name(options.device));
+      : options_(options),
+        stop_(stop),
+        device_(device_from_name(options.device)),
+        detector_(load_detector(options.weights)),
+        sources_(sources_of(options)),
+        json_(options.save_json.empty() ? options.out / "detections.json" : options.save_json),
+        results_(json_) {
+    place(*detector_, device_);
   }
 
   void run() {
-    std::vector<Source> images;
-    std::vector<std::string> videos;
-    for (const auto& given : options_.sources)
-      for (const auto& source : expand(given)) {
-        if (datasets::is_video(source))
-          videos.push_back(source);
-        else
-          for (const auto& file : datasets::list_images(source))
-            images.push_back(
-                {file, fs::is_directory(source) ? fs::relative(file, source) : file.filename()});
-      }
     std::error_code error;
     fs::create_directories(options_.out, error);
     if (!fs::is_directory(options_.out))
       throw io_error(options_.out.string() + ": cannot be made a folder");
-    run_images(images);
-    for (const auto& video : videos)
-      if (!stop_()) run_video(video);
-    const auto json =
-        options_.save_json.empty() ? options_.out / "detections.json" : options_.save_json;
-    datasets::write_file(json, results_.dump(1) + "\n");
-    std::cerr << results_.size() << " detections: " << json.string() << "\n";
-    if (failed_) throw bad_data(std::to_string(failed_) + " of the images could not be read");
-  }
-
- private:
-  void run_images(const std::vector<Source>& images) {
     ProgressLine line("detect");
-    for (size_t i = 0; i < images.size() && !stop_(); ++i) {
-      const auto& [file, name] = images[i];
+    for (size_t i = 0; i < sources_.size() && !stop_(); ++i) {
       try {
-        auto rgb = datasets::read_image(file).rgb;
-        const auto detections = detect_image(detector_, rgb);
-        keep(detections, static_cast<int64_t>(i) + 1, name.string(), -1);
-        draw(rgb, detections, detector_->options.categories, options_.conf);
-        datasets::write_image(options_.out / name, rgb);
+        sources_[i].video ? run_video(sources_[i]) : run_image(sources_[i]);
       } catch (const Error& failure) {
         if (failure.code != ExitCode::bad_data) throw;
         std::cerr << "error: " << failure.what() << "\n";
         ++failed_;
       }
-      line.show(double(i + 1) / double(images.size()), name.string(), i + 1 == images.size());
+      line.show(double(i + 1) / double(sources_.size()), sources_[i].name.string(),
+                i + 1 == sources_.size());
     }
+    std::cerr << results_.finish() << " detections: " << json_.string() << "\n";
+    if (failed_) throw bad_data(std::to_string(failed_) + " of the sources could not be read");
+  }
+
+ private:
+  void run_image(const Source& source) {
+    auto rgb = datasets::read_image(source.place).rgb;
+    const auto detections = detect_image(detector_, rgb);
+    keep(detections, source, -1);
+    draw(rgb, detections, detector_->options.categories, options_.conf);
+    datasets::write_image(options_.out / source.name, rgb);
   }
 
   // Frame by frame: memory does not grow with the video's length.
-  void run_video(const std::string& source) {
-    datasets::VideoReader reader(source);
+  void run_video(const Source& source) {
+    datasets::VideoReader reader(source.place);
     std::unique_ptr<datasets::VideoWriter> writer;
-    const fs::path name =
-        source.find("://") != std::string::npos ? fs::path("stream") : fs::path(source).filename();
-    ProgressLine line("detect " + name.string());
+    ProgressLine line("detect " + source.name.string());
     cv::Mat frame;
     int64_t count = 0;
-    while (!stop_() && reader.next(frame)) {
+    for (; !stop_() && reader.next(frame); ++count) {
       const auto detections = detect_image(detector_, frame);
-      ++count;
-      keep(detections, count, name.string(), count - 1);
+      keep(detections, source, count);
       if (options_.save_video) {
         draw(frame, detections, detector_->options.categories, options_.conf);
         if (!writer)
           writer = std::make_unique<datasets::VideoWriter>(
-              (options_.out / name).replace_extension(".mp4").string(), reader.frames_per_second(),
-              frame.size());
+              (options_.out / source.name).string(), reader.frames_per_second(), frame.size());
         writer->write(frame);
       }
-      const auto total = std::max(reader.frames(), count);
-      line.show(double(count) / double(total), "frame " + std::to_string(count));
+      line.show(double(count + 1) / double(std::max(reader.frames(), count + 1)),
+                "frame " + std::to_string(count + 1));
     }
-    if (count == 0) throw bad_data(source + ": video: holds no frame that can be decoded");
+    if (count == 0 && !stop_())
+      throw bad_data(source.place + ": video: holds no frame that can be decoded");
     line.show(1, std::to_string(count) + " frames", true);
   }
 
-  void keep(const Detections& detections, int64_t image_id, const std::string& name,
-            int64_t frame) {
-    for (const auto& found : to_coco(detections, image_id, detector_->options.categories)) {
+  void keep(const Detections& detections, const Source& source, int64_t frame) {
+    ++image_id_;
+    for (const auto& found : to_coco(detections, image_id_, detector_->options.categories)) {
       if (found.score < options_.conf) continue;
       nlohmann::ordered_json entry{
           {"image_id", found.image_id},
           {"category_id", found.category_id},
           {"bbox", {found.bbox.x, found.bbox.y, found.bbox.width, found.bbox.height}},
           {"score", found.score},
-          {"file_name", name}};
+          {"file_name", source.video ? source.place : source.name.string()}};
       if (frame >= 0) entry["frame"] = frame;
-      results_.push_back(std::move(entry));
+      results_.add(entry);
     }
   }
 
   const DetectOptions& options_;
   const std::function<bool()>& stop_;
+  const torch::Device device_;
   Detector detector_;
-  nlohmann::ordered_json results_ = nlohmann::ordered_json::array();
+  const std::vector<Source> sources_;
+  const fs::path json_;
+  ListFile results_;
+  int64_t image_id_ = 0;  // of the image or frame at hand
   int failed_ = 0;
 };
 

@@ -12,10 +12,10 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Category, id, name)
 
 namespace lanner::detectors {
 
-NLOHMANN_JSON_SERIALIZE_ENUM(Norm, {{Norm::frozen_batch, "frozen_batch"},
-                                    {Norm::batch, "batch"},
-                                    {Norm::group, "group"},
-                                    {Norm::layer, "layer"}})
+void to_json(nlohmann::json& json, Norm norm) { json = name_of(norm); }
+void from_json(const nlohmann::json& json, Norm& norm) {
+  norm = norm_from_name(json.get<std::string>());
+}
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BackboneOptions, depth, norm, fpn_stages, fpn_channels, fpn_pool,
                                    trainable_stages)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AnchorOptions, sizes, ratios)
@@ -68,12 +68,37 @@ void DetectorOptions::check() const {
   expect(resize.min_size > 0 && resize.max_size >= resize.min_size, "min-size",
          "0 < min-size <= max-size",
          std::to_string(resize.min_size) + " and " + std::to_string(resize.max_size));
+  for (const double ratio : anchors.ratios)
+    expect(ratio > 0, "anchor-ratios", "positive numbers", std::to_string(ratio));
+  for (const auto& [option, count] : {std::pair{"proposals", rpn.post_nms_train},
+                                      {"post_nms_test", rpn.post_nms_test},
+                                      {"pre_nms_train", rpn.pre_nms_train},
+                                      {"pre_nms_test", rpn.pre_nms_test},
+                                      {"sampled_anchors", rpn.sampled_anchors},
+                                      {"sampled-rois", roi.sampled_rois},
+                                      {"most_detections", roi.most_detections}})
+    expect(count > 0, option, "a positive number", std::to_string(count));
+  for (const auto& [option, part] : {std::pair{"rpn.positive_iou", rpn.positive_iou},
+                                     {"rpn.negative_iou", rpn.negative_iou},
+                                     {"rpn.positive_fraction", rpn.positive_fraction},
+                                     {"rpn.nms_iou", rpn.nms_iou},
+                                     {"roi.positive_iou", roi.positive_iou},
+                                     {"roi.positive_fraction", roi.positive_fraction},
+                                     {"roi.score_threshold", roi.score_threshold},
+                                     {"roi.nms_iou", roi.nms_iou}})
+    expect(part >= 0 && part <= 1, option, "0 to 1", std::to_string(part));
+  for (const float deviation : normalisation.std)
+    expect(deviation > 0, "normalisation.std", "positive numbers", std::to_string(deviation));
+  expect(backbone.trainable_stages >= 0 && backbone.trainable_stages <= 5, "trainable-stages",
+         "0 to 5", std::to_string(backbone.trainable_stages));
   expect(roi.pooled_size > 0 && roi.head_width > 0, "head-width", "a positive number",
          std::to_string(roi.head_width));
   expect(!categories.empty(), "num_classes", "at least one class", "none");
 }
 
-std::string to_json(const DetectorOptions& options) { return nlohmann::json(options).dump(); }
+std::string to_json(const DetectorOptions& options) {
+  return nlohmann::json(options).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 DetectorOptions options_from_json(const std::string& json, const std::string& source) {
   try {

@@ -43,7 +43,7 @@ SafeTensors read(std::ifstream& in, uint64_t file_size) {
   const auto header = nlohmann::json::parse(text);
   const uint64_t data_size = file_size - 8 - header_size;
   SafeTensors content;
-  uint64_t covered = 0;
+  std::map<uint64_t, uint64_t> extents;
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") {
       content.metadata = entry.get<std::map<std::string, std::string>>();
@@ -60,13 +60,16 @@ SafeTensors read(std::ifstream& in, uint64_t file_size) {
     }
     if (offsets[1] < offsets[0] || offsets[1] > data_size || offsets[1] - offsets[0] != bytes)
       throw bad_data(name + ": data_offsets: do not fit the shape and the file");
-    covered += bytes;
+    if (bytes > 0 && !extents.emplace(offsets[0], offsets[1]).second)
+      throw bad_data(name + ": data_offsets: overlap another tensor's");
     auto tensor = torch::empty(shape, type);
     in.seekg(static_cast<std::streamoff>(8 + header_size + offsets[0]));
     in.read(static_cast<char*>(tensor.data_ptr()), static_cast<std::streamsize>(bytes));
     if (!in) throw bad_data(name + ": cut short");
     content.tensors[name] = tensor;
   }
+  uint64_t covered = 0;
+  for (const auto& [begin, end] : extents) covered = begin == covered ? end : data_size + 1;
   if (covered != data_size) throw bad_data("data_offsets: tensors overlap or leave gaps");
   return content;
 }

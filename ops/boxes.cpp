@@ -30,13 +30,15 @@ void check_boxes(const char* what, const at::Tensor& boxes) {
 at::Tensor box_iou(const at::Tensor& boxes1, const at::Tensor& boxes2) {
   check_boxes("box_iou: boxes1", boxes1);
   check_boxes("box_iou: boxes2", boxes2);
-  const Centres a(boxes1), b(boxes2);
+  const auto area = [](const at::Tensor& b) {
+    return (b.select(1, 2) - b.select(1, 0)) * (b.select(1, 3) - b.select(1, 1));
+  };
   const auto first = boxes1.unsqueeze(1);
   const auto low = at::maximum(first.slice(2, 0, 2), boxes2.slice(1, 0, 2));
   const auto high = at::minimum(first.slice(2, 2, 4), boxes2.slice(1, 2, 4));
   const auto size = (high - low).clamp_min(0);
   const auto overlap = size.select(2, 0) * size.select(2, 1);
-  return overlap / ((a.width * a.height).unsqueeze(1) + b.width * b.height - overlap);
+  return overlap / (area(boxes1).unsqueeze(1) + area(boxes2) - overlap);
 }
 
 at::Tensor clip_boxes(const at::Tensor& boxes, int64_t height, int64_t width) {

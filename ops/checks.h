@@ -26,6 +26,19 @@ inline void check_pooling(const char* op, double spatial_scale, int64_t pooled_h
               ": output size: expected positive numbers, got ", pooled_height, " x ", pooled_width);
 }
 
+inline void check_rois_backward(const char* op, const at::Tensor& grad, const at::Tensor& rois,
+                                int64_t pooled_height, int64_t pooled_width, int64_t batch,
+                                int64_t channels, int64_t height, int64_t width) {
+  check_rois(op, grad, rois);
+  TORCH_CHECK(batch >= 0 && channels >= 0 && height >= 0 && width >= 0, op,
+              ": expected an input size of no negative numbers, got [", batch, ", ", channels, ", ",
+              height, ", ", width, "]");
+  TORCH_CHECK(grad.size(0) == rois.size(0) && grad.size(1) == channels &&
+                  grad.size(2) == pooled_height && grad.size(3) == pooled_width,
+              op, ": grad: expected [", rois.size(0), ", ", channels, ", ", pooled_height, ", ",
+              pooled_width, "], got ", grad.sizes());
+}
+
 inline void check_nms(const at::Tensor& boxes, const at::Tensor& scores) {
   TORCH_CHECK(boxes.dim() == 2 && boxes.size(1) == 4, "nms: boxes: expected [N, 4], got ",
               boxes.sizes());

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <boost/any.hpp>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -23,7 +24,10 @@ std::string text_of(const boost::any& value) {
   if (const auto* v = boost::any_cast<int>(&value)) text << *v;
   if (const auto* v = boost::any_cast<int64_t>(&value)) text << *v;
   if (const auto* v = boost::any_cast<uint64_t>(&value)) text << *v;
-  if (const auto* v = boost::any_cast<double>(&value)) text << *v;
+  if (const auto* v = boost::any_cast<double>(&value)) {
+    char digits[32];  // as few as give the same number back
+    text << std::string(digits, std::to_chars(digits, digits + sizeof digits, *v).ptr);
+  }
   if (const auto* v = boost::any_cast<bool>(&value)) text << (*v ? "true" : "false");
   return text.str();
 }

@@ -26,7 +26,7 @@ step "measuring it on the val split"
   --metrics-json "$out/metrics.json"
 
 step "detecting in the val images"
-sed "s|^|$out/data/JPEGImages/|; s|\$|.jpg|" "$out/data/ImageSets/Main/val.txt" | head -n 40 |
+head -n 40 "$out/data/ImageSets/Main/val.txt" | sed "s|^|$out/data/JPEGImages/|; s|\$|.jpg|" |
   xargs "$lanner" detect --weights "$out/train/best.safetensors" --out "$out/detections"
 
 cp "$out/train/best.safetensors" "$out/detector.safetensors"

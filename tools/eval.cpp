@@ -34,8 +34,11 @@ int eval(const std::vector<std::string>& arguments) {
     throw usage_error("eval: expected --weights and --data, or --annotations and --detections");
   if (o.metric != "coco" && o.metric != "voc07" && o.metric != "voc")
     throw usage_error("metric: expected coco, voc07 or voc, got \"" + o.metric + "\"");
-  if (o.batch_size < 1 || o.workers < 1)
-    throw usage_error("batch-size and workers: expected positive numbers");
+  if (o.batch_size < 1)
+    throw usage_error("batch-size: expected a positive number, got " +
+                      std::to_string(o.batch_size));
+  if (o.workers < 1 || o.workers > 256)
+    throw usage_error("workers: expected 1 to 256, got " + std::to_string(o.workers));
   return run_job("lanner_eval", &o);
 }
 

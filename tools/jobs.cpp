@@ -7,6 +7,7 @@
 #include <climits>
 #include <iostream>
 
+#include <opencv2/core/utility.hpp>
 #include <opencv2/core/version.hpp>
 #include "lanner/datasets/check.h"
 #include "lanner/datasets/error.h"
@@ -52,6 +53,7 @@ void hear_signals() {
 template <typename Job>
 int run(Job job) {
   keep_memory();
+  cv::setNumThreads(1);  // images are decoded by threads of the loader's
   try {
     const int code = job();
     if (!stopping()) return code;
@@ -60,6 +62,9 @@ int run(Job job) {
   } catch (const Error& error) {
     std::cerr << "error: " << error.what() << "\n";
     return static_cast<int>(error.code);
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::cerr << "error: " << error.path1().string() << ": " << error.code().message() << "\n";
+    return static_cast<int>(ExitCode::io);
   } catch (const c10::Error& error) {
     std::cerr << "internal error: " << error.what_without_backtrace() << "\n";
   } catch (const std::exception& error) {
@@ -70,18 +75,17 @@ int run(Job job) {
 
 std::vector<datasets::CocoDetection> detect_all(const EvalOptions& options,
                                                 datasets::CocoFile& truth) {
-  auto detector = detectors::load_detector(options.weights);
   const auto device = detectors::device_from_name(options.device);
+  auto detector = detectors::load_detector(options.weights);
   detectors::place(*detector, device);
   const auto dataset =
       datasets::open_dataset(options.data, options.image_root, &detector->options.categories);
   truth = datasets::to_coco(dataset);
   const detectors::Autocast autocast(options.amp, device.type());
   detectors::ProgressLine line("eval");
-  auto found = detectors::detect_dataset(
+  return detectors::detect_dataset(
       detector, dataset, options.batch_size, options.workers,
       [&](double fraction) { line.show(fraction, "", fraction >= 1); }, stopping);
-  return found;
 }
 
 template <typename Metrics>

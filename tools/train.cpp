@@ -131,7 +131,10 @@ int train(const std::vector<std::string>& arguments) {
   d.backbone.fpn_stages.clear();
   for (const char stage : stages) d.backbone.fpn_stages.push_back(stage - '0');
   d.anchors.sizes = levels_from("anchor-sizes", sizes);
-  d.anchors.ratios = levels_from("anchor-ratios", ratios).at(0);
+  const auto one_list = levels_from("anchor-ratios", ratios);
+  if (one_list.size() != 1)
+    throw usage_error("anchor-ratios: expected one list such as 0.5,1,2, got \"" + ratios + "\"");
+  d.anchors.ratios = one_list[0];
   o.loop.config = resolved(parsed.values);
   return run_job("lanner_train", &o);
 }

@@ -21,7 +21,8 @@ at::Tensor pool_from_levels(const std::vector<at::Tensor>& features,
                             const std::vector<double>& scales, const at::Tensor& rois, int64_t size,
                             int64_t sampling_ratio) {
   const auto pool = [&](size_t level, const at::Tensor& chosen) {
-    return ops::roi_align(features[level], chosen.to(features[level].dtype()),
+    // In float whatever the features are: 16 bits would round a coordinate of 500 by two pixels.
+    return ops::roi_align(features[level].to(chosen.dtype()), chosen,
                           {.spatial_scale = scales[level],
                            .pooled_height = size,
                            .pooled_width = size,

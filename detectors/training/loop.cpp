@@ -126,22 +126,27 @@ class Run {
     saved_at_ = seconds();
     log_at_ = begin_ + state_.elapsed;
     task_.module->train();
-    while (progress() < 1) {
-      if (stop()) {
-        with_average([&] { save(options_.out / "last.safetensors", true); });
-        return LoopEnd::stopped;
+    try {
+      while (progress() < 1) {
+        if (stop()) {
+          save_last();
+          return LoopEnd::stopped;
+        }
+        step();
+        const int due = static_cast<int>(progress() * task_.evaluations);
+        if (task_.evaluate && due > state_.evaluations && progress() < 1) {
+          state_.evaluations = due;
+          evaluate();
+        } else if (seconds() - saved_at_ > kSaveEvery) {
+          save_last();
+        }
       }
-      step();
-      const int due = static_cast<int>(progress() * task_.evaluations);
-      if (task_.evaluate && due > state_.evaluations && progress() < 1) {
-        state_.evaluations = due;
-        evaluate();
-      } else if (seconds() - saved_at_ > kSaveEvery) {
-        with_average([&] { save(options_.out / "last.safetensors", true); });
-      }
+      return evaluate() ? LoopEnd::finished : LoopEnd::stopped;
+    } catch (const Error&) {
+      // A damaged image or a loss of NaN: what was learned before it is kept.
+      if (saved_step_ != state_.step) save_last();
+      throw;
     }
-    evaluate();
-    return LoopEnd::finished;
   }
 
  private:
@@ -216,31 +221,47 @@ class Run {
     average_.swap();
   }
 
-  void evaluate() {
+  void save_last() {
+    with_average([&] { save(options_.out / "last.safetensors", true); });
+    saved_at_ = seconds();
+    saved_step_ = state_.step;
+  }
+
+  // False where it was stopped.
+  bool evaluate() {
+    save_last();  // first: an evaluation may be stopped, or meet a damaged image
     const double paused = seconds();
+    std::optional<Task::Evaluation> evaluation;
+    bool stopped = false, best = true;
     with_average([&] {
-      bool best = true;
       if (task_.evaluate) {
         task_.module->eval();
-        const auto evaluation = task_.evaluate();
+        evaluation = task_.evaluate();
         task_.module->train();
-        Numbers numbers{{"step", double(state_.step)}, {"elapsed", state_.elapsed}};
-        std::ostringstream text;
-        text << "step " << state_.step << ":" << std::fixed << std::setprecision(3);
-        for (const auto& [name, value] : evaluation.shown) {
-          numbers.emplace_back("val_" + name, value);
-          text << "  " << name << " " << value;
-        }
-        log_->write(numbers);
-        best = evaluation.score > state_.best;
-        if (best) state_.best = evaluation.score;
-        std::cerr << text.str() << (best ? "  (best so far)" : "") << std::endl;
+        stopped = !evaluation;
+        best = evaluation && evaluation->score > state_.best;
       }
       if (best) save(options_.out / "best.safetensors", false);
-      save(options_.out / "last.safetensors", true);
     });
+    if (evaluation) report(*evaluation, best);
     begin_ += seconds() - paused;  // evaluation is not training time
     log_at_ += seconds() - paused;
+    return !stopped;
+  }
+
+  void report(const Task::Evaluation& evaluation, bool best) {
+    Numbers numbers{{"step", double(state_.step)}, {"elapsed", state_.elapsed}};
+    std::ostringstream text;
+    text << "step " << state_.step << ":" << std::fixed << std::setprecision(3);
+    for (const auto& [name, value] : evaluation.shown) {
+      numbers.emplace_back("val_" + name, value);
+      text << "  " << name << " " << value;
+    }
+    log_->write(numbers);
+    std::cerr << text.str() << (best ? "  (best so far)" : "") << std::endl;
+    if (!best) return;
+    state_.best = evaluation.score;
+    save_last();  // with the new best in it
   }
 
   void save(const fs::path& file, bool with_training_state) {
@@ -251,7 +272,6 @@ class Run {
       content.tensors.merge(optimiser_.state());
     }
     write_safetensors(file, content);
-    saved_at_ = seconds();
   }
 
   Task& task_;
@@ -263,7 +283,7 @@ class Run {
   std::optional<MetricsLog> log_;
   ProgressLine line_;
   double begin_ = 0, saved_at_ = 0, log_at_ = 0, lr_ = 0, data_time_ = 0;
-  int64_t images_ = 0;
+  int64_t images_ = 0, saved_step_ = -1;
 };
 
 }  // namespace
@@ -285,7 +305,10 @@ void LoopOptions::check() const {
   expect(lr > 0, "lr", "a positive number", lr);
   expect(warmup_steps >= 0, "warmup-steps", "0 or more", warmup_steps);
   expect(ema_decay >= 0 && ema_decay < 1, "ema-decay", "0 or more and below 1", ema_decay);
-  expect(workers > 0, "workers", "a positive number", workers);
+  expect(momentum >= 0 && momentum < 1, "momentum", "0 or more and below 1", momentum);
+  expect(weight_decay >= 0, "weight-decay", "0 or more", weight_decay);
+  expect(clip_norm >= 0, "clip-norm", "0 or more", clip_norm);
+  expect(workers > 0 && workers <= 256, "workers", "1 to 256", workers);
   expect(log_every > 0, "log-every", "a positive number", log_every);
 }
 

@@ -27,13 +27,14 @@ struct Task {
   // Loads and computes step `step`; called in order from the first step on.
   std::function<StepResult(int64_t step)> step;
   // Called `evaluations` times over the run, evenly, and at its end, in evaluation mode and with
-  // the averaged weights; what it returns is logged. May be empty. A greater `score` is better.
+  // the averaged weights; what it returns is logged, nothing if it was stopped. May be empty. A
+  // greater `score` is better.
   int evaluations = 0;
   struct Evaluation {
     double score = 0;
     Numbers shown;
   };
-  std::function<Evaluation()> evaluate;
+  std::function<std::optional<Evaluation>()> evaluate;
   // Metadata of the checkpoints: what the weights belong to.
   std::map<std::string, std::string> metadata;
 };

@@ -46,8 +46,8 @@ void Optimiser::step(double lr) {
     std::vector<at::Tensor> grads;
     for (const auto& parameter : used.parameters) grads.push_back(parameter.grad());
     if (adam_)
-      at::_fused_adamw_(used.parameters, grads, used.means, used.squares, used.max_squares,
-                        used.steps, lr, kBeta1, kBeta2, group.weight_decay, kEps,
+      at::_fused_adamw_(used.parameters, grads, used.means, used.squares, {}, used.steps, lr,
+                        kBeta1, kBeta2, group.weight_decay, kEps,
                         /*amsgrad=*/false, /*maximize=*/false);
     else
       at::_fused_sgd_(used.parameters, grads, used.means, group.weight_decay, options_.momentum, lr,

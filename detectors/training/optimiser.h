@@ -26,8 +26,8 @@ class Optimiser {
     double weight_decay = 0;
     std::vector<std::string> names;
     std::vector<at::Tensor> parameters;
-    std::vector<at::Tensor> means;                        // SGD's momentum, Adam's first moment
-    std::vector<at::Tensor> squares, max_squares, steps;  // Adam's
+    std::vector<at::Tensor> means;           // SGD's momentum, Adam's first moment
+    std::vector<at::Tensor> squares, steps;  // Adam's
   };
 
   LoopOptions options_;

@@ -14,8 +14,10 @@ double schedule_factor(const LoopOptions& options, int64_t step, double progress
   else  // torchvision drops after 16 and 22 of 26 epochs
     factor = progress >= 22. / 26 ? 0.01 : progress >= 16. / 26 ? 0.1 : 1;
   if (step < options.warmup_steps) {
-    const double warm = static_cast<double>(step) / static_cast<double>(options.warmup_steps);
-    factor *= 0.001 + (1 - 0.001) * warm;
+    // A tenth of the run is warm-up enough, however short the run.
+    const double warm = std::max(
+        static_cast<double>(step) / static_cast<double>(options.warmup_steps), 10 * progress);
+    factor *= 0.001 + (1 - 0.001) * std::min(1., warm);
   }
   return factor;
 }

@@ -34,6 +34,7 @@ void to_device(datasets::Batch& batch, const torch::Device& device) {
 LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   const auto& loop = options.loop;
   loop.check();
+  options.augment.check();
   const auto device = device_from_name(loop.device);
   const auto data = datasets::open_dataset(options.data, options.image_root);
   datasets::Dataset val;
@@ -86,9 +87,11 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   };
   if (!options.val.empty()) {
     task.evaluations = options.evaluations;
-    task.evaluate = [&] {
+    task.evaluate = [&]() -> std::optional<Task::Evaluation> {
       const Autocast autocast(loop.amp, device.type());
-      const auto detections = detect_dataset(detector, val, loop.batch_size, loop.workers);
+      const auto detections =
+          detect_dataset(detector, val, loop.batch_size, loop.workers, {}, stop);
+      if (stop()) return std::nullopt;
       const auto metrics = datasets::evaluate_coco(datasets::to_coco(val), detections);
       return Task::Evaluation{metrics.AP,
                               {{"AP", metrics.AP}, {"AP50", metrics.AP50}, {"AP75", metrics.AP75}}};

@@ -2,21 +2,14 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "lanner/ops/roi_align.h"
+
 namespace lanner::ops {
 namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
-
-at::Tensor call_forward(const at::Tensor& input, const at::Tensor& rois, double spatial_scale,
-                        int64_t pooled_height, int64_t pooled_width, int64_t sampling_ratio,
-                        bool aligned) {
-  static auto op = c10::Dispatcher::singleton()
-                       .findSchemaOrThrow("lanner::roi_align", "")
-                       .typed<decltype(call_forward)>();
-  return op.call(input, rois, spatial_scale, pooled_height, pooled_width, sampling_ratio, aligned);
-}
 
 at::Tensor call_backward(const at::Tensor& grad, const at::Tensor& rois, double spatial_scale,
                          int64_t pooled_height, int64_t pooled_width, c10::SymInt batch,
@@ -42,8 +35,8 @@ struct RoiAlign : torch::autograd::Function<RoiAlign> {
     saved["aligned"] = aligned;
     saved["input_size"] = input.sym_sizes();
     at::AutoDispatchBelowADInplaceOrView below_autograd;
-    return call_forward(input, rois, spatial_scale, pooled_height, pooled_width, sampling_ratio,
-                        aligned);
+    return roi_align(input, rois,
+                     {spatial_scale, pooled_height, pooled_width, sampling_ratio, aligned});
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {

@@ -164,15 +164,9 @@ at::Tensor roi_align_backward_cpu(const at::Tensor& grad, const at::Tensor& rois
                                   double spatial_scale, int64_t pooled_height, int64_t pooled_width,
                                   int64_t batch, int64_t channels, int64_t height, int64_t width,
                                   int64_t sampling_ratio, bool aligned) {
-  check_rois("roi_align backward", grad, rois);
   check_pooling("roi_align backward", spatial_scale, pooled_height, pooled_width);
-  TORCH_CHECK(batch >= 0 && channels >= 0 && height >= 0 && width >= 0,
-              "roi_align backward: expected an input size of no negative numbers, got [", batch,
-              ", ", channels, ", ", height, ", ", width, "]");
-  TORCH_CHECK(grad.size(0) == rois.size(0) && grad.size(1) == channels &&
-                  grad.size(2) == pooled_height && grad.size(3) == pooled_width,
-              "roi_align backward: grad: expected [", rois.size(0), ", ", channels, ", ",
-              pooled_height, ", ", pooled_width, "], got ", grad.sizes());
+  check_rois_backward("roi_align backward", grad, rois, pooled_height, pooled_width, batch,
+                      channels, height, width);
   const Shape s{batch, channels, height, width, pooled_height, pooled_width};
   const auto type = compute_type(grad.scalar_type());
   const auto out = channels_last(grad, type), boxes = rois.to(type).contiguous();

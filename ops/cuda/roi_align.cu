@@ -4,7 +4,6 @@
 #include <ATen/Context.h>
 #include <ATen/Dispatch.h>
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <torch/library.h>
@@ -22,7 +21,8 @@ at::Tensor roi_align_cuda(const at::Tensor& input, const at::Tensor& rois, doubl
   check_pooling("roi_align", spatial_scale, pooled_height, pooled_width);
   const c10::cuda::CUDAGuard guard(input.device());
   const auto in = input.contiguous(), boxes = rois.contiguous();
-  auto out = at::empty({rois.size(0), input.size(1), pooled_height, pooled_width}, in.options());
+  auto out = at::zeros({rois.size(0), input.size(1), pooled_height, pooled_width}, in.options());
+  if (in.numel() == 0) return out;
   const RoiAlignShape shape{in.size(0),    in.size(1),   in.size(2),     in.size(3),
                             pooled_height, pooled_width, sampling_ratio, aligned};
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, in.scalar_type(), "roi_align", [&] {
@@ -40,11 +40,14 @@ at::Tensor roi_align_backward_cuda(const at::Tensor& grad, const at::Tensor& roi
                                    int64_t pooled_width, int64_t batch, int64_t channels,
                                    int64_t height, int64_t width, int64_t sampling_ratio,
                                    bool aligned) {
-  check_rois("roi_align backward", grad, rois);
+  check_pooling("roi_align backward", spatial_scale, pooled_height, pooled_width);
+  check_rois_backward("roi_align backward", grad, rois, pooled_height, pooled_width, batch,
+                      channels, height, width);
   at::globalContext().alertNotDeterministic("lanner::_roi_align_backward");  // atomic sums
   const c10::cuda::CUDAGuard guard(grad.device());
   const auto out = grad.contiguous(), boxes = rois.contiguous();
   auto in = at::zeros({batch, channels, height, width}, out.options());
+  if (in.numel() == 0) return in;
   const RoiAlignShape shape{batch,         channels,     height,         width,
                             pooled_height, pooled_width, sampling_ratio, aligned};
   AT_DISPATCH_FLOATING_TYPES_AND2(

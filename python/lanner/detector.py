@@ -119,13 +119,13 @@ def build(
     *,
     classes: Sequence[str] | None = None,
     preset: str = "faster_rcnn_resnet50_fpn",
-    backbone: str | None = None,
+    backbone: str | Mapping | None = None,
     **options,
 ) -> Detector:
     """A detector of fresh weights, drawn from torch's generator.
 
     Give the number of classes (without background) or their names. `backbone` is such as
-    "resnet18-fpn". Further keywords replace parts of the preset's options, whose names and values
+    "resnet18-fpn", or a part of the options, as the others are. Further keywords replace parts of the preset's options, whose names and values
     `Detector.options` shows: `resize={"min_size": 480}`, `roi={"score_threshold": 0.2}`.
     """
     if (num_classes is None) == (classes is None):
@@ -134,7 +134,9 @@ def build(
         raise ValueError(f"num_classes: expected at least 1, got {num_classes}")
     names = list(classes) if classes is not None else [str(i + 1) for i in range(num_classes)]
     chosen = json.loads(_core.preset(preset))
-    if backbone is not None:
+    if isinstance(backbone, Mapping):
+        options["backbone"] = backbone
+    elif backbone is not None:
         chosen = json.loads(_core.backbone(json.dumps(chosen), backbone))
     for name, value in options.items():
         if name not in chosen:

@@ -30,9 +30,7 @@ def pair():
         resize={"min_size": 200, "max_size": 333},
         roi={"score_threshold": 0.02},
     )
-    ours.load_state_dict(
-        {k: v for k, v in theirs.state_dict().items() if not k.endswith("num_batches_tracked")}
-    )
+    ours.load_state_dict(theirs.state_dict())
     return theirs, ours
 
 

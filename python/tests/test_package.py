@@ -1,9 +1,12 @@
 """The package as a user meets it."""
 
 import os
+import pathlib
 import subprocess
 import sys
 import time
+
+import pytest
 
 import lanner
 
@@ -20,6 +23,15 @@ def test_help_does_not_load_torch(lanner_program):
     assert "usage: lanner train" in trace.stdout
     assert "libtorch" not in trace.stderr
     assert "libopencv" not in trace.stderr
+
+
+def test_the_cuda_library_brings_libtorch_cuda():
+    """Nothing names a symbol of it, so that a linker may leave it out: then no GPU is ever found."""
+    library = pathlib.Path(lanner._core.__file__).parents[2] / "lib" / "liblanner_ops_cuda.so"
+    if not library.exists():
+        pytest.skip("built without CUDA")
+    needed = subprocess.run(["readelf", "-d", library], capture_output=True, text=True, check=True)
+    assert "libtorch_cuda.so" in needed.stdout
 
 
 def test_importing_lanner_alone_is_enough():

@@ -26,6 +26,15 @@ TEST_CASE("a COCO file is read with its own category ids, and sizes given as str
   CHECK(image.objects[0].box.x2 == 40);
 }
 
+TEST_CASE("two categories of one name keep their ids apart") {
+  const TemporaryFolder folder;
+  write(folder.path / "gt.json",
+        coco_text(R"({"image_id": 3, "category_id": 2, "bbox": [1, 2, 3, 4]})",
+                  R"([{"id": 1, "name": "cat"}, {"id": 2, "name": "cat"}])"));
+  const auto dataset = open_dataset((folder.path / "gt.json").string());
+  CHECK(to_coco(dataset).annotations[0].category_id == 2);
+}
+
 TEST_CASE("labels follow the names of a known list, whatever the file's ids") {
   const TemporaryFolder folder;
   write(folder.path / "gt.json",

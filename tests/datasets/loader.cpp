@@ -57,10 +57,12 @@ TEST_CASE("evaluation sees each image once, in order, the last batch short") {
 }
 
 TEST_CASE("an epoch holds each image once") {
+  Shuffle shuffle(10, 3);
   std::set<int64_t> seen;
-  for (int64_t i = 10; i < 20; ++i) seen.insert(shuffled(i, 10, 3));
+  for (int64_t i = 10; i < 20; ++i) seen.insert(shuffle(i));
   CHECK(seen.size() == 10);
-  CHECK(shuffled(3, 1000, 1) != shuffled(3, 1000, 2));
+  CHECK(shuffle(57) == Shuffle(10, 3)(57));
+  CHECK(Shuffle(1000, 1)(3) != Shuffle(1000, 2)(3));
 }
 
 TEST_CASE("an image of another size than annotated ends the pass with its name") {

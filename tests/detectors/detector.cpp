@@ -97,6 +97,16 @@ TEST_CASE("pooling reads each RoI from the level of its size, in the order of th
   CHECK(pooled[2].mean().item<float>() == 2);
 }
 
+TEST_CASE("RoIs keep their coordinates when the features have sixteen bits") {
+  torch::manual_seed(5);
+  const std::vector<at::Tensor> features{torch::rand({1, 4, 80, 80})};
+  const auto rois = torch::tensor({0.f, 300.7f, 401.3f, 517.9f, 606.1f}).view({1, 5});
+  const auto expected = pool_from_levels(features, {0.125}, rois, 7, 2);
+  const Autocast autocast(true, torch::kCPU);
+  const auto found = pool_from_levels({features[0].to(torch::kBFloat16)}, {0.125}, rois, 7, 2);
+  CHECK((found.to(torch::kFloat) - expected).abs().max().item<double>() < 5e-3);
+}
+
 TEST_CASE("a detector learns a handful of images by heart", "[slow]") {
   const TemporaryFolder folder;
   datasets::write_synthetic(

@@ -87,6 +87,7 @@ TEST_CASE("schedules warm up, and fall as they promise") {
   CHECK(schedule_factor(options, 10, 0.1) == 1);
   CHECK(schedule_factor(options, 100, 0.7) == Approx(0.1));
   CHECK(schedule_factor(options, 100, 0.9) == Approx(0.01));
+  CHECK(schedule_factor(options, 5, 0.1) == 1);  // a tenth of the run is warm-up enough
   options.schedule = "cosine";
   CHECK(schedule_factor(options, 100, 0.5) == Approx(0.5));
   CHECK(schedule_factor(options, 100, 1) == Approx(0).margin(1e-9));
@@ -140,6 +141,21 @@ TEST_CASE("a resumed log keeps the lines up to its step and drops what will come
   write(file, "{\"step\":5}\n{\"step\":10}\n{\"step\":15}\n{\"ste");
   MetricsLog(file, 10).write({{"step", 11}});
   CHECK(read(file) == "{\"step\":5}\n{\"step\":10}\n{\"step\":11}\n");
+}
+
+TEST_CASE("what was learned is kept when an evaluation meets a damaged image, or is stopped") {
+  const TemporaryFolder folder;
+  datasets::write_synthetic({.out = folder.path / "data", .images = 8, .width = 128, .height = 96});
+  auto options = tiny_run(folder.path / "data", folder.path / "stopped");
+  options.val = (folder.path / "data").string() + ":val";
+  options.evaluations = 2;
+  int asked = 0;
+  CHECK(train(options, [&] { return ++asked > 4; }) == LoopEnd::stopped);
+  CHECK(fs::exists(folder.path / "stopped/last.safetensors"));
+  options.loop.out = folder.path / "damaged";
+  write(folder.path / "data/JPEGImages/scene_00000.jpg", "no image");  // the val split
+  CHECK_THROWS_WITH(train(options, never), ContainsSubstring("scene_00000.jpg: image:"));
+  CHECK(fs::exists(folder.path / "damaged/last.safetensors"));
 }
 
 TEST_CASE("resuming asks for a run to resume") {

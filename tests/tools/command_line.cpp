@@ -57,6 +57,9 @@ TEST_CASE("command lines that make no sense end with 2 and say why") {
          "metric: expected coco, voc07 or voc, got \"auc\"");
   expect("detect --weights a --out b x.jpg --conf 3", 2, "conf: expected 0 to 1");
   expect("synth --out /tmp/x --images 1", 2, "images: expected at least 2");
+  expect("synth --out /tmp/x --most-objects 0", 2, "most-objects: expected at least 1, got 0");
+  expect("train --data x --out y --anchor-ratios '1;2'", 2, "anchor-ratios: expected one list");
+  expect("train --data x --out y --workers 1000", 2, "workers: expected 1 to 256");
 }
 
 TEST_CASE("missing files end with 66, bad data with 65, places that cannot be written with 74") {
@@ -137,6 +140,12 @@ TEST_CASE(
       "detect --weights " + at("run/best.safetensors") + " " + at("mixed") + " --out " + at("out2"),
       65, "bad.jpg: image:");
   CHECK(fs::exists(folder.path / "out2/good.jpg"));
+  expect("detect --weights " + at("run/best.safetensors") + " " + at("mixed") + " --out " +
+             at("mixed"),
+         2, "would write over");
+  expect("detect --weights " + at("run/best.safetensors") + " " + at("mixed/good.jpg") + " " +
+             at("out2/good.jpg") + " --out " + at("out3"),
+         2, "two of them would be written as");
   expect(
       "detect --weights " + at("pre/best.safetensors") + " " + at("mixed") + " --out " + at("out2"),
       65, "architecture: missing");
