@@ -70,9 +70,11 @@ int64_t Shuffle::operator()(int64_t index) {
     std::iota(order.begin(), order.end(), 0);
     auto random = generator(~seed_, pass);
     std::shuffle(order.begin(), order.end(), random);
-    while (orders_.size() > 2) orders_.erase(orders_.begin());  // threads are at two passes at most
   }
-  return orders_.at(pass)[index % count_];
+  const int64_t item = order[index % count_];
+  // Threads are at two passes as a rule; one that lags behind has its order drawn again.
+  while (orders_.size() > 2) orders_.erase(orders_.begin());
+  return item;
 }
 
 Loader::Loader(const Dataset& dataset, const LoaderOptions& options) {
