@@ -11,7 +11,7 @@ constexpr const char* kFormat = "1";
 
 // What a detector has no place for: a resumed run's state, and torchvision's counters of batches.
 bool is_aside(const std::string& name) {
-  return name.rfind("training.", 0) == 0 || name.ends_with(".num_batches_tracked");
+  return name.starts_with("training.") || name.ends_with(".num_batches_tracked");
 }
 
 }  // namespace
@@ -44,28 +44,38 @@ void load_state(torch::nn::Module& module, const std::map<std::string, at::Tenso
 
 TransferReport load_backbone(torch::nn::Module& module, const fs::path& file) {
   const torch::NoGradGuard no_grad;
+  const std::string prefix = "backbone.body.";
   const auto content = read_safetensors(file);
-  auto state = state_of(module);
+  const auto state = state_of(module);
   TransferReport report;
+  std::map<std::string, at::Tensor> chosen;
+  std::string misshapen;
   for (const auto& [name, tensor] : content.tensors) {
     if (is_aside(name)) continue;
-    const std::string prefix = "backbone.body.";
-    auto found = state.find(name.rfind("backbone.", 0) == 0 ? name : prefix + name);
-    if (found == state.end() || found->first.rfind(prefix, 0) != 0 ||
-        found->second.sizes() != tensor.sizes()) {
+    const auto found = state.find(name.starts_with("backbone.") ? name : prefix + name);
+    if (found == state.end() || !found->first.starts_with(prefix)) {
       report.unused.push_back(name);
       continue;
     }
-    found->second.copy_(tensor);
+    if (found->second.sizes() != tensor.sizes())
+      misshapen += c10::str("\n  misshapen: ", found->first, ": expected ", found->second.sizes(),
+                            ", got ", tensor.sizes());
+    chosen[found->first] = tensor;
     report.loaded.push_back(found->first);
-    state.erase(found);
   }
-  for (const auto& [name, tensor] : state)
-    if (name.rfind("backbone.body.", 0) == 0) report.fresh.push_back(name);
-  if (report.loaded.empty())
+  if (!misshapen.empty())
+    throw bad_data(file.string() + ": init: weights of another architecture:" + misshapen);
+  if (chosen.empty())
     throw bad_data(file.string() +
                    ": init: holds no tensor of this backbone (expected names such as "
-                   "backbone.body.layer1.0.conv1.weight in this depth's shapes)");
+                   "backbone.body.layer1.0.conv1.weight)");
+  for (const auto& [name, tensor] : state) {
+    if (!name.starts_with(prefix)) continue;
+    if (const auto found = chosen.find(name); found != chosen.end())
+      tensor.copy_(found->second);
+    else
+      report.fresh.push_back(name);
+  }
   return report;
 }
 

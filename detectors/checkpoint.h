@@ -21,7 +21,8 @@ struct TransferReport {
 };
 
 // Copies the backbone tensors (backbone.body.*; torchvision's own ResNets, without that prefix,
-// too) that the module has in the same shape. Throws bad_data where none fits.
+// too) that the module has. Throws bad_data, and copies nothing, where there are none, and where
+// one has another shape: it is of another ResNet then.
 TransferReport load_backbone(torch::nn::Module& module, const std::filesystem::path& file);
 
 // The metadata of a detector's weights: format version, and its options as JSON.

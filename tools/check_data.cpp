@@ -7,7 +7,7 @@ namespace lanner::tools {
 int check_data(const std::vector<std::string>& arguments) {
   datasets::CheckOptions o;
   std::string split;
-  po::options_description options("options");
+  po::options_description options("options", kWidth, kWidth / 2);
   auto add = options.add_options();
   add("data", po::value(&o.data)->required(),
       "VOC folder or COCO .json, with :SPLIT for a VOC split");

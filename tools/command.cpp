@@ -17,6 +17,16 @@ namespace lanner::tools {
 namespace fs = std::filesystem;
 namespace {
 
+std::string explain(const po::error& error) {
+  std::string text = error.what();
+  // Boost writes "the argument ('x') for option '--lr' is invalid"; the option comes first here.
+  if (const auto* bad = dynamic_cast<const po::validation_error*>(&error))
+    return bad->get_option_name() + ": " + text;
+  return text;
+}
+
+}  // namespace
+
 std::string text_of(const boost::any& value) {
   std::ostringstream text;
   if (const auto* v = boost::any_cast<std::string>(&value)) text << *v;
@@ -32,16 +42,6 @@ std::string text_of(const boost::any& value) {
   return text.str();
 }
 
-std::string explain(const po::error& error) {
-  std::string text = error.what();
-  // Boost writes "the argument ('x') for option '--lr' is invalid"; the option comes first here.
-  if (const auto* bad = dynamic_cast<const po::validation_error*>(&error))
-    return bad->get_option_name() + ": " + text;
-  return text;
-}
-
-}  // namespace
-
 std::ifstream open_config(const std::string& file) {
   std::ifstream in(file);
   if (!in) throw missing_file(file + ": no such file");
@@ -50,11 +50,12 @@ std::ifstream open_config(const std::string& file) {
 
 Parsed parse(const std::vector<std::string>& arguments, const std::string& usage,
              const po::options_description& options, const char* positional) {
-  po::options_description all;
-  all.add(options);
-  all.add_options()("config", po::value<std::string>(),
-                    "a file of key = value lines, for every option that is not given as a flag")(
+  po::options_description all(kWidth, kWidth / 2), general("general", kWidth, kWidth / 2);
+  general.add_options()(
+      "config", po::value<std::string>(),
+      "a file of key = value lines, for every option that is not given as a flag")(
       "help,h", "show this and stop");
+  all.add(options).add(general);
   po::positional_options_description words;
   if (positional) words.add(positional, -1);
   Parsed parsed;

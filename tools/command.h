@@ -37,6 +37,17 @@ int doctor(const std::vector<std::string>& arguments);
 
 std::ifstream open_config(const std::string& file);  // throws missing_file
 
+constexpr unsigned kWidth = 100;  // of help, in characters
+
+// An option's value as text: for help, and for configuration files. Empty where it has none.
+std::string text_of(const boost::any& value);
+
+// An option that a field holds, whose value so far is the default.
+template <typename T>
+po::typed_value<T>* defaulted(T* field) {
+  return po::value(field)->default_value(*field, text_of(*field));
+}
+
 // What a subcommand's command line said.
 struct Parsed {
   po::variables_map values;

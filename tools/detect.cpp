@@ -6,23 +6,25 @@ namespace lanner::tools {
 
 int detect(const std::vector<std::string>& arguments) {
   detectors::DetectOptions o;
-  po::options_description options("options");
+  po::options_description options("options", kWidth, kWidth / 2);
   auto add = options.add_options();
   add("weights", po::value(&o.weights)->required(), "a detector, as lanner train writes");
   add("source", po::value(&o.sources)->required(),
       "images, folders, globs, videos, camera numbers, stream addresses");
   add("out", po::value(&o.out)->required(),
       "folder for annotated pictures, videos and detections.json");
-  add("conf", po::value(&o.conf)->default_value(o.conf), "least score that is drawn and saved");
+  add("conf", defaulted(&o.conf), "least score that is drawn and saved");
   add("save-json", po::value(&o.save_json),
       "file for the results, in place of OUT/detections.json");
   add("save-video", po::bool_switch(&o.save_video), "write each video annotated, frame for frame");
-  add("device", po::value(&o.device)->default_value(o.device), "cpu, cuda or cuda:N");
+  add("device", defaulted(&o.device), "cpu, cuda or cuda:N");
   const auto parsed =
       parse(arguments,
             "usage: lanner detect --weights W SOURCE... --out DIR\n\n"
             "Draws what is found, and writes it as one JSON of COCO results with file "
-            "names.\n",
+            "names.\n\n"
+            "  lanner detect --weights best.safetensors photos/ 'more/*.png' --out found\n"
+            "  lanner detect --weights best.safetensors film.mp4 --save-video --out found\n",
             options, "source");
   if (parsed.help) return 0;
   if (!(o.conf >= 0 && o.conf <= 1))

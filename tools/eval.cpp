@@ -6,20 +6,20 @@ namespace lanner::tools {
 
 int eval(const std::vector<std::string>& arguments) {
   EvalOptions o;
-  po::options_description options("options");
+  po::options_description options("options", kWidth, kWidth / 2);
   auto add = options.add_options();
   add("weights", po::value(&o.weights), "a detector, as lanner train writes");
   add("data", po::value(&o.data), "DATA[:SPLIT] to measure it on");
   add("image-root", po::value(&o.image_root), "where a COCO file's images are");
   add("annotations", po::value(&o.annotations), "COCO ground truth, in place of weights and data");
   add("detections", po::value(&o.detections), "COCO results to measure against it");
-  add("metric", po::value(&o.metric)->default_value(o.metric),
+  add("metric", defaulted(&o.metric),
       "coco, voc07 (eleven points) or voc (area), the latter two at IoU 0.5");
   add("metrics-json", po::value(&o.metrics_json), "file to write the numbers to, 0 to 1");
-  add("device", po::value(&o.device)->default_value(o.device), "cpu, cuda or cuda:N");
-  add("batch-size", po::value(&o.batch_size)->default_value(o.batch_size), "images at a time");
-  add("workers", po::value(&o.workers)->default_value(o.workers), "threads that load images");
-  add("amp", po::value(&o.amp)->default_value(o.amp)->implicit_value(true), "bfloat16 autocast");
+  add("device", defaulted(&o.device), "cpu, cuda or cuda:N");
+  add("batch-size", defaulted(&o.batch_size), "images at a time");
+  add("workers", defaulted(&o.workers), "threads that load images");
+  add("amp", defaulted(&o.amp)->implicit_value(true), "bfloat16 autocast");
   const auto parsed =
       parse(arguments,
             "usage: lanner eval --weights W --data DATA[:SPLIT]\n"

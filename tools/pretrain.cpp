@@ -9,25 +9,20 @@ int pretrain(const std::vector<std::string>& arguments) {
   detectors::PretrainOptions o;
   std::vector<std::string> images;
   std::string backbone = "resnet" + std::to_string(o.depth), norm = detectors::name_of(o.norm);
-  po::options_description options;
-  po::options_description what("what is learned");
+  po::options_description options(kWidth, kWidth / 2);
+  po::options_description what("what is learned", kWidth, kWidth / 2);
   auto add = what.add_options();
   add("images", po::value(&images)->required()->multitoken(),
       "folders of images, searched to the bottom");
-  add("backbone", po::value(&backbone)->default_value(backbone), "resnet18, 34, 50 or 101");
-  add("stages", po::value(&o.stages)->default_value(o.stages),
-      "of the backbone that are trained, 1..4");
-  add("norm", po::value(&norm)->default_value(norm), "layer, group or batch");
-  add("image-size", po::value(&o.image_size)->default_value(o.image_size),
-      "of the square crops, pixels");
-  add("patch-size", po::value(&o.patch_size)->default_value(o.patch_size), "pixels");
-  add("patch-stride", po::value(&o.patch_stride)->default_value(o.patch_stride), "pixels");
-  add("first-distance", po::value(&o.first_distance)->default_value(o.first_distance),
-      "nearest row of patches that is predicted");
-  add("last-distance", po::value(&o.last_distance)->default_value(o.last_distance),
-      "farthest row that is predicted");
-  add("directions", po::value(&o.directions)->default_value(o.directions),
-      "1: downwards; 4: up, left and right as well");
+  add("backbone", defaulted(&backbone), "resnet18, 34, 50 or 101");
+  add("stages", defaulted(&o.stages), "of the backbone that are trained, 1..4");
+  add("norm", defaulted(&norm), "layer, group or batch");
+  add("image-size", defaulted(&o.image_size), "of the square crops, pixels");
+  add("patch-size", defaulted(&o.patch_size), "pixels");
+  add("patch-stride", defaulted(&o.patch_stride), "pixels");
+  add("first-distance", defaulted(&o.first_distance), "nearest row of patches that is predicted");
+  add("last-distance", defaulted(&o.last_distance), "farthest row that is predicted");
+  add("directions", defaulted(&o.directions), "1: downwards; 4: up, left and right as well");
   options.add(what).add(loop_flags(o.loop));
   const auto parsed =
       parse(arguments,

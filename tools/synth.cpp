@@ -6,15 +6,14 @@ namespace lanner::tools {
 
 int synth(const std::vector<std::string>& arguments) {
   datasets::SyntheticOptions o;
-  po::options_description options("options");
+  po::options_description options("options", kWidth, kWidth / 2);
   auto add = options.add_options();
   add("out", po::value(&o.out)->required(), "folder to write");
-  add("images", po::value(&o.images)->default_value(o.images),
-      "number of images; a fifth become the val split");
-  add("seed", po::value(&o.seed)->default_value(o.seed), "the same seed draws the same pixels");
-  add("width", po::value(&o.width)->default_value(o.width), "of an image, pixels");
-  add("height", po::value(&o.height)->default_value(o.height), "of an image, pixels");
-  add("most-objects", po::value(&o.most_objects)->default_value(o.most_objects), "in an image");
+  add("images", defaulted(&o.images), "number of images; a fifth become the val split");
+  add("seed", defaulted(&o.seed), "the same seed draws the same pixels");
+  add("width", defaulted(&o.width), "of an image, pixels");
+  add("height", defaulted(&o.height), "of an image, pixels");
+  add("most-objects", defaulted(&o.most_objects), "in an image");
   const auto parsed =
       parse(arguments,
             "usage: lanner synth --out DIR [--images N] [--seed S]\n\n"

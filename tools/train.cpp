@@ -65,65 +65,53 @@ int train(const std::vector<std::string>& arguments) {
   std::string sizes = joined(d.anchors.sizes), ratios = joined({d.anchors.ratios}), stages;
   for (const int stage : d.backbone.fpn_stages) stages += std::to_string(stage);
 
-  po::options_description data("data");
+  po::options_description data("data", kWidth, kWidth / 2);
   auto add_data = data.add_options();
   add_data("data", po::value(&o.data)->required(),
            "DATA[:SPLIT] to learn from: VOC folder or COCO .json");
   add_data("val", po::value(&o.val), "DATA[:SPLIT] to choose the best weights by");
   add_data("image-root", po::value(&o.image_root), "where a COCO file's images are");
-  add_data("evaluations", po::value(&o.evaluations)->default_value(o.evaluations),
-           "of val, evenly over the run");
-  add_data("min-size", po::value(&d.resize.min_size)->default_value(d.resize.min_size),
-           "short side that images are resized to");
-  add_data("max-size", po::value(&d.resize.max_size)->default_value(d.resize.max_size),
-           "limit of the long side");
-  add_data("horizontal-flip",
-           po::value(&o.augment.horizontal_flip)->default_value(o.augment.horizontal_flip),
+  add_data("evaluations", defaulted(&o.evaluations), "of val, evenly over the run");
+  add_data("min-size", defaulted(&d.resize.min_size), "short side that images are resized to");
+  add_data("max-size", defaulted(&d.resize.max_size), "limit of the long side");
+  add_data("horizontal-flip", defaulted(&o.augment.horizontal_flip),
            "probability; 0 where left and right matter");
-  add_data("vertical-flip",
-           po::value(&o.augment.vertical_flip)->default_value(o.augment.vertical_flip),
-           "probability");
-  add_data("scale-jitter",
-           po::value(&o.augment.scale_jitter)->default_value(o.augment.scale_jitter),
+  add_data("vertical-flip", defaulted(&o.augment.vertical_flip), "probability");
+  add_data("scale-jitter", defaulted(&o.augment.scale_jitter),
            "size varies by up to this fraction");
-  add_data("colour-jitter",
-           po::value(&o.augment.colour_jitter)->default_value(o.augment.colour_jitter),
+  add_data("colour-jitter", defaulted(&o.augment.colour_jitter),
            "brightness, contrast and saturation vary by up to this fraction");
 
-  po::options_description model("model");
+  po::options_description model("model", kWidth, kWidth / 2);
   auto add = model.add_options();
-  add("preset", po::value(&preset)->default_value(preset),
-      "see lanner models; sets the defaults below");
-  add("model", po::value(&d.model)->default_value(d.model), "faster_rcnn");
-  add("backbone", po::value(&backbone)->default_value(backbone), "resnet18-fpn, 34, 50 or 101");
-  add("norm", po::value(&norm)->default_value(norm), "frozen_batch, batch, group or layer");
+  add("preset", defaulted(&preset), "see lanner models; sets the defaults below");
+  add("model", defaulted(&d.model), "faster_rcnn");
+  add("backbone", defaulted(&backbone), "resnet18-fpn, 34, 50 or 101");
+  add("norm", defaulted(&norm), "frozen_batch, batch, group or layer");
   add("init", po::value(&o.init), "backbone weights to start from, as lanner pretrain writes");
-  add("trainable-stages",
-      po::value(&d.backbone.trainable_stages)->default_value(d.backbone.trainable_stages),
+  add("trainable-stages", defaulted(&d.backbone.trainable_stages),
       "of the backbone, from the end; 5: all");
-  add("fpn-stages", po::value(&stages)->default_value(stages),
-      "backbone stages in the FPN, such as 234");
-  add("fpn-channels", po::value(&d.backbone.fpn_channels)->default_value(d.backbone.fpn_channels),
-      "");
-  add("fpn-pool", po::value(&d.backbone.fpn_pool)->default_value(d.backbone.fpn_pool),
-      "one coarser level for the RPN");
-  add("anchor-sizes", po::value(&sizes)->default_value(sizes), "pixels, a list a level: 32;64;128");
-  add("anchor-ratios", po::value(&ratios)->default_value(ratios), "height / width");
-  add("proposals", po::value(&d.rpn.post_nms_train)->default_value(d.rpn.post_nms_train),
-      "kept of an image while training");
-  add("sampled-rois", po::value(&d.roi.sampled_rois)->default_value(d.roi.sampled_rois),
-      "of an image, for the head's loss");
-  add("head-width", po::value(&d.roi.head_width)->default_value(d.roi.head_width),
-      "of the head's fully connected layers");
+  add("fpn-stages", defaulted(&stages), "backbone stages in the FPN, such as 234");
+  add("fpn-channels", defaulted(&d.backbone.fpn_channels), "of every level");
+  add("fpn-pool", defaulted(&d.backbone.fpn_pool), "one coarser level for the RPN");
+  add("anchor-sizes", defaulted(&sizes), "pixels, a list a level: 32;64;128");
+  add("anchor-ratios", defaulted(&ratios), "height / width");
+  add("proposals", defaulted(&d.rpn.post_nms_train), "kept of an image while training");
+  add("sampled-rois", defaulted(&d.roi.sampled_rois), "of an image, for the head's loss");
+  add("head-width", defaulted(&d.roi.head_width), "of the head's fully connected layers");
 
-  po::options_description options;
+  po::options_description options(kWidth, kWidth / 2);
   options.add(data).add(model).add(loop_flags(o.loop));
   const auto parsed =
       parse(arguments,
             "usage: lanner train --data DATA[:SPLIT] [--val DATA[:SPLIT]] --out RUN "
             "[--preset small]\n\n"
             "Trains a detector; writes RUN/best.safetensors (best AP on val) and "
-            "RUN/last.safetensors.\n",
+            "RUN/last.safetensors.\n\n"
+            "  lanner train --data voc:train --val voc:val --out runs/a --preset "
+            "small --max-minutes 12\n"
+            "  lanner train --config runs/a/config.cfg --out runs/b --lr 0.01\n"
+            "  lanner train --config runs/a/config.cfg --resume\n",
             options);
   if (parsed.help) return 0;
   detectors::set_backbone(d.backbone, backbone);

@@ -1,7 +1,9 @@
 """The package as a user meets it."""
 
+import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -32,6 +34,27 @@ def test_the_cuda_library_brings_libtorch_cuda():
         pytest.skip("built without CUDA")
     needed = subprocess.run(["readelf", "-d", library], capture_output=True, text=True, check=True)
     assert "libtorch_cuda.so" in needed.stdout
+
+
+def test_an_interrupted_run_saves_says_so_and_can_be_resumed(lanner_program, tmp_path):
+    lanner_program("synth", "--images", 10, "--width", 128, "--height", 96, "--out", tmp_path / "d")
+    run = ["train", "--data", f"{tmp_path / 'd'}:train", "--out", tmp_path / "run"]
+    run += ["--preset", "small", "--min-size", "96", "--max-size", "128", "--log-every", "1"]
+    program = lanner_program("--help").args[0]
+    process = subprocess.Popen([program, *map(str, run)], stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "run" / "metrics.jsonl"
+    for _ in range(600):
+        if log.exists() and log.read_text():
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped by signal 2" in words
+    steps = [json.loads(line)["step"] for line in log.read_text().splitlines()]
+    lanner_program(*run, "--resume", "--max-minutes", 0.01)
+    again = [json.loads(line)["step"] for line in log.read_text().splitlines()]
+    assert again[: len(steps)] == steps
 
 
 def test_importing_lanner_alone_is_enough():

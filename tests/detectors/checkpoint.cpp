@@ -65,6 +65,19 @@ TEST_CASE("a backbone is loaded by name, with or without its prefix, and the rep
   CHECK(at::equal(state_of(*from).at(name), state_of(*to).at(name)));
 }
 
+TEST_CASE("a backbone of another depth is refused, and nothing of it is loaded") {
+  const TemporaryFolder folder;
+  auto deeper = tiny_options();
+  deeper.backbone.depth = 50;
+  save_detector(folder.path / "r50.safetensors", Detector(deeper));
+  Detector detector(tiny_options());
+  const auto before = state_of(*detector).at("backbone.body.conv1.weight").clone();
+  CHECK_THROWS_WITH(load_backbone(*detector, folder.path / "r50.safetensors"),
+                    ContainsSubstring("r50.safetensors: init: weights of another architecture:") &&
+                        ContainsSubstring("misshapen: backbone.body.layer1.0.conv1.weight"));
+  CHECK(at::equal(before, state_of(*detector).at("backbone.body.conv1.weight")));
+}
+
 TEST_CASE("devices that are not there are refused by name") {
   CHECK_THROWS_WITH(device_from_name("tpu"),
                     ContainsSubstring("device: expected cpu, cuda or cuda:N, got \"tpu\""));
