@@ -49,6 +49,23 @@ def main():
         return lambda: torch.autograd.grad(output, for_grad, grad, retain_graph=True)
 
     compare("roi_align backward, 512 RoIs", *map(backward, outputs))
+    pooling = (rois, 7, 1 / 16)
+    compare(
+        "roi_pool forward, 1000 RoIs",
+        lambda: lanner.ops.roi_pool(features, *pooling),
+        lambda: torchvision.ops.roi_pool(features, *pooling),
+    )
+    maps = torch.randn(1, 21 * 49, 50, 68)
+    compare(
+        "ps_roi_pool forward, 21 x 49 channels",
+        lambda: lanner.ops.ps_roi_pool(maps, *pooling),
+        lambda: torchvision.ops.ps_roi_pool(maps, *pooling),
+    )
+    compare(
+        "ps_roi_align forward, 21 x 49 channels",
+        lambda: lanner.ops.ps_roi_align(maps, *pooling, 2),
+        lambda: torchvision.ops.ps_roi_align(maps, *pooling, 2),
+    )
     for count in (6000, 12000):
         corner = torch.rand(count, 2) * 1000
         boxes = torch.cat([corner, corner + torch.rand(count, 2) * 100 + 10], 1)

@@ -39,6 +39,28 @@ inline void check_rois_backward(const char* op, const at::Tensor& grad, const at
               pooled_width, "], got ", grad.sizes());
 }
 
+inline void check_roi_pool_backward(const at::Tensor& grad, const at::Tensor& rois,
+                                    const at::Tensor& argmax, int64_t batch, int64_t channels,
+                                    int64_t height, int64_t width) {
+  const char* op = "roi_pool backward";
+  TORCH_CHECK(grad.dim() == 4, op, ": grad: expected [K, C, pooled height, pooled width], got ",
+              grad.sizes());
+  check_rois_backward(op, grad, rois, grad.size(2), grad.size(3), batch, channels, height, width);
+  TORCH_CHECK(argmax.scalar_type() == at::kInt && argmax.sizes() == grad.sizes() &&
+                  argmax.device() == grad.device(),
+              op, ": argmax: expected int32 of grad's size and device, got ", argmax.scalar_type(),
+              " ", argmax.sizes());
+}
+
+inline void check_ps_rois(const char* op, const at::Tensor& input, const at::Tensor& rois,
+                          double spatial_scale, int64_t pooled_height, int64_t pooled_width) {
+  check_rois(op, input, rois);
+  check_pooling(op, spatial_scale, pooled_height, pooled_width);
+  TORCH_CHECK(input.sym_size(1) % (pooled_height * pooled_width) == 0, op,
+              ": input: expected channels that are a multiple of ", pooled_height, " x ",
+              pooled_width, " bins, got ", input.sym_size(1));
+}
+
 inline void check_nms(const at::Tensor& boxes, const at::Tensor& scores) {
   TORCH_CHECK(boxes.dim() == 2 && boxes.size(1) == 4, "nms: boxes: expected [N, 4], got ",
               boxes.sizes());

@@ -133,7 +133,11 @@ int diagnose() {
     std::cout << "CUDA devices    " << static_cast<int>(torch::cuda::device_count()) << "\n";
   }
   bool missing = false;
-  for (const char* name : {"lanner::nms", "lanner::roi_align", "lanner::_roi_align_backward"}) {
+  for (const char* name :
+       {"lanner::nms", "lanner::batched_nms", "lanner::roi_align", "lanner::_roi_align_backward",
+        "lanner::roi_pool", "lanner::_roi_pool_backward", "lanner::ps_roi_pool",
+        "lanner::_ps_roi_pool_backward", "lanner::ps_roi_align",
+        "lanner::_ps_roi_align_backward"}) {
     const auto op = c10::Dispatcher::singleton().findOp({name, ""});
     missing |= !op;
     std::cout << name << "  ";

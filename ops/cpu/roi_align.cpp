@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "lanner/ops/checks.h"
+#include "lanner/ops/cpu/rois.h"
+#include "lanner/ops/cpu/vectors.h"
 #include "lanner/ops/roi_grid.h"
 #include "lanner/ops/vectorised.h"
 
@@ -34,13 +36,6 @@ LANNER_VECTORISED void gather(double* out, const double* in, const Point<double>
   for (int64_t i = 0; i < channels; ++i)
     out[i] += p.weight[0] * a[i] + p.weight[1] * b[i] + p.weight[2] * c[i] + p.weight[3] * d[i];
 }
-LANNER_VECTORISED void scatter(float* out, const float* grad, float weight, int64_t channels) {
-  for (int64_t i = 0; i < channels; ++i) out[i] += weight * grad[i];
-}
-LANNER_VECTORISED void scatter(double* out, const double* grad, double weight, int64_t channels) {
-  for (int64_t i = 0; i < channels; ++i) out[i] += weight * grad[i];
-}
-
 struct Shape {
   int64_t batch, channels, height, width, pooled_height, pooled_width;
 };
@@ -86,13 +81,6 @@ struct RoiPoints {
 };
 
 template <typename T>
-void check_batch_indices(const T* rois, int64_t count, int64_t batch) {
-  for (int64_t k = 0; k < count; ++k)
-    TORCH_CHECK(rois[k * 5] >= T(0) && rois[k * 5] < T(batch), "roi_align: rois[", k,
-                "]: expected a batch index in 0..", batch - 1, ", got ", rois[k * 5]);
-}
-
-template <typename T>
 void forward(T* out, const T* in, const T* rois, int64_t count, const Shape& s, T spatial_scale,
              int64_t sampling_ratio, bool aligned) {
   const int64_t bins = s.pooled_height * s.pooled_width;
@@ -122,16 +110,11 @@ void backward(T* grad_in, const T* grad_out, const T* rois, int64_t count, const
         const T* grad = grad_out + (k * bins + bin) * s.channels + begin;
         for (; p < roi.bin_end[bin]; ++p)
           for (int corner = 0; corner < 4; ++corner)
-            scatter(grad_in + roi.points[p].offset[corner] + begin, grad,
-                    roi.points[p].weight[corner] / roi.divisor, end - begin);
+            add_scaled(grad_in + roi.points[p].offset[corner] + begin, grad,
+                       roi.points[p].weight[corner] / roi.divisor, end - begin);
       }
     }
   });
-}
-
-// Sixteen-bit inputs are computed in float: their coordinates would not survive otherwise.
-at::ScalarType compute_type(at::ScalarType type) {
-  return type == at::kDouble ? at::kDouble : at::kFloat;
 }
 
 at::Tensor channels_last(const at::Tensor& tensor, at::ScalarType type) {
@@ -149,7 +132,7 @@ at::Tensor roi_align_cpu(const at::Tensor& input, const at::Tensor& rois, double
   const auto in = channels_last(input, type), boxes = rois.to(type).contiguous();
   auto out = at::zeros({rois.size(0), pooled_height, pooled_width, s.channels}, in.options());
   const auto run = [&]<typename T>(T scale) {
-    check_batch_indices(boxes.const_data_ptr<T>(), boxes.size(0), s.batch);
+    check_batch_indices("roi_align", boxes.const_data_ptr<T>(), boxes.size(0), s.batch);
     if (out.numel() == 0 || in.numel() == 0) return;
     forward(out.mutable_data_ptr<T>(), in.const_data_ptr<T>(), boxes.const_data_ptr<T>(),
             boxes.size(0), s, scale, sampling_ratio, aligned);
@@ -162,8 +145,8 @@ at::Tensor roi_align_cpu(const at::Tensor& input, const at::Tensor& rois, double
 
 at::Tensor roi_align_backward_cpu(const at::Tensor& grad, const at::Tensor& rois,
                                   double spatial_scale, int64_t pooled_height, int64_t pooled_width,
-                                  int64_t batch, int64_t channels, int64_t height, int64_t width,
-                                  int64_t sampling_ratio, bool aligned) {
+                                  int64_t sampling_ratio, bool aligned, int64_t batch,
+                                  int64_t channels, int64_t height, int64_t width) {
   check_pooling("roi_align backward", spatial_scale, pooled_height, pooled_width);
   check_rois_backward("roi_align backward", grad, rois, pooled_height, pooled_width, batch,
                       channels, height, width);
@@ -172,7 +155,7 @@ at::Tensor roi_align_backward_cpu(const at::Tensor& grad, const at::Tensor& rois
   const auto out = channels_last(grad, type), boxes = rois.to(type).contiguous();
   auto in = at::zeros({batch, height, width, channels}, out.options());
   const auto run = [&]<typename T>(T scale) {
-    check_batch_indices(boxes.const_data_ptr<T>(), boxes.size(0), s.batch);
+    check_batch_indices("roi_align", boxes.const_data_ptr<T>(), boxes.size(0), s.batch);
     if (out.numel() == 0 || in.numel() == 0) return;
     backward(in.mutable_data_ptr<T>(), out.const_data_ptr<T>(), boxes.const_data_ptr<T>(),
              boxes.size(0), s, scale, sampling_ratio, aligned);

@@ -37,9 +37,8 @@ at::Tensor roi_align_cuda(const at::Tensor& input, const at::Tensor& rois, doubl
 
 at::Tensor roi_align_backward_cuda(const at::Tensor& grad, const at::Tensor& rois,
                                    double spatial_scale, int64_t pooled_height,
-                                   int64_t pooled_width, int64_t batch, int64_t channels,
-                                   int64_t height, int64_t width, int64_t sampling_ratio,
-                                   bool aligned) {
+                                   int64_t pooled_width, int64_t sampling_ratio, bool aligned,
+                                   int64_t batch, int64_t channels, int64_t height, int64_t width) {
   check_pooling("roi_align backward", spatial_scale, pooled_height, pooled_width);
   check_rois_backward("roi_align backward", grad, rois, pooled_height, pooled_width, batch,
                       channels, height, width);

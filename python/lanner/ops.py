@@ -12,7 +12,7 @@ from lanner import _core
 if torch.cuda.is_available() and _core.has_cuda():
     _core.load_cuda()
 
-__all__ = ["batched_nms", "nms", "roi_align"]
+__all__ = ["batched_nms", "nms", "ps_roi_align", "ps_roi_pool", "roi_align", "roi_pool"]
 
 
 @torch.library.register_fake("lanner::nms")
@@ -73,4 +73,49 @@ def roi_align(
     height, width = _pair(output_size)
     return torch.ops.lanner.roi_align(
         input, _as_rois(boxes), spatial_scale, height, width, sampling_ratio, aligned
+    )
+
+
+def roi_pool(
+    input: Tensor,
+    boxes: Tensor | Sequence[Tensor],
+    output_size: int | Sequence[int],
+    spatial_scale: float = 1.0,
+) -> Tensor:
+    """RoI max pooling (Fast R-CNN, arXiv 1504.08083, section 2.1); arguments as for roi_align."""
+    height, width = _pair(output_size)
+    return torch.ops.lanner.roi_pool(input, _as_rois(boxes), spatial_scale, height, width)[0]
+
+
+def ps_roi_pool(
+    input: Tensor,
+    boxes: Tensor | Sequence[Tensor],
+    output_size: int | Sequence[int],
+    spatial_scale: float = 1.0,
+    *,
+    original: bool = False,
+) -> Tensor:
+    """Position-sensitive RoI pooling (R-FCN, arXiv 1605.06409, section 2).
+
+    input: [N, C * height * width, H, W]; boxes as for roi_align. Returns [K, C, height, width].
+    original: the rule of the paper's own code; else torchvision's, which never reads the last row
+    and column of input. Differentiable with respect to input, by the true gradient of either.
+    """
+    height, width = _pair(output_size)
+    return torch.ops.lanner.ps_roi_pool(
+        input, _as_rois(boxes), spatial_scale, height, width, original
+    )
+
+
+def ps_roi_align(
+    input: Tensor,
+    boxes: Tensor | Sequence[Tensor],
+    output_size: int | Sequence[int],
+    spatial_scale: float = 1.0,
+    sampling_ratio: int = -1,
+) -> Tensor:
+    """Position-sensitive RoIAlign (arXiv 1711.07264): shapes as ps_roi_pool, samples as roi_align."""
+    height, width = _pair(output_size)
+    return torch.ops.lanner.ps_roi_align(
+        input, _as_rois(boxes), spatial_scale, height, width, sampling_ratio
     )

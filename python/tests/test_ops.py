@@ -78,12 +78,77 @@ def test_opcheck(generator):
     grad = torch.randn(5, 4, 2, 3, generator=generator)
     torch.library.opcheck(
         torch.ops.lanner._roi_align_backward.default,
-        (grad, rois, 0.5, 2, 3, 2, 4, 9, 9, 2, True),
+        (grad, rois, 0.5, 2, 3, 2, True, 2, 4, 9, 9),
     )
     boxes, scores = boxes_of(30, generator), torch.rand(30, generator=generator)
     torch.library.opcheck(torch.ops.lanner.nms.default, (boxes, scores, 0.5))
     classes = torch.zeros(30, dtype=torch.long)
     torch.library.opcheck(torch.ops.lanner.batched_nms.default, (boxes, scores, classes, 0.5))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_roi_pool_is_torchvisions_argmax_and_gradient_included(dtype, generator):
+    x = torch.randn(2, 7, 24, 31, generator=generator, dtype=dtype)
+    x = (x * 4).round().requires_grad_()  # with ties: the first in reading order wins
+    rois = rois_of(60, 2, generator, dtype)
+    ours = torch.ops.lanner.roi_pool(x, rois, 0.125, 5, 7)
+    theirs = torch.ops.torchvision.roi_pool(x, rois, 0.125, 5, 7)
+    assert torch.equal(ours[0], theirs[0])
+    assert torch.equal(ours[1], theirs[1])
+    assert torch.equal(lanner.ops.roi_pool(x, rois, (5, 7), 0.125), theirs[0])
+    grad = torch.randn(ours[0].shape, generator=generator, dtype=dtype)
+    (ours_grad,) = torch.autograd.grad(ours[0], x, grad)
+    (theirs_grad,) = torch.autograd.grad(theirs[0], x, grad)
+    assert torch.allclose(ours_grad, theirs_grad, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+def test_ps_roi_pool_is_torchvisions(dtype, tolerance, generator):
+    x = torch.randn(2, 5 * 12, 24, 31, generator=generator, dtype=dtype)
+    rois = rois_of(60, 2, generator, dtype)
+    expected = torchvision.ops.ps_roi_pool(x, rois, (3, 4), 0.125)
+    found = lanner.ops.ps_roi_pool(x, rois, (3, 4), 0.125)
+    assert torch.allclose(found, expected, atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("ratio", [-1, 1, 2])
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+def test_ps_roi_align_is_torchvisions_forward_and_backward(ratio, dtype, tolerance, generator):
+    x = torch.randn(2, 5 * 12, 24, 31, generator=generator, dtype=dtype, requires_grad=True)
+    arguments = (rois_of(60, 2, generator, dtype), (3, 4), 0.125, ratio)
+    ours, theirs = lanner.ops.ps_roi_align(x, *arguments), torchvision.ops.ps_roi_align(x, *arguments)
+    assert torch.allclose(ours, theirs, atol=tolerance, rtol=tolerance)
+    grad = torch.randn(ours.shape, generator=generator, dtype=dtype)
+    (ours_grad,) = torch.autograd.grad(ours, x, grad)
+    (theirs_grad,) = torch.autograd.grad(theirs, x, grad)
+    assert torch.allclose(ours_grad, theirs_grad, atol=10 * tolerance, rtol=tolerance)
+
+
+def test_position_sensitive_gradients_are_those_of_the_forward_rule_at_borders_too(generator):
+    x = torch.randn(1, 2 * 4, 6, 5, generator=generator, dtype=torch.float64, requires_grad=True)
+    rois = torch.tensor([[0, 0.3, 0.4, 4.2, 3.7], [0, -1.0, 2.0, 9.0, 9.0]], dtype=torch.float64)
+    for original in (False, True):
+        assert torch.autograd.gradcheck(
+            lambda x: lanner.ops.ps_roi_pool(x, rois, 2, 0.7, original=original), (x,)
+        )
+    assert torch.autograd.gradcheck(lambda x: lanner.ops.ps_roi_align(x, rois, 2, 0.7, 2), (x,))
+
+
+def test_opcheck_of_pooling_operators(generator):
+    x = torch.randn(2, 2 * 6, 9, 9, generator=generator, requires_grad=True)
+    rois, grad = rois_of(5, 2, generator), torch.randn(5, 2, 2, 3, generator=generator)
+    operators = torch.ops.lanner
+    torch.library.opcheck(operators.roi_pool.default, (x, rois, 0.5, 2, 3))
+    argmax = torch.zeros(5, 2, 2, 3, dtype=torch.int32)
+    torch.library.opcheck(operators._roi_pool_backward.default, (grad, rois, argmax, 2, 2, 9, 9))
+    torch.library.opcheck(operators.ps_roi_pool.default, (x, rois, 0.5, 2, 3, True))
+    torch.library.opcheck(operators.ps_roi_align.default, (x, rois, 0.5, 2, 3, 2))
+    torch.library.opcheck(
+        operators._ps_roi_pool_backward.default, (grad, rois, 0.5, 2, 3, False, 2, 12, 9, 9)
+    )
+    torch.library.opcheck(
+        operators._ps_roi_align_backward.default, (grad, rois, 0.5, 2, 3, 2, 2, 12, 9, 9)
+    )
 
 
 def test_autocast_computes_in_float32(generator):

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include <tuple>
+
+#include "lanner/ops/roi_op.h"
+
+namespace lanner::ops {
+
+// The autograd of a RoiOp: the input has a gradient, the RoIs have none, and there is no second one.
+template <typename Op, typename... Args>
+struct RoiFunction : torch::autograd::Function<RoiFunction<Op, Args...>> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input,
+                            const at::Tensor& rois, Args... args) {
+    context->save_for_backward({rois});
+    context->saved_data["args"] = std::make_tuple(args...);
+    context->saved_data["size"] = input.sym_sizes();
+    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    return RoiOp<Op, Args...>::call(input, rois, args...);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& grads) {
+    const auto args = context->saved_data["args"].to<std::tuple<Args...>>();
+    const auto size = context->saved_data["size"].toList();
+    const auto rois = context->get_saved_variables()[0];
+    const auto side = [&](int i) { return size.get(i).toSymInt(); };
+    torch::autograd::variable_list result(2 + sizeof...(Args));
+    result[0] = std::apply(
+        [&](auto... values) {
+          return RoiOp<Op, Args...>::call_backward(grads[0], rois, values..., side(0), side(1),
+                                                   side(2), side(3));
+        },
+        args);
+    return result;
+  }
+};
+
+template <typename Op, typename... Args>
+struct RoiBackwardFunction : torch::autograd::Function<RoiBackwardFunction<Op, Args...>> {
+  static at::Tensor forward(torch::autograd::AutogradContext*, const at::Tensor& grad,
+                            const at::Tensor& rois, Args... args, const c10::SymInt& batch,
+                            const c10::SymInt& channels, const c10::SymInt& height,
+                            const c10::SymInt& width) {
+    at::AutoDispatchBelowADInplaceOrView below_autograd;
+    return RoiOp<Op, Args...>::call_backward(grad, rois, args..., batch, channels, height, width);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext*,
+                                                 const torch::autograd::variable_list&) {
+    TORCH_CHECK(false, Op::name, ": second derivatives are not supported");
+  }
+};
+
+// Registers both for the dispatch key Autograd.
+template <typename Op, typename... Args>
+struct RoiAutograd {
+  static at::Tensor forward(const at::Tensor& input, const at::Tensor& rois, Args... args) {
+    return RoiFunction<Op, Args...>::apply(input, rois, args...);
+  }
+  static at::Tensor backward(const at::Tensor& grad, const at::Tensor& rois, Args... args,
+                             c10::SymInt batch, c10::SymInt channels, c10::SymInt height,
+                             c10::SymInt width) {
+    return RoiBackwardFunction<Op, Args...>::apply(grad, rois, args..., batch, channels, height,
+                                                   width);
+  }
+  static void add_to(torch::Library& m) {
+    m.impl(Op::name, forward);
+    m.impl((std::string("_") + Op::name + "_backward").c_str(), backward);
+  }
+};
+
+}  // namespace lanner::ops

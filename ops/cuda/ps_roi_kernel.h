@@ -1,0 +1,57 @@
+#pragma once
+
+#include "lanner/ops/ps_roi_cells.h"
+
+namespace lanner::ops {
+
+// One output element of a position-sensitive operator, and the same element's gradient: what one CUDA
+// thread does, and what the tests run on the host. T: storage type; A: arithmetic type.
+
+// Calls visit(input index, weight) for each cell that output element `index` reads.
+template <typename A, typename T, typename Rule, typename Visit>
+LANNER_HOST_DEVICE void ps_roi_visit(int64_t index, const T* rois, A spatial_scale, const Rule& rule,
+                                     const PsShape& s, Visit visit) {
+  const int64_t bin = index % s.bins(), c = index / s.bins() % s.channels;
+  const T* roi = rois + index / s.bins() / s.channels * 5;
+  const A image = static_cast<A>(roi[0]);
+  if (!(image >= A(0) && image < A(s.batch))) return;  // a kernel cannot throw: such a RoI reads 0
+  const int64_t channel = static_cast<int64_t>(image) * s.channels * s.bins() + c * s.bins() + bin;
+  rule(roi, spatial_scale, s, bin / s.pooled_width, bin % s.pooled_width,
+       [&](int64_t cell, A weight) { visit(channel * s.height * s.width + cell, weight); });
+}
+
+template <typename A, typename T, typename Rule>
+struct PsRoiForward {
+  const T *input, *rois;
+  T* output;
+  A spatial_scale;
+  Rule rule;
+  PsShape shape;
+
+  LANNER_HOST_DEVICE void operator()(int64_t index) const {
+    A sum = 0;
+    const T* in = input;
+    ps_roi_visit<A>(index, rois, spatial_scale, rule, shape,
+                    [&](int64_t cell, A weight) { sum += weight * static_cast<A>(in[cell]); });
+    output[index] = static_cast<T>(sum);
+  }
+};
+
+template <typename A, typename T, typename Rule>
+struct PsRoiBackward {
+  const T *grad_output, *rois;
+  T* grad_input;
+  A spatial_scale;
+  Rule rule;
+  PsShape shape;
+
+  LANNER_HOST_DEVICE void operator()(int64_t index) const {
+    const A grad = static_cast<A>(grad_output[index]);
+    T* out = grad_input;
+    ps_roi_visit<A>(index, rois, spatial_scale, rule, shape, [&](int64_t cell, A weight) {
+      shared_add(out + cell, static_cast<T>(grad * weight));
+    });
+  }
+};
+
+}  // namespace lanner::ops

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "lanner/ops/roi_pool_cells.h"
+
+namespace lanner::ops {
+
+// One output element of roi_pool, and the same element's gradient: what one CUDA thread does, and what
+// the tests run on the host. T: storage type; A: arithmetic type.
+
+struct RoiPoolShape {
+  int64_t batch, channels, height, width, pooled_height, pooled_width;
+};
+
+template <typename A, typename T>
+struct RoiPoolForward {
+  const T *input, *rois;
+  T* output;
+  int32_t* argmax;
+  A spatial_scale;
+  RoiPoolShape s;
+
+  LANNER_HOST_DEVICE void operator()(int64_t index) const {
+    const int64_t j = index % s.pooled_width, i = index / s.pooled_width % s.pooled_height;
+    const int64_t c = index / s.pooled_width / s.pooled_height % s.channels;
+    const T* roi = rois + index / s.pooled_width / s.pooled_height / s.channels * 5;
+    output[index] = T(0);
+    argmax[index] = -1;
+    const A image = static_cast<A>(roi[0]);
+    if (!(image >= A(0) && image < A(s.batch))) return;  // a kernel cannot throw: such a RoI reads 0
+    const auto x = roi_pool_cells(static_cast<A>(roi[1]), static_cast<A>(roi[3]), spatial_scale,
+                                  s.pooled_width, j, s.width);
+    const auto y = roi_pool_cells(static_cast<A>(roi[2]), static_cast<A>(roi[4]), spatial_scale,
+                                  s.pooled_height, i, s.height);
+    if (x.end <= x.begin || y.end <= y.begin) return;
+    const T* plane = input + (static_cast<int64_t>(image) * s.channels + c) * s.height * s.width;
+    A best = roi_pool_least<A>();
+    for (int64_t row = y.begin; row < y.end; ++row)
+      for (int64_t column = x.begin; column < x.end; ++column) {
+        const int64_t cell = row * s.width + column;
+        if (!(static_cast<A>(plane[cell]) > best)) continue;
+        best = static_cast<A>(plane[cell]);
+        argmax[index] = static_cast<int32_t>(cell);
+      }
+    output[index] = static_cast<T>(best);
+  }
+};
+
+template <typename T>
+struct RoiPoolBackward {
+  const T *grad_output, *rois;
+  const int32_t* argmax;
+  T* grad_input;
+  RoiPoolShape s;
+
+  LANNER_HOST_DEVICE void operator()(int64_t index) const {
+    const int64_t bins = s.pooled_height * s.pooled_width, plane = s.height * s.width;
+    const int64_t c = index / bins % s.channels, cell = argmax[index];
+    const auto image = static_cast<float>(rois[index / bins / s.channels * 5]);
+    if (cell < 0 || cell >= plane || !(image >= 0 && image < static_cast<float>(s.batch))) return;
+    shared_add(grad_input + (static_cast<int64_t>(image) * s.channels + c) * plane + cell,
+               grad_output[index]);
+  }
+};
+
+}  // namespace lanner::ops

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cmath>
+
+#include "lanner/ops/roi_grid.h"
+
+namespace lanner::ops {
+
+// Which cells a bin of a position-sensitive RoI operator reads, and with what weights: all that the
+// operators of this family differ in. Shared by every device.
+
+struct PsShape {
+  int64_t batch, channels, height, width;  // channels: of the output
+  int64_t pooled_height, pooled_width;
+
+  LANNER_HOST_DEVICE int64_t bins() const { return pooled_height * pooled_width; }
+};
+
+struct CellRange {
+  int64_t begin, end;
+};
+
+template <typename T>
+LANNER_HOST_DEVICE int64_t clip_cell(T position, int64_t limit) {
+  if (!(position > T(0))) return 0;  // NaN too
+  return position < T(limit) ? static_cast<int64_t>(position) : limit;
+}
+
+// The rule of ps_roi_pool along one axis; see PsRoiPoolOptions::original.
+template <typename T>
+LANNER_HOST_DEVICE CellRange ps_roi_pool_cells(T low, T high, T spatial_scale, bool original,
+                                               int64_t bins, int64_t bin, int64_t size) {
+  const T start = original ? std::round(low) * spatial_scale : std::round(low * spatial_scale);
+  const T end = original ? (std::round(high) + T(1)) * spatial_scale
+                         : std::round(high * spatial_scale);
+  const T least = original ? T(0.1) : T(1);
+  const T length = end - start > least ? end - start : least;
+  const T step = length / T(bins);
+  if (original)
+    return {clip_cell(std::floor(T(bin) * step + start), size),
+            clip_cell(std::ceil(T(bin + 1) * step + start), size)};
+  return {clip_cell(std::floor(T(bin) * step) + start, size - 1),
+          clip_cell(std::ceil(T(bin + 1) * step) + start, size - 1)};
+}
+
+struct PsPoolRule {
+  bool original;
+
+  // Calls visit(cell, weight) for each cell, row * width + column, of bin (i, j). roi: batch index, x1,
+  // y1, x2, y2.
+  template <typename A, typename T, typename Visit>
+  LANNER_HOST_DEVICE void operator()(const T* roi, A spatial_scale, const PsShape& s, int64_t i,
+                                     int64_t j, Visit visit) const {
+    const auto x = ps_roi_pool_cells(static_cast<A>(roi[1]), static_cast<A>(roi[3]), spatial_scale,
+                                     original, s.pooled_width, j, s.width);
+    const auto y = ps_roi_pool_cells(static_cast<A>(roi[2]), static_cast<A>(roi[4]), spatial_scale,
+                                     original, s.pooled_height, i, s.height);
+    if (x.end <= x.begin || y.end <= y.begin) return;
+    const A weight = A(1) / A((x.end - x.begin) * (y.end - y.begin));
+    for (int64_t row = y.begin; row < y.end; ++row)
+      for (int64_t column = x.begin; column < x.end; ++column)
+        visit(row * s.width + column, weight);
+  }
+};
+
+struct PsAlignRule {
+  int64_t sampling_ratio;
+
+  template <typename A, typename T, typename Visit>
+  LANNER_HOST_DEVICE void operator()(const T* roi, A spatial_scale, const PsShape& s, int64_t i,
+                                     int64_t j, Visit visit) const {
+    const auto x_axis = roi_axis<A>(static_cast<A>(roi[1]), static_cast<A>(roi[3]), spatial_scale,
+                                    true, s.pooled_width, sampling_ratio, s.width);
+    const auto y_axis = roi_axis<A>(static_cast<A>(roi[2]), static_cast<A>(roi[4]), spatial_scale,
+                                    true, s.pooled_height, sampling_ratio, s.height);
+    const int64_t samples = x_axis.samples * y_axis.samples;
+    const A share = A(1) / A(samples > 1 ? samples : 1);
+    for (int64_t iy = 0; iy < y_axis.samples; ++iy) {
+      const auto y = clamped_sample(y_axis.position(i, iy), s.height);
+      if (!y.inside) continue;
+      for (int64_t ix = 0; ix < x_axis.samples; ++ix) {
+        const auto x = clamped_sample(x_axis.position(j, ix), s.width);
+        if (!x.inside) continue;
+        visit(y.low * s.width + x.low, y.low_weight * x.low_weight * share);
+        visit(y.low * s.width + x.high, y.low_weight * x.high_weight * share);
+        visit(y.high * s.width + x.low, y.high_weight * x.low_weight * share);
+        visit(y.high * s.width + x.high, y.high_weight * x.high_weight * share);
+      }
+    }
+  }
+};
+
+}  // namespace lanner::ops
