@@ -29,20 +29,32 @@ void draw(cv::Mat& rgb, const std::vector<Label>& labels) {
                              static_cast<int>(std::lround(label.box.y2)));
     cv::rectangle(rgb, corner, opposite, colour(label.label), thickness, cv::LINE_AA);
   }
-  // Text last, so that no box runs through it: above its box, below where the image ends, inside as
-  // a last resort.
+  // Text last, so that no box runs through it: above its box, below, or inside, where it covers no
+  // other text and stays within the image; above or wherever there is room as a last resort.
+  std::vector<cv::Rect> written;
+  const cv::Rect image(0, 0, rgb.cols, rgb.rows);
   for (const auto& label : labels) {
     if (label.text.empty()) continue;
     int baseline = 0;
     const auto size = cv::getTextSize(label.text, cv::FONT_HERSHEY_SIMPLEX, scale, 1, &baseline);
-    const int height = size.height + baseline / 2 + 3;
-    const int x = std::clamp(static_cast<int>(std::lround(label.box.x1)), 0,
-                             std::max(0, rgb.cols - size.width - 4));
-    int y = static_cast<int>(std::lround(label.box.y1)) - height;
-    if (y < 0) y = static_cast<int>(std::lround(label.box.y2));
-    if (y + height > rgb.rows) y = std::max(0, static_cast<int>(std::lround(label.box.y1)));
+    const int height = size.height + baseline / 2 + 3, width = size.width + 4;
+    const int x =
+        std::clamp(static_cast<int>(std::lround(label.box.x1)), 0, std::max(0, rgb.cols - width));
+    const int top = static_cast<int>(std::lround(label.box.y1));
+    const int bottom = static_cast<int>(std::lround(label.box.y2));
+    int y = std::clamp(top - height, 0, std::max(0, rgb.rows - height));
+    for (const int wanted : {top - height, bottom, top, bottom - height}) {
+      const cv::Rect bar(x, wanted, width, height);
+      const bool free = std::none_of(written.begin(), written.end(), [&](const cv::Rect& other) {
+        return (bar & other).area() > 0;
+      });
+      if ((bar & image) != bar || !free) continue;
+      y = wanted;
+      break;
+    }
+    written.emplace_back(x, y, width, height);
     const auto shade = colour(label.label);
-    cv::rectangle(rgb, cv::Rect(x, y, size.width + 4, height), shade, cv::FILLED);
+    cv::rectangle(rgb, written.back(), shade, cv::FILLED);
     const double brightness = 0.3 * shade[0] + 0.59 * shade[1] + 0.11 * shade[2];
     cv::putText(rgb, label.text, {x + 2, y + size.height + 2}, cv::FONT_HERSHEY_SIMPLEX, scale,
                 brightness > 128 ? cv::Scalar::all(0) : cv::Scalar::all(255), 1, cv::LINE_AA);

@@ -24,7 +24,7 @@ at::Tensor forward(const char* op, const Rule& rule, const at::Tensor& input,
                       pooled_height, pooled_width};
   auto out = at::zeros({rois.size(0), shape.channels, pooled_height, pooled_width}, in.options());
   if (in.numel() == 0) return out;
-  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, in.scalar_type(), op, [&] {
+  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, in.scalar_type(), "ps_roi", [&] {
     using A = at::acc_type<scalar_t, true>;
     launch(out.numel(), PsRoiForward<A, scalar_t, Rule>{
                             in.const_data_ptr<scalar_t>(), boxes.const_data_ptr<scalar_t>(),
@@ -49,7 +49,7 @@ at::Tensor backward(const char* op, const Rule& rule, const at::Tensor& grad,
   const auto out = grad.contiguous(), boxes = rois.contiguous();
   auto in = at::zeros({batch, channels, height, width}, out.options());
   if (in.numel() == 0) return in;
-  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, out.scalar_type(), op, [&] {
+  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, out.scalar_type(), "ps_roi backward", [&] {
     using A = at::acc_type<scalar_t, true>;
     launch(out.numel(), PsRoiBackward<A, scalar_t, Rule>{
                             out.const_data_ptr<scalar_t>(), boxes.const_data_ptr<scalar_t>(),
