@@ -44,7 +44,7 @@ TORCH_LIBRARY_IMPL(lanner, AutocastCUDA, m) {
 }  // namespace
 
 at::Tensor ps_roi_align(const at::Tensor& input, const at::Tensor& rois,
-                       const PsRoiAlignOptions& options) {
+                        const PsRoiAlignOptions& options) {
   return Op::call(input, rois, options.spatial_scale, options.pooled_height, options.pooled_width,
                   options.sampling_ratio);
 }

@@ -11,9 +11,10 @@ struct PsRoiAlignOptions {
   int64_t sampling_ratio = 0;  // samples a bin on each axis; 0 adapts to the RoI's size
 };
 
-// Position-sensitive RoIAlign (Light-Head R-CNN, arXiv 1711.07264): ps_roi_pool's channels, roi_align's
-// bilinear samples, always shifted by half a cell, without a least size; torchvision's arithmetic, but
-// 0 rather than NaN for a RoI without area and an adaptive ratio. Shapes and errors as ps_roi_pool's.
+// Position-sensitive RoIAlign (Light-Head R-CNN, arXiv 1711.07264): ps_roi_pool's channels,
+// roi_align's bilinear samples, always shifted by half a cell, without a least size; torchvision's
+// arithmetic, but 0 rather than NaN for a RoI without area and an adaptive ratio. Shapes and errors
+// as ps_roi_pool's.
 at::Tensor ps_roi_align(const at::Tensor& input, const at::Tensor& rois,
                         const PsRoiAlignOptions& options);
 

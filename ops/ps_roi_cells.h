@@ -31,8 +31,8 @@ template <typename T>
 LANNER_HOST_DEVICE CellRange ps_roi_pool_cells(T low, T high, T spatial_scale, bool original,
                                                int64_t bins, int64_t bin, int64_t size) {
   const T start = original ? std::round(low) * spatial_scale : std::round(low * spatial_scale);
-  const T end = original ? (std::round(high) + T(1)) * spatial_scale
-                         : std::round(high * spatial_scale);
+  const T end =
+      original ? (std::round(high) + T(1)) * spatial_scale : std::round(high * spatial_scale);
   const T least = original ? T(0.1) : T(1);
   const T length = end - start > least ? end - start : least;
   const T step = length / T(bins);
@@ -46,8 +46,8 @@ LANNER_HOST_DEVICE CellRange ps_roi_pool_cells(T low, T high, T spatial_scale, b
 struct PsPoolRule {
   bool original;
 
-  // Calls visit(cell, weight) for each cell, row * width + column, of bin (i, j). roi: batch index, x1,
-  // y1, x2, y2.
+  // Calls visit(cell, weight) for each cell, row * width + column, of bin (i, j). roi: batch index,
+  // x1, y1, x2, y2.
   template <typename A, typename T, typename Visit>
   LANNER_HOST_DEVICE void operator()(const T* roi, A spatial_scale, const PsShape& s, int64_t i,
                                      int64_t j, Visit visit) const {

@@ -9,7 +9,8 @@
 namespace lanner::ops {
 namespace {
 
-using Pooled = std::tuple<at::Tensor, at::Tensor>;  // output; argmax within the channel's plane, or -1
+using Pooled =
+    std::tuple<at::Tensor, at::Tensor>;  // output; argmax within the channel's plane, or -1
 
 Pooled call(const at::Tensor& input, const at::Tensor& rois, double spatial_scale,
             int64_t pooled_height, int64_t pooled_width) {
@@ -69,8 +70,8 @@ TORCH_LIBRARY_IMPL(lanner, AutocastCUDA, m) {
 
 at::Tensor roi_pool(const at::Tensor& input, const at::Tensor& rois,
                     const RoiPoolOptions& options) {
-  return std::get<0>(call(input, rois, options.spatial_scale, options.pooled_height,
-                          options.pooled_width));
+  return std::get<0>(
+      call(input, rois, options.spatial_scale, options.pooled_height, options.pooled_width));
 }
 
 }  // namespace lanner::ops

@@ -10,11 +10,11 @@ struct RoiPoolOptions {
   int64_t pooled_width = 7;
 };
 
-// RoI max pooling (Fast R-CNN, arXiv 1504.08083, section 2.1), with torchvision's arithmetic: sides are
-// scaled, then rounded half away from zero, and the end is inclusive.
-// input: [N, C, H, W], floating point, any strides; rois: [K, 5]: batch index, x1, y1, x2, y2 in image
-// pixels, of the same type. Returns [K, C, pooled_height, pooled_width], channels-last where the input
-// is; an empty bin is 0. Differentiable once, with respect to `input` alone. Throws as roi_align does.
+// RoI max pooling (Fast R-CNN, arXiv 1504.08083, section 2.1), with torchvision's arithmetic: sides
+// are scaled, then rounded half away from zero, and the end is inclusive. input: [N, C, H, W],
+// floating point, any strides; rois: [K, 5]: batch index, x1, y1, x2, y2 in image pixels, of the
+// same type. Returns [K, C, pooled_height, pooled_width], channels-last where the input is; an
+// empty bin is 0. Differentiable once, with respect to `input` alone. Throws as roi_align does.
 at::Tensor roi_pool(const at::Tensor& input, const at::Tensor& rois, const RoiPoolOptions& options);
 
 }  // namespace lanner::ops

@@ -3,19 +3,22 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-#include <tuple>
+#include <string>
+#include <utility>
 
 #include "lanner/ops/roi_op.h"
 
 namespace lanner::ops {
 
-// The autograd of a RoiOp: the input has a gradient, the RoIs have none, and there is no second one.
+// The autograd of a RoiOp: the input has a gradient, the RoIs have none, and there is no second
+// one.
 template <typename Op, typename... Args>
 struct RoiFunction : torch::autograd::Function<RoiFunction<Op, Args...>> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input,
                             const at::Tensor& rois, Args... args) {
     context->save_for_backward({rois});
-    context->saved_data["args"] = std::make_tuple(args...);
+    int i = 0;
+    ((context->saved_data[std::to_string(i++)] = args), ...);
     context->saved_data["size"] = input.sym_sizes();
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     return RoiOp<Op, Args...>::call(input, rois, args...);
@@ -23,18 +26,21 @@ struct RoiFunction : torch::autograd::Function<RoiFunction<Op, Args...>> {
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& grads) {
-    const auto args = context->saved_data["args"].to<std::tuple<Args...>>();
-    const auto size = context->saved_data["size"].toList();
-    const auto rois = context->get_saved_variables()[0];
-    const auto side = [&](int i) { return size.get(i).toSymInt(); };
     torch::autograd::variable_list result(2 + sizeof...(Args));
-    result[0] = std::apply(
-        [&](auto... values) {
-          return RoiOp<Op, Args...>::call_backward(grads[0], rois, values..., side(0), side(1),
-                                                   side(2), side(3));
-        },
-        args);
+    result[0] = gradient(context, grads[0], std::index_sequence_for<Args...>());
     return result;
+  }
+
+ private:
+  template <size_t... I>
+  static at::Tensor gradient(torch::autograd::AutogradContext* context, const at::Tensor& grad,
+                             std::index_sequence<I...>) {
+    auto& saved = context->saved_data;
+    const auto size = saved["size"].toList();
+    const auto side = [&](int i) { return size.get(i).toSymInt(); };
+    return RoiOp<Op, Args...>::call_backward(grad, context->get_saved_variables()[0],
+                                             saved[std::to_string(I)].template to<Args>()...,
+                                             side(0), side(1), side(2), side(3));
   }
 };
 

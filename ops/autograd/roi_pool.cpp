@@ -44,7 +44,10 @@ struct RoiPool : torch::autograd::Function<RoiPool> {
     const auto size = context->saved_data["size"].toList();
     const auto side = [&](int i) { return size.get(i).toSymInt(); };
     return {call_backward(grads[0], saved[0], saved[1], side(0), side(1), side(2), side(3)),
-            {}, {}, {}, {}};
+            {},
+            {},
+            {},
+            {}};
   }
 };
 
@@ -69,8 +72,7 @@ Pooled roi_pool_autograd(const at::Tensor& input, const at::Tensor& rois, double
 
 at::Tensor roi_pool_backward_autograd(const at::Tensor& grad, const at::Tensor& rois,
                                       const at::Tensor& argmax, c10::SymInt batch,
-                                      c10::SymInt channels, c10::SymInt height,
-                                      c10::SymInt width) {
+                                      c10::SymInt channels, c10::SymInt height, c10::SymInt width) {
   return RoiPoolBackward::apply(grad, rois, argmax, batch, channels, height, width);
 }
 

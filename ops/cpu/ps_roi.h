@@ -11,8 +11,9 @@
 
 namespace lanner::ops {
 
-// The CPU side of the position-sensitive operators, for any rule of ps_roi_cells.h. The work is done on
-// [N, bins, H, W, C]: a bin reads its own planes alone, and a cell of them is a vector of C numbers.
+// The CPU side of the position-sensitive operators, for any rule of ps_roi_cells.h. The work is
+// done on [N, bins, H, W, C]: a bin reads its own planes alone, and a cell of them is a vector of C
+// numbers.
 
 inline at::Tensor to_bins(const at::Tensor& input, const PsShape& s, at::ScalarType type) {
   return input.to(type)
@@ -27,7 +28,8 @@ at::Tensor ps_roi_forward(const char* op, const Rule& rule, const at::Tensor& in
                           int64_t pooled_width) {
   check_ps_rois(op, input, rois, spatial_scale, pooled_height, pooled_width);
   const PsShape s{input.size(0), input.size(1) / (pooled_height * pooled_width),
-                  input.size(2), input.size(3), pooled_height, pooled_width};
+                  input.size(2), input.size(3),
+                  pooled_height, pooled_width};
   const auto type = compute_type(input.scalar_type());
   const auto in = to_bins(input, s, type), boxes = rois.to(type).contiguous();
   auto out = at::zeros({rois.size(0), s.bins(), s.channels}, in.options());
@@ -64,9 +66,10 @@ at::Tensor ps_roi_backward(const char* op, const Rule& rule, const at::Tensor& g
                            int64_t pooled_width, int64_t batch, int64_t channels, int64_t height,
                            int64_t width) {
   check_pooling(op, spatial_scale, pooled_height, pooled_width);
-  const PsShape s{batch, channels / (pooled_height * pooled_width), height, width, pooled_height,
-                  pooled_width};
-  check_rois_backward(op, grad, rois, pooled_height, pooled_width, batch, s.channels, height, width);
+  const PsShape s{
+      batch, channels / (pooled_height * pooled_width), height, width, pooled_height, pooled_width};
+  check_rois_backward(op, grad, rois, pooled_height, pooled_width, batch, s.channels, height,
+                      width);
   const auto type = compute_type(grad.scalar_type());
   const auto out = grad.to(type).flatten(2).permute({0, 2, 1}).contiguous();  // [K, bins, C]
   const auto boxes = rois.to(type).contiguous();

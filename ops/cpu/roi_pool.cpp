@@ -54,7 +54,7 @@ std::tuple<at::Tensor, at::Tensor> roi_pool_cpu(const at::Tensor& input, const a
   check_pooling("roi_pool", spatial_scale, pooled_height, pooled_width);
   TORCH_CHECK(input.size(2) * input.size(3) <= INT32_MAX, "roi_pool: input: expected at most ",
               INT32_MAX, " cells a plane, got ", input.size(2), " x ", input.size(3));
-  const Shape s{input.size(0), input.size(1),  input.size(2),
+  const Shape s{input.size(0), input.size(1), input.size(2),
                 input.size(3), pooled_height, pooled_width};
   const auto type = compute_type(input.scalar_type());
   const auto in = input.to(type).contiguous(at::MemoryFormat::ChannelsLast);
@@ -89,8 +89,8 @@ at::Tensor roi_pool_backward_cpu(const at::Tensor& grad, const at::Tensor& rois,
     check_batch_indices("roi_pool backward", roi, rois.size(0), batch);
     const auto* cells = where.const_data_ptr<int32_t>();
     for (int64_t i = 0; i < where.numel(); ++i)
-      TORCH_CHECK(cells[i] >= -1 && cells[i] < plane,
-                  "roi_pool backward: argmax: expected -1 to ", plane - 1, ", got ", cells[i]);
+      TORCH_CHECK(cells[i] >= -1 && cells[i] < plane, "roi_pool backward: argmax: expected -1 to ",
+                  plane - 1, ", got ", cells[i]);
     const T* grads = out.const_data_ptr<T>();
     T* planes = in.mutable_data_ptr<T>();
     at::parallel_for(0, channels, 16, [&](int64_t begin, int64_t end) {

@@ -20,16 +20,17 @@ at::Tensor forward(const char* op, const Rule& rule, const at::Tensor& input,
   check_ps_rois(op, input, rois, spatial_scale, pooled_height, pooled_width);
   const c10::cuda::CUDAGuard guard(input.device());
   const auto in = input.contiguous(), boxes = rois.contiguous();
-  const PsShape shape{in.size(0), in.size(1) / (pooled_height * pooled_width), in.size(2), in.size(3),
+  const PsShape shape{in.size(0),    in.size(1) / (pooled_height * pooled_width),
+                      in.size(2),    in.size(3),
                       pooled_height, pooled_width};
   auto out = at::zeros({rois.size(0), shape.channels, pooled_height, pooled_width}, in.options());
   if (in.numel() == 0) return out;
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, in.scalar_type(), "ps_roi", [&] {
     using A = at::acc_type<scalar_t, true>;
-    launch(out.numel(), PsRoiForward<A, scalar_t, Rule>{
-                            in.const_data_ptr<scalar_t>(), boxes.const_data_ptr<scalar_t>(),
-                            out.mutable_data_ptr<scalar_t>(), static_cast<A>(spatial_scale), rule,
-                            shape});
+    launch(out.numel(),
+           PsRoiForward<A, scalar_t, Rule>{
+               in.const_data_ptr<scalar_t>(), boxes.const_data_ptr<scalar_t>(),
+               out.mutable_data_ptr<scalar_t>(), static_cast<A>(spatial_scale), rule, shape});
   });
   return out.contiguous(input.suggest_memory_format());
 }
@@ -40,8 +41,8 @@ at::Tensor backward(const char* op, const Rule& rule, const at::Tensor& grad,
                     int64_t pooled_width, int64_t batch, int64_t channels, int64_t height,
                     int64_t width) {
   check_pooling(op, spatial_scale, pooled_height, pooled_width);
-  const PsShape shape{batch, channels / (pooled_height * pooled_width), height, width,
-                      pooled_height, pooled_width};
+  const PsShape shape{
+      batch, channels / (pooled_height * pooled_width), height, width, pooled_height, pooled_width};
   check_rois_backward(op, grad, rois, pooled_height, pooled_width, batch, shape.channels, height,
                       width);
   at::globalContext().alertNotDeterministic(op);  // atomic sums
@@ -49,13 +50,14 @@ at::Tensor backward(const char* op, const Rule& rule, const at::Tensor& grad,
   const auto out = grad.contiguous(), boxes = rois.contiguous();
   auto in = at::zeros({batch, channels, height, width}, out.options());
   if (in.numel() == 0) return in;
-  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, out.scalar_type(), "ps_roi backward", [&] {
-    using A = at::acc_type<scalar_t, true>;
-    launch(out.numel(), PsRoiBackward<A, scalar_t, Rule>{
-                            out.const_data_ptr<scalar_t>(), boxes.const_data_ptr<scalar_t>(),
-                            in.mutable_data_ptr<scalar_t>(), static_cast<A>(spatial_scale), rule,
-                            shape});
-  });
+  AT_DISPATCH_FLOATING_TYPES_AND2(
+      at::kHalf, at::kBFloat16, out.scalar_type(), "ps_roi backward", [&] {
+        using A = at::acc_type<scalar_t, true>;
+        launch(out.numel(),
+               PsRoiBackward<A, scalar_t, Rule>{
+                   out.const_data_ptr<scalar_t>(), boxes.const_data_ptr<scalar_t>(),
+                   in.mutable_data_ptr<scalar_t>(), static_cast<A>(spatial_scale), rule, shape});
+      });
   return in.contiguous(grad.suggest_memory_format());
 }
 

@@ -4,13 +4,13 @@
 
 namespace lanner::ops {
 
-// One output element of a position-sensitive operator, and the same element's gradient: what one CUDA
-// thread does, and what the tests run on the host. T: storage type; A: arithmetic type.
+// One output element of a position-sensitive operator, and the same element's gradient: what one
+// CUDA thread does, and what the tests run on the host. T: storage type; A: arithmetic type.
 
 // Calls visit(input index, weight) for each cell that output element `index` reads.
 template <typename A, typename T, typename Rule, typename Visit>
-LANNER_HOST_DEVICE void ps_roi_visit(int64_t index, const T* rois, A spatial_scale, const Rule& rule,
-                                     const PsShape& s, Visit visit) {
+LANNER_HOST_DEVICE void ps_roi_visit(int64_t index, const T* rois, A spatial_scale,
+                                     const Rule& rule, const PsShape& s, Visit visit) {
   const int64_t bin = index % s.bins(), c = index / s.bins() % s.channels;
   const T* roi = rois + index / s.bins() / s.channels * 5;
   const A image = static_cast<A>(roi[0]);

@@ -53,10 +53,10 @@ at::Tensor roi_pool_backward_cuda(const at::Tensor& grad, const at::Tensor& rois
   if (in.numel() > 0)
     AT_DISPATCH_FLOATING_TYPES_AND2(
         at::kHalf, at::kBFloat16, out.scalar_type(), "roi_pool backward", [&] {
-          launch(out.numel(), RoiPoolBackward<scalar_t>{
-                                  out.const_data_ptr<scalar_t>(), boxes.const_data_ptr<scalar_t>(),
-                                  where.const_data_ptr<int32_t>(), in.mutable_data_ptr<scalar_t>(),
-                                  shape});
+          launch(out.numel(), RoiPoolBackward<scalar_t>{out.const_data_ptr<scalar_t>(),
+                                                        boxes.const_data_ptr<scalar_t>(),
+                                                        where.const_data_ptr<int32_t>(),
+                                                        in.mutable_data_ptr<scalar_t>(), shape});
         });
   return in.contiguous(grad.suggest_memory_format());
 }

@@ -4,8 +4,8 @@
 
 namespace lanner::ops {
 
-// One output element of roi_pool, and the same element's gradient: what one CUDA thread does, and what
-// the tests run on the host. T: storage type; A: arithmetic type.
+// One output element of roi_pool, and the same element's gradient: what one CUDA thread does, and
+// what the tests run on the host. T: storage type; A: arithmetic type.
 
 struct RoiPoolShape {
   int64_t batch, channels, height, width, pooled_height, pooled_width;
@@ -26,7 +26,8 @@ struct RoiPoolForward {
     output[index] = T(0);
     argmax[index] = -1;
     const A image = static_cast<A>(roi[0]);
-    if (!(image >= A(0) && image < A(s.batch))) return;  // a kernel cannot throw: such a RoI reads 0
+    if (!(image >= A(0) && image < A(s.batch)))
+      return;  // a kernel cannot throw: such a RoI reads 0
     const auto x = roi_pool_cells(static_cast<A>(roi[1]), static_cast<A>(roi[3]), spatial_scale,
                                   s.pooled_width, j, s.width);
     const auto y = roi_pool_cells(static_cast<A>(roi[2]), static_cast<A>(roi[4]), spatial_scale,

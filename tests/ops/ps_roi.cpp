@@ -15,7 +15,8 @@ using lanner::tests::random_rois;
 namespace {
 
 // The original's rule by its definition, one bin at a time, in double.
-at::Tensor naive_original(const at::Tensor& input, const at::Tensor& rois, double scale, int64_t P) {
+at::Tensor naive_original(const at::Tensor& input, const at::Tensor& rois, double scale,
+                          int64_t P) {
   const int64_t classes = input.size(1) / (P * P), H = input.size(2), W = input.size(3);
   auto out = at::zeros({rois.size(0), classes, P, P}, at::kDouble);
   for (int64_t k = 0; k < rois.size(0); ++k) {
@@ -28,7 +29,8 @@ at::Tensor naive_original(const at::Tensor& input, const at::Tensor& rois, doubl
         const auto cut = [](double v, int64_t most) {
           return static_cast<int64_t>(std::clamp<double>(v, 0, static_cast<double>(most)));
         };
-        const double p = static_cast<double>(P), di = static_cast<double>(i), dj = static_cast<double>(j);
+        const double p = static_cast<double>(P), di = static_cast<double>(i),
+                     dj = static_cast<double>(j);
         const int64_t top = cut(std::floor(di * (h / p) + y1), H);
         const int64_t bottom = cut(std::ceil((di + 1) * (h / p) + y1), H);
         const int64_t left = cut(std::floor(dj * (w / p) + x1), W);
@@ -51,15 +53,21 @@ void check_cuda_bodies(const Rule& rule, const at::Tensor& input, const at::Tens
   auto out = at::empty_like(expected);
   const PsRoiForward<double, double, Rule> forward{input.const_data_ptr<double>(),
                                                    rois.const_data_ptr<double>(),
-                                                   out.mutable_data_ptr<double>(), 0.25, rule, shape};
+                                                   out.mutable_data_ptr<double>(),
+                                                   0.25,
+                                                   rule,
+                                                   shape};
   for (int64_t i = 0; i < out.numel(); ++i) forward(i);
   CHECK((out - expected).abs().max().item<double>() < 1e-12);
   const auto grad = at::rand_like(out);
   const auto wanted = torch::autograd::grad({expected}, {input}, {grad})[0];
   auto found = at::zeros_like(input.detach());
-  const PsRoiBackward<double, double, Rule> backward{
-      grad.const_data_ptr<double>(), rois.const_data_ptr<double>(), found.mutable_data_ptr<double>(),
-      0.25, rule, shape};
+  const PsRoiBackward<double, double, Rule> backward{grad.const_data_ptr<double>(),
+                                                     rois.const_data_ptr<double>(),
+                                                     found.mutable_data_ptr<double>(),
+                                                     0.25,
+                                                     rule,
+                                                     shape};
   for (int64_t i = 0; i < grad.numel(); ++i) backward(i);
   CHECK((found - wanted).abs().max().item<double>() < 1e-12);
 }
@@ -82,14 +90,15 @@ TEST_CASE("the CUDA bodies of the position-sensitive operators agree with the CP
     check_cuda_bodies(PsPoolRule{original}, input, rois,
                       ps_roi_pool(input, rois, {0.25, 2, 2, original}));
   for (const int64_t ratio : {0, 2})
-    check_cuda_bodies(PsAlignRule{ratio}, input, rois, ps_roi_align(input, rois, {0.25, 2, 2, ratio}));
+    check_cuda_bodies(PsAlignRule{ratio}, input, rois,
+                      ps_roi_align(input, rois, {0.25, 2, 2, ratio}));
 }
 
 TEST_CASE("position-sensitive operators survive boxes that are empty, endless or not numbers") {
   const auto input = at::ones({1, 8, 5, 5});
   const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
-  const auto rois = at::tensor({0.f, 2.f, 2.f, 2.f, 2.f, 0.f, -1e30f, -1e30f, 1e30f, 1e30f, 0.f,
-                                nan, 0.f, 3.f, 3.f, 0.f, -inf, 0.f, inf, 4.f})
+  const auto rois = at::tensor({0.f, 2.f, 2.f, 2.f, 2.f, 0.f, -1e30f, -1e30f, 1e30f, 1e30f,
+                                0.f, nan, 0.f, 3.f, 3.f, 0.f, -inf,   0.f,    inf,   4.f})
                         .view({4, 5});
   for (const bool original : {false, true})
     CHECK(ps_roi_pool(input, rois, {1.0, 2, 2, original}).isfinite().all().item<bool>());
@@ -99,11 +108,13 @@ TEST_CASE("position-sensitive operators survive boxes that are empty, endless or
 
 TEST_CASE("position-sensitive operators refuse arguments that do not fit, and name them") {
   const auto rois = at::zeros({1, 5});
-  CHECK_THROWS_WITH(ps_roi_pool(at::ones({1, 9, 5, 5}), rois, {1.0, 2, 2, false}),
-                    ContainsSubstring("ps_roi_pool: input: expected channels that are a multiple of "
-                                      "2 x 2 bins, got 9"));
-  CHECK_THROWS_WITH(ps_roi_align(at::ones({1, 8, 5, 5}), rois + 3, {1.0, 2, 2, 0}),
-                    ContainsSubstring("ps_roi_align: rois[0]: expected a batch index in 0..0, got 3"));
+  CHECK_THROWS_WITH(
+      ps_roi_pool(at::ones({1, 9, 5, 5}), rois, {1.0, 2, 2, false}),
+      ContainsSubstring("ps_roi_pool: input: expected channels that are a multiple of "
+                        "2 x 2 bins, got 9"));
+  CHECK_THROWS_WITH(
+      ps_roi_align(at::ones({1, 8, 5, 5}), rois + 3, {1.0, 2, 2, 0}),
+      ContainsSubstring("ps_roi_align: rois[0]: expected a batch index in 0..0, got 3"));
   CHECK_THROWS_WITH(ps_roi_pool(at::ones({1, 8, 5, 5}), rois, {1.0, 0, 2, false}),
                     ContainsSubstring("ps_roi_pool: output size"));
 }

@@ -33,26 +33,30 @@ TEST_CASE("the CUDA bodies of roi_pool agree with the CPU, forward and backward"
   const RoiPoolShape shape{2, 4, 11, 9, 3, 2};
   auto out = at::empty({12, 4, 3, 2}, at::kDouble);
   auto argmax = at::empty({12, 4, 3, 2}, at::kInt);
-  const RoiPoolForward<double, double> forward{
-      input.const_data_ptr<double>(),  rois.const_data_ptr<double>(), out.mutable_data_ptr<double>(),
-      argmax.mutable_data_ptr<int32_t>(), 0.25,                       shape};
+  const RoiPoolForward<double, double> forward{input.const_data_ptr<double>(),
+                                               rois.const_data_ptr<double>(),
+                                               out.mutable_data_ptr<double>(),
+                                               argmax.mutable_data_ptr<int32_t>(),
+                                               0.25,
+                                               shape};
   for (int64_t i = 0; i < out.numel(); ++i) forward(i);
   CHECK(at::equal(out, expected.detach()));
   const auto grad = at::rand_like(out);
   const auto wanted = torch::autograd::grad({expected}, {input}, {grad})[0];
   auto found = at::zeros_like(input.detach());
-  const RoiPoolBackward<double> backward{grad.const_data_ptr<double>(), rois.const_data_ptr<double>(),
-                                         argmax.const_data_ptr<int32_t>(),
-                                         found.mutable_data_ptr<double>(), shape};
+  const RoiPoolBackward<double> backward{
+      grad.const_data_ptr<double>(), rois.const_data_ptr<double>(),
+      argmax.const_data_ptr<int32_t>(), found.mutable_data_ptr<double>(), shape};
   for (int64_t i = 0; i < grad.numel(); ++i) backward(i);
   CHECK((found - wanted).abs().max().item<double>() < 1e-12);
 }
 
-TEST_CASE("roi_pool survives boxes that are empty, endless or not numbers, and names what is wrong") {
+TEST_CASE(
+    "roi_pool survives boxes that are empty, endless or not numbers, and names what is wrong") {
   const auto input = at::ones({1, 2, 5, 5});
   const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
-  const auto rois = at::tensor({0.f, 2.f, 2.f, 2.f, 2.f, 0.f, -1e30f, -1e30f, 1e30f, 1e30f, 0.f,
-                                nan, 0.f, 3.f, 3.f, 0.f, -inf, 0.f, inf, 4.f})
+  const auto rois = at::tensor({0.f, 2.f, 2.f, 2.f, 2.f, 0.f, -1e30f, -1e30f, 1e30f, 1e30f,
+                                0.f, nan, 0.f, 3.f, 3.f, 0.f, -inf,   0.f,    inf,   4.f})
                         .view({4, 5});
   CHECK(roi_pool(input, rois, {1.0, 2, 2}).sizes() == at::IntArrayRef{4, 2, 2, 2});
   CHECK(roi_pool(input, at::zeros({0, 5}), {1.0, 2, 2}).size(0) == 0);
