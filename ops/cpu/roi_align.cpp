@@ -80,19 +80,23 @@ struct RoiPoints {
   }
 };
 
+// out: [count, bins, C] where `channels_last`, else [count, C, bins].
 template <typename T>
 void forward(T* out, const T* in, const T* rois, int64_t count, const Shape& s, T spatial_scale,
-             int64_t sampling_ratio, bool aligned) {
-  const int64_t bins = s.pooled_height * s.pooled_width;
+             int64_t sampling_ratio, bool aligned, bool channels_last) {
+  const int64_t bins = s.pooled_height * s.pooled_width, size = bins * s.channels;
   at::parallel_for(0, count, 4, [&](int64_t begin, int64_t end) {
     RoiPoints<T> roi;
+    std::vector<T> scratch(channels_last ? 0 : size);
     for (int64_t k = begin; k < end; ++k) {
       roi.fill(rois + k * 5, s, spatial_scale, sampling_ratio, aligned);
-      for (int64_t bin = 0, p = 0; bin < bins; ++bin) {
-        T* sum = out + (k * bins + bin) * s.channels;
-        for (; p < roi.bin_end[bin]; ++p) gather(sum, in, roi.points[p], s.channels);
-        for (int64_t c = 0; c < s.channels; ++c) sum[c] /= roi.divisor;
-      }
+      T* sums = channels_last ? out + k * size : scratch.data();
+      std::fill_n(sums, size, T(0));
+      for (int64_t bin = 0, p = 0; bin < bins; ++bin)
+        for (; p < roi.bin_end[bin]; ++p)
+          gather(sums + bin * s.channels, in, roi.points[p], s.channels);
+      for (int64_t i = 0; i < size; ++i) sums[i] /= roi.divisor;
+      if (!channels_last) to_channels_first(out + k * size, sums, bins, s.channels);
     }
   });
 }
@@ -130,17 +134,19 @@ at::Tensor roi_align_cpu(const at::Tensor& input, const at::Tensor& rois, double
                 input.size(3), pooled_height, pooled_width};
   const auto type = compute_type(input.scalar_type());
   const auto in = channels_last(input, type), boxes = rois.to(type).contiguous();
-  auto out = at::zeros({rois.size(0), pooled_height, pooled_width, s.channels}, in.options());
+  const auto format = input.suggest_memory_format();
+  auto out = at::empty({rois.size(0), s.channels, pooled_height, pooled_width},
+                       in.options().memory_format(format));
   const auto run = [&]<typename T>(T scale) {
     check_batch_indices("roi_align", boxes.const_data_ptr<T>(), boxes.size(0), s.batch);
+    if (in.numel() == 0) out.zero_();
     if (out.numel() == 0 || in.numel() == 0) return;
     forward(out.mutable_data_ptr<T>(), in.const_data_ptr<T>(), boxes.const_data_ptr<T>(),
-            boxes.size(0), s, scale, sampling_ratio, aligned);
+            boxes.size(0), s, scale, sampling_ratio, aligned,
+            format == at::MemoryFormat::ChannelsLast);
   };
   type == at::kDouble ? run(spatial_scale) : run(static_cast<float>(spatial_scale));
-  return out.permute({0, 3, 1, 2})
-      .to(input.scalar_type())
-      .contiguous(input.suggest_memory_format());
+  return out.to(input.scalar_type());
 }
 
 at::Tensor roi_align_backward_cpu(const at::Tensor& grad, const at::Tensor& rois,

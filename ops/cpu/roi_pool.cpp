@@ -1,6 +1,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/full.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <torch/library.h>
 
@@ -18,31 +18,38 @@ struct Shape {
   int64_t batch, channels, height, width, pooled_height, pooled_width;
 };
 
-// All on channels-last tensors: a cell is a vector of C numbers.
+// The input is channels-last: a cell is a vector of C numbers. out, argmax: [count, bins, C] where
+// `channels_last`, else [count, C, bins].
 template <typename T>
 void forward(T* out, int32_t* argmax, const T* in, const T* rois, int64_t count, const Shape& s,
-             T spatial_scale) {
-  const int64_t bins = s.pooled_height * s.pooled_width;
+             T spatial_scale, bool channels_last) {
+  const int64_t bins = s.pooled_height * s.pooled_width, size = bins * s.channels;
   at::parallel_for(0, count, 4, [&](int64_t begin, int64_t end) {
+    std::vector<T> best_scratch(channels_last ? 0 : size);
+    std::vector<int32_t> cell_scratch(channels_last ? 0 : size);
     for (int64_t k = begin; k < end; ++k) {
       const T* roi = rois + k * 5;
       const T* image = in + static_cast<int64_t>(roi[0]) * s.height * s.width * s.channels;
+      T* best = channels_last ? out + k * size : best_scratch.data();
+      int32_t* cells = channels_last ? argmax + k * size : cell_scratch.data();
+      std::fill_n(cells, size, -1);
       for (int64_t bin = 0; bin < bins; ++bin) {
         const auto x = roi_pool_cells(roi[1], roi[3], spatial_scale, s.pooled_width,
                                       bin % s.pooled_width, s.width);
         const auto y = roi_pool_cells(roi[2], roi[4], spatial_scale, s.pooled_height,
                                       bin / s.pooled_width, s.height);
-        if (x.end <= x.begin || y.end <= y.begin) continue;  // 0 and -1 stand there already
-        T* best = out + (k * bins + bin) * s.channels;
-        int32_t* where = argmax + (k * bins + bin) * s.channels;
-        std::fill_n(best, s.channels, roi_pool_least<T>());
+        const bool empty = x.end <= x.begin || y.end <= y.begin;
+        std::fill_n(best + bin * s.channels, s.channels, empty ? T(0) : roi_pool_least<T>());
         for (int64_t row = y.begin; row < y.end; ++row)
           for (int64_t column = x.begin; column < x.end; ++column) {
             const int64_t cell = row * s.width + column;
-            keep_greater(best, where, image + cell * s.channels, static_cast<int32_t>(cell),
-                         s.channels);
+            keep_greater(best + bin * s.channels, cells + bin * s.channels,
+                         image + cell * s.channels, static_cast<int32_t>(cell), s.channels);
           }
       }
+      if (channels_last) continue;
+      to_channels_first(out + k * size, best, bins, s.channels);
+      to_channels_first(argmax + k * size, cells, bins, s.channels);
     }
   });
 }
@@ -59,19 +66,20 @@ std::tuple<at::Tensor, at::Tensor> roi_pool_cpu(const at::Tensor& input, const a
   const auto type = compute_type(input.scalar_type());
   const auto in = input.to(type).contiguous(at::MemoryFormat::ChannelsLast);
   const auto boxes = rois.to(type).contiguous();
-  const std::vector<int64_t> size{rois.size(0), pooled_height, pooled_width, s.channels};
-  auto out = at::zeros(size, in.options());
-  auto argmax = at::full(size, -1, in.options().dtype(at::kInt));
+  const auto format = input.suggest_memory_format();
+  const std::vector<int64_t> size{rois.size(0), s.channels, pooled_height, pooled_width};
+  auto out = at::empty(size, in.options().memory_format(format));
+  auto argmax = at::empty(size, in.options().dtype(at::kInt).memory_format(format));
   const auto run = [&]<typename T>(T scale) {
     check_batch_indices("roi_pool", boxes.const_data_ptr<T>(), boxes.size(0), s.batch);
+    if (in.numel() == 0) out.zero_(), argmax.fill_(-1);
     if (out.numel() == 0 || in.numel() == 0) return;
     forward(out.mutable_data_ptr<T>(), argmax.mutable_data_ptr<int32_t>(), in.const_data_ptr<T>(),
-            boxes.const_data_ptr<T>(), boxes.size(0), s, scale);
+            boxes.const_data_ptr<T>(), boxes.size(0), s, scale,
+            format == at::MemoryFormat::ChannelsLast);
   };
   type == at::kDouble ? run(spatial_scale) : run(static_cast<float>(spatial_scale));
-  const auto format = input.suggest_memory_format();
-  return {out.permute({0, 3, 1, 2}).to(input.scalar_type()).contiguous(format),
-          argmax.permute({0, 3, 1, 2}).contiguous(format)};
+  return {out.to(input.scalar_type()), argmax};
 }
 
 // Each thread owns channels, whose planes no other writes: deterministic, no atomics.
