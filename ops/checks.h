@@ -14,25 +14,37 @@ inline void check_rois(const char* op, const at::Tensor& input, const at::Tensor
               input.scalar_type());
   TORCH_CHECK(input.scalar_type() == rois.scalar_type(), op, ": rois: expected the type of input, ",
               input.scalar_type(), ", got ", rois.scalar_type());
+  for (int64_t axis = 2; axis < 4; ++axis)
+    TORCH_CHECK(input.sym_size(axis) <= INT32_MAX, op, ": input: expected at most ", INT32_MAX,
+                " rows and columns, got ", input.sym_sizes());
   TORCH_CHECK(input.device() == rois.device(), op, ": rois: expected on ", input.device(),
               ", where input is, got ", rois.device());
 }
 
+// Sides and samples of more than this are a mistake, and would take for ever.
+constexpr int64_t kMostBins = 1024;
+constexpr int64_t kMostSamples = 1024;
+
 inline void check_pooling(const char* op, double spatial_scale, int64_t pooled_height,
-                          int64_t pooled_width) {
+                          int64_t pooled_width, int64_t sampling_ratio = 0) {
   TORCH_CHECK(spatial_scale > 0, op, ": spatial_scale: expected a positive number, got ",
               spatial_scale);
-  TORCH_CHECK(pooled_height > 0 && pooled_width > 0, op,
-              ": output size: expected positive numbers, got ", pooled_height, " x ", pooled_width);
+  TORCH_CHECK(pooled_height > 0 && pooled_height <= kMostBins && pooled_width > 0 &&
+                  pooled_width <= kMostBins,
+              op, ": output size: expected 1 to ", kMostBins, " on each side, got ", pooled_height,
+              " x ", pooled_width);
+  TORCH_CHECK(sampling_ratio <= kMostSamples, op, ": sampling_ratio: expected at most ",
+              kMostSamples, ", got ", sampling_ratio);
 }
 
 inline void check_rois_backward(const char* op, const at::Tensor& grad, const at::Tensor& rois,
                                 int64_t pooled_height, int64_t pooled_width, int64_t batch,
                                 int64_t channels, int64_t height, int64_t width) {
   check_rois(op, grad, rois);
-  TORCH_CHECK(batch >= 0 && channels >= 0 && height >= 0 && width >= 0, op,
-              ": expected an input size of no negative numbers, got [", batch, ", ", channels, ", ",
-              height, ", ", width, "]");
+  TORCH_CHECK(batch >= 0 && channels >= 0 && height >= 0 && width >= 0 && height <= INT32_MAX &&
+                  width <= INT32_MAX,
+              op, ": expected an input size of no negative numbers, rows and columns at most ",
+              INT32_MAX, ", got [", batch, ", ", channels, ", ", height, ", ", width, "]");
   TORCH_CHECK(grad.size(0) == rois.size(0) && grad.size(1) == channels &&
                   grad.size(2) == pooled_height && grad.size(3) == pooled_width,
               op, ": grad: expected [", rois.size(0), ", ", channels, ", ", pooled_height, ", ",
@@ -53,12 +65,25 @@ inline void check_roi_pool_backward(const at::Tensor& grad, const at::Tensor& ro
 }
 
 inline void check_ps_rois(const char* op, const at::Tensor& input, const at::Tensor& rois,
-                          double spatial_scale, int64_t pooled_height, int64_t pooled_width) {
+                          double spatial_scale, int64_t pooled_height, int64_t pooled_width,
+                          int64_t sampling_ratio = 0) {
   check_rois(op, input, rois);
-  check_pooling(op, spatial_scale, pooled_height, pooled_width);
+  check_pooling(op, spatial_scale, pooled_height, pooled_width, sampling_ratio);
   TORCH_CHECK(input.sym_size(1) % (pooled_height * pooled_width) == 0, op,
               ": input: expected channels that are a multiple of ", pooled_height, " x ",
               pooled_width, " bins, got ", input.sym_size(1));
+}
+
+inline void check_ps_rois_backward(const char* op, const at::Tensor& grad, const at::Tensor& rois,
+                                   double spatial_scale, int64_t pooled_height,
+                                   int64_t pooled_width, int64_t sampling_ratio, int64_t batch,
+                                   int64_t channels, int64_t height, int64_t width) {
+  check_pooling(op, spatial_scale, pooled_height, pooled_width, sampling_ratio);
+  const int64_t bins = pooled_height * pooled_width;
+  TORCH_CHECK(channels % bins == 0, op, ": channels: expected a multiple of ", bins, " bins, got ",
+              channels);
+  check_rois_backward(op, grad, rois, pooled_height, pooled_width, batch, channels / bins, height,
+                      width);
 }
 
 inline void check_nms(const at::Tensor& boxes, const at::Tensor& scores) {

@@ -14,8 +14,9 @@ struct PsRoiAlign {
 using Op = RoiOp<PsRoiAlign, double, int64_t, int64_t, int64_t>;
 
 at::Tensor meta(const at::Tensor& input, const at::Tensor& rois, double spatial_scale,
-                int64_t pooled_height, int64_t pooled_width, int64_t) {
-  check_ps_rois("ps_roi_align", input, rois, spatial_scale, pooled_height, pooled_width);
+                int64_t pooled_height, int64_t pooled_width, int64_t sampling_ratio) {
+  check_ps_rois("ps_roi_align", input, rois, spatial_scale, pooled_height, pooled_width,
+                sampling_ratio);
   return at::empty_symint({rois.sym_size(0), input.sym_size(1) / (pooled_height * pooled_width),
                            pooled_height, pooled_width},
                           input.options().memory_format(input.suggest_memory_format()));

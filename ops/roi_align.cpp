@@ -14,9 +14,9 @@ struct RoiAlign {
 using Op = RoiOp<RoiAlign, double, int64_t, int64_t, int64_t, bool>;
 
 at::Tensor meta(const at::Tensor& input, const at::Tensor& rois, double spatial_scale,
-                int64_t pooled_height, int64_t pooled_width, int64_t, bool) {
+                int64_t pooled_height, int64_t pooled_width, int64_t sampling_ratio, bool) {
   check_rois("roi_align", input, rois);
-  check_pooling("roi_align", spatial_scale, pooled_height, pooled_width);
+  check_pooling("roi_align", spatial_scale, pooled_height, pooled_width, sampling_ratio);
   return at::empty_symint({rois.sym_size(0), input.sym_size(1), pooled_height, pooled_width},
                           input.options().memory_format(input.suggest_memory_format()));
 }

@@ -1,63 +1,178 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/from_blob.h>
 #include <torch/library.h>
 
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "lanner/ops/checks.h"
-#include "lanner/ops/vectorised.h"
+#include "lanner/ops/cpu/kernels.h"
+#include "lanner/ops/cpu/order.h"
+#include "lanner/ops/iou.h"
 
 namespace lanner::ops {
 namespace {
 
-// Boxes by descending score, a coordinate an array, so that the inner loop is one of vectors.
+// The kept boxes, in blocks that a kernel compares at once. Those that may suppress by size and
+// place are found through a table of cells: a cell holds the boxes whose longer side is between two
+// powers of two, its level, and whose centres lie in one square. Cells that share a place in the
+// table merely cost time, for every answer is a comparison of boxes. Below an IoU of 1/2 few boxes
+// are kept and many are in reach: there is one list.
 template <typename T>
-struct Columns {
-  std::vector<T> x1, y1, x2, y2, area;
-
-  Columns(const T* boxes, const int64_t* order, int64_t count)
-      : x1(count), y1(count), x2(count), y2(count), area(count) {
-    for (int64_t i = 0; i < count; ++i) {
-      const T* box = boxes + order[i] * 4;
-      x1[i] = box[0], y1[i] = box[1], x2[i] = box[2], y2[i] = box[3];
-      area[i] = (x2[i] - x1[i]) * (y2[i] - y1[i]);
-    }
+class KeptBoxes {
+ public:
+  // least: the smallest IoU that suppresses.
+  KeptBoxes(int64_t count, T least)
+      : least_(least),
+        cells_per_side_(1 / (2.02 * std::max(1. - least, 0.05))),
+        table_bits_(std::bit_width(static_cast<uint64_t>(std::max<int64_t>(count / 2, 64)))),
+        table_(size_t{1} << table_bits_, -1) {
+    blocks_.reserve(count);
   }
+
+  // box: x1, y1, x2, y2, area.
+  //
+  // An IoU of t >= 1/2 needs an overlap of t times either side, on either axis. So the sides are
+  // within a factor of 1 / t, and the centres apart by no more than (1 - t) times either side.
+  // Cells are a little more than 2 * (1 - t) of the longest side in them: two on each axis are in
+  // reach.
+  bool suppress(const T* box) const {
+    int32_t heads[4 * kLevels];
+    int64_t count = 0;
+    if (least_ < T(0.5)) {
+      heads[count++] = table_[0];
+    } else {
+      const double width = box[2] - box[0], height = box[3] - box[1];
+      const double side = std::max(width, height);
+      const double x = (static_cast<double>(box[0]) + box[2]) / 2;
+      const double y = (static_cast<double>(box[1]) + box[3]) / 2;
+      const int most_level = level(side / least_ * 1.001);
+      for (int l = level(side * least_ * 0.999); l <= most_level; ++l) {
+        const double longest = power(l + 1), beyond = 1.0001 - least_;
+        const int64_t column = cell(x - std::min(width, longest) * beyond, l);
+        const int64_t row = cell(y - std::min(height, longest) * beyond, l);
+        for (int64_t i = 0; i < 4; ++i) {
+          heads[count] = table_[place(l, column + i % 2, row + i / 2)];
+          count += heads[count] >= 0;
+        }
+      }
+    }
+    return kernels<T>().suppressed(blocks_.data(), heads, count, box, least_);
+  }
+
+  void add(const T* box) {
+    const int l = level(std::max(box[2] - box[0], box[3] - box[1]));
+    int32_t& head = least_ < T(0.5)
+                        ? table_[0]
+                        : table_[place(l, cell((static_cast<double>(box[0]) + box[2]) / 2, l),
+                                       cell((static_cast<double>(box[1]) + box[3]) / 2, l))];
+    int taken = 0;  // a block that is not full has its first free place where no box is
+    if (head >= 0)
+      while (taken < BoxBlock<T>::kBoxes && blocks_[head].x2[taken] != kNowhere) ++taken;
+    if (head < 0 || taken == BoxBlock<T>::kBoxes) {
+      blocks_.push_back(empty_block(head));
+      head = static_cast<int32_t>(blocks_.size()) - 1;
+      taken = 0;
+    }
+    auto& b = blocks_[head];
+    b.x1[taken] = box[0], b.y1[taken] = box[1], b.x2[taken] = box[2], b.y2[taken] = box[3];
+    b.area[taken] = box[4];
+  }
+
+ private:
+  static constexpr T kNowhere = -std::numeric_limits<T>::infinity();
+  static constexpr int kLevels = 4;  // that sides within a factor of 4 may span
+
+  static int level(double side) {
+    return static_cast<int>(std::bit_cast<uint64_t>(side) >> 52) - 1023;
+  }
+  static double power(int exponent) {  // of two
+    return std::bit_cast<double>(static_cast<uint64_t>(exponent + 1023) << 52);
+  }
+  int64_t cell(double position, int level) const {
+    const double cells = position * power(-level - 1) * cells_per_side_;
+    const auto towards_zero = static_cast<int64_t>(cells);
+    return towards_zero - (static_cast<double>(towards_zero) > cells);
+  }
+  uint64_t place(int level, int64_t column, int64_t row) const {
+    const uint64_t key = static_cast<uint64_t>(column) * 0x9E3779B97F4A7C15u +
+                         static_cast<uint64_t>(row) * 0xC2B2AE3D27D4EB4Fu +
+                         static_cast<uint64_t>(level) * 0x165667B19E3779F9u;
+    return key >> (64 - table_bits_);
+  }
+
+  static BoxBlock<T> empty_block(int32_t next) {
+    BoxBlock<T> b{};
+    std::fill_n(b.x2, BoxBlock<T>::kBoxes, kNowhere);
+    b.next = next;
+    return b;
+  }
+
+  T least_;
+  double cells_per_side_;  // of the longest side of a level
+  int table_bits_;
+  std::vector<int32_t> table_;  // the first block of each cell, or -1
+  std::vector<BoxBlock<T>> blocks_;
 };
 
-// Marks the boxes after `kept` that it suppresses. The IoU is compared in double, as torchvision
-// does on a CPU.
-#define LANNER_SUPPRESS(T)                                                              \
-  LANNER_VECTORISED void suppress(const Columns<T>& b, int64_t kept, double threshold,  \
-                                  uint8_t* suppressed, int64_t count) {                 \
-    const T kx1 = b.x1[kept], ky1 = b.y1[kept], kx2 = b.x2[kept], ky2 = b.y2[kept];     \
-    const T area = b.area[kept];                                                        \
-    const T *x1 = b.x1.data(), *y1 = b.y1.data(), *x2 = b.x2.data(), *y2 = b.y2.data(); \
-    const T* areas = b.area.data();                                                     \
-    for (int64_t j = kept + 1; j < count; ++j) {                                        \
-      const T left = kx1 > x1[j] ? kx1 : x1[j], top = ky1 > y1[j] ? ky1 : y1[j];        \
-      const T right = kx2 < x2[j] ? kx2 : x2[j], bottom = ky2 < y2[j] ? ky2 : y2[j];    \
-      const T width = right - left > 0 ? right - left : 0;                              \
-      const T height = bottom - top > 0 ? bottom - top : 0;                             \
-      const T overlap = width * height;                                                 \
-      const T iou = overlap / (area + areas[j] - overlap);                              \
-      suppressed[j] |= static_cast<double>(iou) > threshold;                            \
-    }                                                                                   \
+// The smallest number of type T that is above `threshold` (torchvision compares in double).
+template <typename T>
+T least_above(double threshold) {
+  T least = static_cast<T>(threshold);
+  if (!(static_cast<double>(least) > threshold))
+    least = std::nextafter(least, std::numeric_limits<T>::infinity());
+  return least;
+}
+
+// Whether sizes and places can be reasoned about: numbers far from the ends of T's range, and boxes
+// that are not small beside their distance from the origin.
+template <typename T>
+bool ordinary(const T* boxes, int64_t count) {
+  bool result = true;
+  for (int64_t i = 0; i < count; ++i) {
+    const T* b = boxes + i * 4;
+    const T width = b[2] - b[0], height = b[3] - b[1];
+    T farthest = 0;
+    for (int side = 0; side < 4; ++side) {
+      result &= std::abs(b[side]) < T(1e15);  // false for NaN
+      farthest = std::max(farthest, std::abs(b[side]));
+    }
+    if (width > 0 && height > 0)
+      result &= width * height > T(1e-25) && std::max(width, height) > farthest * T(1e-6);
   }
-LANNER_SUPPRESS(float)
-LANNER_SUPPRESS(double)
-#undef LANNER_SUPPRESS
+  return result;
+}
+
+// Every pair, for boxes and thresholds beyond reasoning.
+template <typename T>
+std::vector<int64_t> keep_by_pairs(const T* boxes, const std::vector<int64_t>& order,
+                                   double threshold) {
+  std::vector<int64_t> kept;
+  for (const int64_t i : order)
+    if (std::none_of(kept.begin(), kept.end(),
+                     [&](int64_t k) { return iou_above(boxes + 4 * k, boxes + 4 * i, threshold); }))
+      kept.push_back(i);
+  return kept;
+}
 
 template <typename T>
-std::vector<int64_t> keep(const T* boxes, const int64_t* order, int64_t count, double threshold) {
-  const Columns<T> columns(boxes, order, count);
-  std::vector<uint8_t> suppressed(count);
+std::vector<int64_t> keep(const T* boxes, const std::vector<int64_t>& order, double threshold) {
+  const auto count = static_cast<int64_t>(order.size());
+  if (!(threshold >= 0) || !ordinary(boxes, count)) return keep_by_pairs(boxes, order, threshold);
+  KeptBoxes<T> others(count, least_above<T>(threshold));
   std::vector<int64_t> kept;
-  for (int64_t i = 0; i < count; ++i) {
-    if (suppressed[i]) continue;
-    kept.push_back(order[i]);
-    suppress(columns, i, threshold, suppressed.data(), count);
+  for (const int64_t i : order) {
+    const T* b = boxes + i * 4;
+    const T width = b[2] - b[0], height = b[3] - b[1];
+    if (width > 0 && height > 0) {  // a box without area overlaps nothing
+      const T box[5] = {b[0], b[1], b[2], b[3], width * height};
+      if (others.suppress(box)) continue;
+      others.add(box);
+    }
+    kept.push_back(i);
   }
   return kept;
 }
@@ -65,13 +180,15 @@ std::vector<int64_t> keep(const T* boxes, const int64_t* order, int64_t count, d
 at::Tensor nms_cpu(const at::Tensor& boxes, const at::Tensor& scores, double iou_threshold) {
   check_nms(boxes, scores);
   const auto type = boxes.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const auto contiguous = boxes.to(type).contiguous();
-  const auto order = std::get<1>(scores.sort(/*stable=*/true, 0, /*descending=*/true)).contiguous();
-  const auto* indices = order.const_data_ptr<int64_t>();
-  auto kept = type == at::kDouble
-                  ? keep(contiguous.const_data_ptr<double>(), indices, boxes.size(0), iou_threshold)
-                  : keep(contiguous.const_data_ptr<float>(), indices, boxes.size(0), iou_threshold);
-  return at::from_blob(kept.data(), {static_cast<int64_t>(kept.size())}, order.options()).clone();
+  const auto b = boxes.to(type).contiguous(), s = scores.to(type).contiguous();
+  const auto run = [&]<typename T>(T) {
+    return keep(b.const_data_ptr<T>(), descending_order(s.const_data_ptr<T>(), s.numel()),
+                iou_threshold);
+  };
+  const auto kept = type == at::kDouble ? run(0.0) : run(0.0f);
+  auto result = at::empty({static_cast<int64_t>(kept.size())}, boxes.options().dtype(at::kLong));
+  std::copy(kept.begin(), kept.end(), result.mutable_data_ptr<int64_t>());
+  return result;
 }
 
 TORCH_LIBRARY_IMPL(lanner, CPU, m) { m.impl("nms", nms_cpu); }

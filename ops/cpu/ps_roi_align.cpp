@@ -5,19 +5,39 @@
 namespace lanner::ops {
 namespace {
 
+struct Rule {
+  double spatial_scale;
+  int64_t height, width, pooled_height, pooled_width, sampling_ratio;
+
+  template <typename T>
+  void operator()(const T* roi, int64_t, RoiTaps<T>& out) const {
+    const T scale = static_cast<T>(spatial_scale);
+    const auto x = roi_axis(roi[1], roi[3], scale, true, pooled_width, sampling_ratio, width);
+    const auto y = roi_axis(roi[2], roi[4], scale, true, pooled_height, sampling_ratio, height);
+    add_product(
+        out, pooled_height, pooled_width, [&](int64_t j) { return grid_taps(out, x, j, width); },
+        [&](int64_t i) { return grid_taps(out, y, i, height); });
+  }
+};
+
 at::Tensor ps_roi_align_cpu(const at::Tensor& input, const at::Tensor& rois, double spatial_scale,
                             int64_t pooled_height, int64_t pooled_width, int64_t sampling_ratio) {
-  return ps_roi_forward("ps_roi_align", PsAlignRule{sampling_ratio}, input, rois, spatial_scale,
-                        pooled_height, pooled_width);
+  check_ps_rois("ps_roi_align", input, rois, spatial_scale, pooled_height, pooled_width,
+                sampling_ratio);
+  const Rule rule{spatial_scale, input.size(2), input.size(3),
+                  pooled_height, pooled_width,  sampling_ratio};
+  return ps_pooled("ps_roi_align", rule, input, rois);
 }
 
 at::Tensor ps_roi_align_backward_cpu(const at::Tensor& grad, const at::Tensor& rois,
                                      double spatial_scale, int64_t pooled_height,
                                      int64_t pooled_width, int64_t sampling_ratio, int64_t batch,
                                      int64_t channels, int64_t height, int64_t width) {
-  return ps_roi_backward("ps_roi_align backward", PsAlignRule{sampling_ratio}, grad, rois,
-                         spatial_scale, pooled_height, pooled_width, batch, channels, height,
-                         width);
+  const char* op = "ps_roi_align backward";
+  check_ps_rois_backward(op, grad, rois, spatial_scale, pooled_height, pooled_width, sampling_ratio,
+                         batch, channels, height, width);
+  const Rule rule{spatial_scale, height, width, pooled_height, pooled_width, sampling_ratio};
+  return ps_pooled_backward(op, rule, grad, rois, batch, channels);
 }
 
 TORCH_LIBRARY_IMPL(lanner, CPU, m) {

@@ -1,55 +1,75 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/zeros.h>
 #include <torch/library.h>
 
 #include <algorithm>
 
 #include "lanner/ops/checks.h"
+#include "lanner/ops/cpu/cells.h"
 #include "lanner/ops/cpu/rois.h"
-#include "lanner/ops/cpu/vectors.h"
 #include "lanner/ops/roi_pool_cells.h"
 
 namespace lanner::ops {
 namespace {
 
 struct Shape {
-  int64_t batch, channels, height, width, pooled_height, pooled_width;
+  MapShape map;
+  int64_t pooled_height, pooled_width;
+
+  int64_t bins() const { return pooled_height * pooled_width; }
 };
 
-// The input is channels-last: a cell is a vector of C numbers. out, argmax: [count, bins, C] where
-// `channels_last`, else [count, C, bins].
 template <typename T>
-void forward(T* out, int32_t* argmax, const T* in, const T* rois, int64_t count, const Shape& s,
-             T spatial_scale, bool channels_last) {
-  const int64_t bins = s.pooled_height * s.pooled_width, size = bins * s.channels;
-  at::parallel_for(0, count, 4, [&](int64_t begin, int64_t end) {
-    std::vector<T> best_scratch(channels_last ? 0 : size);
-    std::vector<int32_t> cell_scratch(channels_last ? 0 : size);
-    for (int64_t k = begin; k < end; ++k) {
-      const T* roi = rois + k * 5;
-      const T* image = in + static_cast<int64_t>(roi[0]) * s.height * s.width * s.channels;
-      T* best = channels_last ? out + k * size : best_scratch.data();
-      int32_t* cells = channels_last ? argmax + k * size : cell_scratch.data();
-      std::fill_n(cells, size, -1);
-      for (int64_t bin = 0; bin < bins; ++bin) {
-        const auto x = roi_pool_cells(roi[1], roi[3], spatial_scale, s.pooled_width,
-                                      bin % s.pooled_width, s.width);
-        const auto y = roi_pool_cells(roi[2], roi[4], spatial_scale, s.pooled_height,
-                                      bin / s.pooled_width, s.height);
-        const bool empty = x.end <= x.begin || y.end <= y.begin;
-        std::fill_n(best + bin * s.channels, s.channels, empty ? T(0) : roi_pool_least<T>());
-        for (int64_t row = y.begin; row < y.end; ++row)
-          for (int64_t column = x.begin; column < x.end; ++column) {
-            const int64_t cell = row * s.width + column;
-            keep_greater(best + bin * s.channels, cells + bin * s.channels,
-                         image + cell * s.channels, static_cast<int32_t>(cell), s.channels);
-          }
+void find_bins(const T* roi, const Shape& s, T spatial_scale, std::vector<BinCells>& bins) {
+  bins.resize(s.bins());
+  for (int64_t i = 0; i < s.pooled_height; ++i) {
+    const auto y = roi_pool_cells(roi[2], roi[4], spatial_scale, s.pooled_height, i, s.map.height);
+    for (int64_t j = 0; j < s.pooled_width; ++j) {
+      const auto x = roi_pool_cells(roi[1], roi[3], spatial_scale, s.pooled_width, j, s.map.width);
+      bins[i * s.pooled_width + j] = {static_cast<int32_t>(x.begin), static_cast<int32_t>(x.end),
+                                      static_cast<int32_t>(y.begin), static_cast<int32_t>(y.end)};
+    }
+  }
+}
+
+template <typename T>
+void turn(const std::vector<T>& from, const Slice& slice, const Shape& s, int64_t k,
+          bool channels_last, T* to) {
+  write_bins(from.data(), slice.width, s.bins(), slice.channels, channels_last,
+             to + k * s.map.channels * s.bins() + slice.first * (channels_last ? 1 : s.bins()),
+             s.map.channels);
+}
+
+// input: contiguous. out, argmax: [K, C, bins], or [K, bins, C] where `channels_last`.
+template <typename T>
+void forward(T* out, int32_t* argmax, const T* input, const T* rois,
+             const std::vector<std::vector<int64_t>>& by_image, const Shape& s, T spatial_scale,
+             bool channels_last) {
+  const auto& kernel = kernels<T>();
+  const auto all = slices(s.map, kernel.lanes);
+  const int64_t parts = std::max<int64_t>(
+      1, at::get_num_threads() / std::max<int64_t>(static_cast<int64_t>(all.size()), 1));
+  const int64_t tasks = static_cast<int64_t>(all.size()) * parts;
+  at::parallel_for(0, tasks, 1, [&](int64_t begin, int64_t end) {
+    const auto room = cell_room<T>(s.map);
+    std::vector<BinCells> bins;
+    for (int64_t task = begin; task < end; ++task) {
+      const auto& slice = all[task / parts];
+      const auto& of_image = by_image[slice.image];
+      const auto count = static_cast<int64_t>(of_image.size());
+      if (count == 0) continue;
+      const auto cells = read_cells(input, s.map, slice, Rows{0, s.map.height},
+                                    room.template mutable_data_ptr<T>());
+      std::vector<T> best(s.bins() * slice.width);
+      std::vector<int32_t> where(s.bins() * slice.width);
+      for (int64_t i = task % parts * count / parts; i < (task % parts + 1) * count / parts; ++i) {
+        const int64_t k = of_image[i];
+        find_bins(rois + k * 5, s, spatial_scale, bins);
+        kernel.greatest(cells, bins.data(), s.bins(), s.map.width, slice.width, roi_pool_least<T>(),
+                        best.data(), where.data(), slice.width);
+        turn(best, slice, s, k, channels_last, out);
+        turn(where, slice, s, k, channels_last, argmax);
       }
-      if (channels_last) continue;
-      to_channels_first(out + k * size, best, bins, s.channels);
-      to_channels_first(argmax + k * size, cells, bins, s.channels);
     }
   });
 }
@@ -61,21 +81,21 @@ std::tuple<at::Tensor, at::Tensor> roi_pool_cpu(const at::Tensor& input, const a
   check_pooling("roi_pool", spatial_scale, pooled_height, pooled_width);
   TORCH_CHECK(input.size(2) * input.size(3) <= INT32_MAX, "roi_pool: input: expected at most ",
               INT32_MAX, " cells a plane, got ", input.size(2), " x ", input.size(3));
-  const Shape s{input.size(0), input.size(1), input.size(2),
-                input.size(3), pooled_height, pooled_width};
+  const Shape s{
+      {input.size(0), input.size(1), input.size(2), input.size(3)}, pooled_height, pooled_width};
   const auto type = compute_type(input.scalar_type());
-  const auto in = input.to(type).contiguous(at::MemoryFormat::ChannelsLast);
-  const auto boxes = rois.to(type).contiguous();
+  const auto in = input.to(type).contiguous(), boxes = rois.to(type).contiguous();
   const auto format = input.suggest_memory_format();
-  const std::vector<int64_t> size{rois.size(0), s.channels, pooled_height, pooled_width};
-  auto out = at::empty(size, in.options().memory_format(format));
-  auto argmax = at::empty(size, in.options().dtype(at::kInt).memory_format(format));
+  const std::vector<int64_t> size{rois.size(0), s.map.channels, pooled_height, pooled_width};
+  auto out = fresh(size, in.options(), format);
+  auto argmax = fresh(size, in.options().dtype(at::kInt), format);
   const auto run = [&]<typename T>(T scale) {
-    check_batch_indices("roi_pool", boxes.const_data_ptr<T>(), boxes.size(0), s.batch);
+    const auto by_image =
+        rois_by_image("roi_pool", boxes.const_data_ptr<T>(), boxes.size(0), s.map.batch);
     if (in.numel() == 0) out.zero_(), argmax.fill_(-1);
     if (out.numel() == 0 || in.numel() == 0) return;
     forward(out.mutable_data_ptr<T>(), argmax.mutable_data_ptr<int32_t>(), in.const_data_ptr<T>(),
-            boxes.const_data_ptr<T>(), boxes.size(0), s, scale,
+            boxes.const_data_ptr<T>(), by_image, s, scale,
             format == at::MemoryFormat::ChannelsLast);
   };
   type == at::kDouble ? run(spatial_scale) : run(static_cast<float>(spatial_scale));
@@ -90,11 +110,11 @@ at::Tensor roi_pool_backward_cpu(const at::Tensor& grad, const at::Tensor& rois,
   const auto type = compute_type(grad.scalar_type());
   const auto out = grad.to(type).contiguous(), boxes = rois.to(type).contiguous();
   const auto where = argmax.contiguous();
-  auto in = at::zeros({batch, channels, height, width}, out.options());
+  auto in = fresh({batch, channels, height, width}, out.options()).zero_();
   const int64_t bins = grad.size(2) * grad.size(3), plane = height * width;
   const auto run = [&]<typename T>(T) {
     const T* roi = boxes.const_data_ptr<T>();
-    check_batch_indices("roi_pool backward", roi, rois.size(0), batch);
+    rois_by_image("roi_pool backward", roi, rois.size(0), batch);  // throws
     const auto* cells = where.const_data_ptr<int32_t>();
     for (int64_t i = 0; i < where.numel(); ++i)
       TORCH_CHECK(cells[i] >= -1 && cells[i] < plane, "roi_pool backward: argmax: expected -1 to ",

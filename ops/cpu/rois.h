@@ -2,7 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <algorithm>
+#include <vector>
 
 namespace lanner::ops {
 
@@ -11,24 +11,18 @@ inline at::ScalarType compute_type(at::ScalarType type) {
   return type == at::kDouble ? at::kDouble : at::kFloat;
 }
 
-// rois: [count, 5]. A kernel that may throw does not read another's memory.
+// rois: [count, 5]. The RoIs of each image, in order. A kernel that may throw does not read
+// another's memory.
 template <typename T>
-void check_batch_indices(const char* op, const T* rois, int64_t count, int64_t batch) {
-  for (int64_t k = 0; k < count; ++k)
+std::vector<std::vector<int64_t>> rois_by_image(const char* op, const T* rois, int64_t count,
+                                                int64_t batch) {
+  std::vector<std::vector<int64_t>> result(batch);
+  for (int64_t k = 0; k < count; ++k) {
     TORCH_CHECK(rois[k * 5] >= T(0) && rois[k * 5] < T(batch), op, ": rois[", k,
                 "]: expected a batch index in 0..", batch - 1, ", got ", rois[k * 5]);
-}
-
-// One RoI's result, [bins, channels], to [channels, bins]: in blocks, so that both sides stay in
-// the cache. Done RoI by RoI, while it is there, this costs a fraction of turning the whole output.
-template <typename T>
-void to_channels_first(T* out, const T* in, int64_t bins, int64_t channels) {
-  constexpr int64_t kBlock = 16;
-  for (int64_t first = 0; first < channels; first += kBlock) {
-    const int64_t end = std::min(first + kBlock, channels);
-    for (int64_t bin = 0; bin < bins; ++bin)
-      for (int64_t c = first; c < end; ++c) out[c * bins + bin] = in[bin * channels + c];
+    result[static_cast<int64_t>(rois[k * 5])].push_back(k);
   }
+  return result;
 }
 
 }  // namespace lanner::ops

@@ -13,11 +13,14 @@
 namespace lanner::ops {
 namespace {
 
+int64_t samples(const PsPoolRule&) { return 0; }
+int64_t samples(const PsAlignRule& rule) { return rule.sampling_ratio; }
+
 template <typename Rule>
 at::Tensor forward(const char* op, const Rule& rule, const at::Tensor& input,
                    const at::Tensor& rois, double spatial_scale, int64_t pooled_height,
                    int64_t pooled_width) {
-  check_ps_rois(op, input, rois, spatial_scale, pooled_height, pooled_width);
+  check_ps_rois(op, input, rois, spatial_scale, pooled_height, pooled_width, samples(rule));
   const c10::cuda::CUDAGuard guard(input.device());
   const auto in = input.contiguous(), boxes = rois.contiguous();
   const PsShape shape{in.size(0),    in.size(1) / (pooled_height * pooled_width),
@@ -40,11 +43,10 @@ at::Tensor backward(const char* op, const Rule& rule, const at::Tensor& grad,
                     const at::Tensor& rois, double spatial_scale, int64_t pooled_height,
                     int64_t pooled_width, int64_t batch, int64_t channels, int64_t height,
                     int64_t width) {
-  check_pooling(op, spatial_scale, pooled_height, pooled_width);
+  check_ps_rois_backward(op, grad, rois, spatial_scale, pooled_height, pooled_width, samples(rule),
+                         batch, channels, height, width);
   const PsShape shape{
       batch, channels / (pooled_height * pooled_width), height, width, pooled_height, pooled_width};
-  check_rois_backward(op, grad, rois, pooled_height, pooled_width, batch, shape.channels, height,
-                      width);
   at::globalContext().alertNotDeterministic(op);  // atomic sums
   const c10::cuda::CUDAGuard guard(grad.device());
   const auto out = grad.contiguous(), boxes = rois.contiguous();

@@ -18,7 +18,7 @@ at::Tensor roi_align_cuda(const at::Tensor& input, const at::Tensor& rois, doubl
                           int64_t pooled_height, int64_t pooled_width, int64_t sampling_ratio,
                           bool aligned) {
   check_rois("roi_align", input, rois);
-  check_pooling("roi_align", spatial_scale, pooled_height, pooled_width);
+  check_pooling("roi_align", spatial_scale, pooled_height, pooled_width, sampling_ratio);
   const c10::cuda::CUDAGuard guard(input.device());
   const auto in = input.contiguous(), boxes = rois.contiguous();
   auto out = at::zeros({rois.size(0), input.size(1), pooled_height, pooled_width}, in.options());
@@ -39,7 +39,7 @@ at::Tensor roi_align_backward_cuda(const at::Tensor& grad, const at::Tensor& roi
                                    double spatial_scale, int64_t pooled_height,
                                    int64_t pooled_width, int64_t sampling_ratio, bool aligned,
                                    int64_t batch, int64_t channels, int64_t height, int64_t width) {
-  check_pooling("roi_align backward", spatial_scale, pooled_height, pooled_width);
+  check_pooling("roi_align backward", spatial_scale, pooled_height, pooled_width, sampling_ratio);
   check_rois_backward("roi_align backward", grad, rois, pooled_height, pooled_width, batch,
                       channels, height, width);
   at::globalContext().alertNotDeterministic("lanner::_roi_align_backward");  // atomic sums

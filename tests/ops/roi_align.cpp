@@ -124,7 +124,7 @@ TEST_CASE("roi_align refuses arguments that do not fit, and names them") {
                       ContainsSubstring("rois[0]: expected a batch index in 0..1"));
   }
   CHECK_THROWS_WITH(roi_align(input, rois, {1.0, 0, 2, 0, false}),
-                    ContainsSubstring("output size: expected positive numbers, got 0 x 2"));
+                    ContainsSubstring("output size: expected 1 to 1024 on each side, got 0 x 2"));
   CHECK_THROWS_WITH(roi_align(input, rois, {-1.0, 2, 2, 0, false}),
                     ContainsSubstring("spatial_scale"));
 }

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
+// Vectors of the width that this file is compiled for. LANNER_ISA names the instruction set and is
+// a namespace, so that no function compiled for one is ever linked in place of another's; for the
+// same reason the files here include nothing that defines functions outside it.
+
+namespace lanner::ops::LANNER_ISA {
+
+template <typename T>
+constexpr int64_t kLanes = LANNER_VECTOR_BYTES / sizeof(T);
+
+template <typename T>
+struct VectorType {
+  typedef T type __attribute__((vector_size(LANNER_VECTOR_BYTES)));
+};
+template <typename T>
+using Vector = typename VectorType<T>::type;
+
+template <typename T>
+[[gnu::always_inline]] inline Vector<T> load(const T* address) {
+  Vector<T> vector;
+  __builtin_memcpy(&vector, address, sizeof vector);
+  return vector;
+}
+template <typename T>
+[[gnu::always_inline]] inline void store(T* address, const Vector<T>& vector) {
+  __builtin_memcpy(address, &vector, sizeof vector);
+}
+
+// Whether a comparison of vectors holds anywhere.
+template <typename Mask>
+[[gnu::always_inline]] inline bool any(const Mask& mask) {
+#if defined(__AVX512F__)
+  const auto bits = reinterpret_cast<__m512i>(mask);
+  return _mm512_test_epi64_mask(bits, bits) != 0;
+#elif defined(__AVX2__)
+  const auto bits = reinterpret_cast<__m256i>(mask);
+  return !_mm256_testz_si256(bits, bits);
+#else
+  uint64_t words[2];
+  __builtin_memcpy(words, &mask, sizeof words);
+  return (words[0] | words[1]) != 0;
+#endif
+}
+
+// Calls block.operator()<T, V>(first) for the vectors of `count` numbers, V of them at a time, and
+// returns how many numbers those took; the rest, less than a vector, is the caller's.
+template <typename T, typename Block>
+[[gnu::always_inline]] inline int64_t for_vectors(int64_t count, Block block) {
+  int64_t first = 0;
+  for (; first + 4 * kLanes<T> <= count; first += 4 * kLanes<T>)
+    block.template operator()<4>(first);
+  switch ((count - first) / kLanes<T>) {
+    case 3:
+      block.template operator()<3>(first);
+      return first + 3 * kLanes<T>;
+    case 2:
+      block.template operator()<2>(first);
+      return first + 2 * kLanes<T>;
+    case 1:
+      block.template operator()<1>(first);
+      return first + kLanes<T>;
+  }
+  return first;
+}
+
+}  // namespace lanner::ops::LANNER_ISA

@@ -1,0 +1,185 @@
+#pragma once
+
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+
+#include <vector>
+
+#include "lanner/ops/cpu/cells.h"
+#include "lanner/ops/cpu/rois.h"
+#include "lanner/ops/cpu/taps.h"
+
+namespace lanner::ops {
+
+// What the RoI operators share on a CPU whose bins are weighted sums of cells: they differ in their
+// taps alone.
+
+struct PoolShape {
+  MapShape map;
+  int64_t rois;
+  std::vector<int64_t> group_of_bin;  // a group of input planes for each bin; of size bins
+
+  int64_t bins() const { return static_cast<int64_t>(group_of_bin.size()); }
+  int64_t output() const { return map.channels * bins(); }  // of one RoI
+  std::vector<int64_t> bins_of_group(int64_t group) const {
+    std::vector<int64_t> result;
+    for (int64_t b = 0; b < bins(); ++b)
+      if (group_of_bin[b] == group) result.push_back(b);
+    return result;
+  }
+};
+
+// Small work is not worth waking threads for.
+inline int64_t grain(const PoolShape& s, int64_t tasks) {
+  return s.rois * s.output() < 1 << 15 ? std::max<int64_t>(tasks, 1) : 1;
+}
+
+// input: contiguous; output: [K, C, bins], or [K, bins, C] where channels_last.
+template <typename T>
+void pool_forward(const PoolShape& s, const TapTable<T>& table,
+                  const std::vector<std::vector<int64_t>>& rois, const T* input, T* output,
+                  bool channels_last) {
+  const auto& kernel = kernels<T>();
+  const int64_t bins = s.bins(), channels = s.map.channels;
+  const auto all = slices(s.map, kernel.lanes);
+  // More threads than slices: each slice is read by several, which share its RoIs.
+  const int64_t parts = std::max<int64_t>(
+      1, at::get_num_threads() / std::max<int64_t>(static_cast<int64_t>(all.size()), 1));
+  const int64_t tasks = static_cast<int64_t>(all.size()) * parts;
+  const int64_t padded = round_up(channels, kernel.lanes);
+  // A group's bins are some of a RoI's: they are gathered from all groups before they are turned.
+  const auto sums = s.map.groups == 1
+                        ? at::Tensor()
+                        : fresh({s.rois, bins, padded}, c10::CppTypeToScalarType<T>::value);
+  at::parallel_for(0, tasks, grain(s, tasks), [&](int64_t begin, int64_t end) {
+    const auto room = cell_room<T>(s.map);
+    std::vector<T> own(s.map.groups == 1 ? bins * 4 * kernel.lanes : 0);
+    for (int64_t task = begin; task < end; ++task) {
+      const auto& slice = all[task / parts];
+      const auto& of_image = rois[slice.image];
+      const auto count = static_cast<int64_t>(of_image.size());
+      if (count == 0) continue;
+      const auto cells = read_cells(input, s.map, slice, table.rows(of_image),
+                                    room.template mutable_data_ptr<T>());
+      const auto group_bins = s.bins_of_group(slice.group);
+      for (int64_t i = task % parts * count / parts; i < (task % parts + 1) * count / parts; ++i) {
+        const int64_t k = of_image[i];
+        if (s.map.groups == 1) {
+          kernel.gather(cells, table.taps(k), table.bins(k), bins, slice.width, own.data(),
+                        slice.width);
+          write_bins(own.data(), slice.width, bins, slice.channels, channels_last,
+                     output + k * s.output() + slice.first * (channels_last ? 1 : bins), channels);
+        } else {
+          for (const int64_t b : group_bins)
+            kernel.gather(
+                cells, table.taps(k), table.bins(k) + b, 1, slice.width,
+                sums.template mutable_data_ptr<T>() + (k * bins + b) * padded + slice.first,
+                padded);
+        }
+      }
+    }
+  });
+  if (s.map.groups > 1)
+    at::parallel_for(0, s.rois, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t k = begin; k < end; ++k)
+        write_bins(sums.template const_data_ptr<T>() + k * bins * padded, padded, bins, channels,
+                   channels_last, output + k * s.output(), channels);
+    });
+}
+
+// The reverse: grad is laid out as the output was; grad_input: contiguous zeros. Each thread owns
+// slices and takes their RoIs in order: deterministic, without atomics.
+template <typename T>
+void pool_backward(const PoolShape& s, const TapTable<T>& table,
+                   const std::vector<std::vector<int64_t>>& rois, const T* grad, T* grad_input,
+                   bool channels_last) {
+  const auto& kernel = kernels<T>();
+  const int64_t bins = s.bins(), channels = s.map.channels;
+  int64_t vectors = 4;
+  while (vectors > 1 &&
+         s.map.batch * s.map.groups * ((channels - 1) / (vectors * kernel.lanes) + 1) <
+             at::get_num_threads())
+    vectors /= 2;
+  const auto all = slices(s.map, kernel.lanes, vectors);
+  const auto tasks = static_cast<int64_t>(all.size());
+  const int64_t padded = round_up(channels, kernel.lanes);
+  const auto sums = s.map.groups == 1
+                        ? at::Tensor()
+                        : fresh({s.rois, bins, padded}, c10::CppTypeToScalarType<T>::value);
+  if (s.map.groups > 1)
+    at::parallel_for(0, s.rois, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t k = begin; k < end; ++k)
+        read_bins(grad + k * s.output(), bins, channels, channels_last, channels,
+                  sums.template mutable_data_ptr<T>() + k * bins * padded, padded);
+    });
+  at::parallel_for(0, tasks, grain(s, tasks), [&](int64_t begin, int64_t end) {
+    const auto room = cell_room<T>(s.map, vectors);
+    std::vector<T> own(s.map.groups == 1 ? bins * vectors * kernel.lanes : 0);
+    for (int64_t task = begin; task < end; ++task) {
+      const auto& slice = all[task];
+      const Rows rows = table.rows(rois[slice.image]);
+      T* data = room.template mutable_data_ptr<T>();
+      const Cells<T> cells{data, s.map.width * slice.width, slice.width};
+      std::fill(data + rows.begin * cells.row_stride, data + rows.end * cells.row_stride, T(0));
+      const auto group_bins = s.bins_of_group(slice.group);
+      for (const int64_t k : rois[slice.image]) {
+        if (s.map.groups == 1) {
+          read_bins(grad + k * s.output() + slice.first * (channels_last ? 1 : bins), bins,
+                    slice.channels, channels_last, channels, own.data(), slice.width);
+          kernel.scatter(cells, table.taps(k), table.bins(k), bins, slice.width, own.data(),
+                         slice.width);
+        } else {
+          for (const int64_t b : group_bins)
+            kernel.scatter(
+                cells, table.taps(k), table.bins(k) + b, 1, slice.width,
+                sums.template const_data_ptr<T>() + (k * bins + b) * padded + slice.first, padded);
+        }
+      }
+      write_cells(data, s.map, slice, rows, grad_input);
+    }
+  });
+}
+
+// The two on tensors. rule(roi, k, list) gives the taps of RoI k for T = float or double, in units
+// of feature cells.
+template <typename Rule>
+at::Tensor pooled(const char* op, const PoolShape& s, const Rule& rule, const at::Tensor& input,
+                  const at::Tensor& rois, int64_t pooled_height, int64_t pooled_width) {
+  const auto type = compute_type(input.scalar_type());
+  const auto format = input.suggest_memory_format();
+  const auto in = input.to(type).contiguous(), boxes = rois.to(type).contiguous();
+  auto out = fresh({s.rois, s.map.channels, pooled_height, pooled_width}, in.options(), format);
+  const auto run = [&]<typename T>(T) {
+    const auto by_image = rois_by_image(op, boxes.const_data_ptr<T>(), s.rois, s.map.batch);
+    if (in.numel() == 0) out.zero_();
+    if (out.numel() == 0 || in.numel() == 0) return;
+    const TapTable<T> table(rule, boxes.const_data_ptr<T>(), s.rois, s.bins());
+    pool_forward(s, table, by_image, in.const_data_ptr<T>(), out.mutable_data_ptr<T>(),
+                 format == at::MemoryFormat::ChannelsLast);
+  };
+  type == at::kDouble ? run(0.0) : run(0.0f);
+  return out.to(input.scalar_type());
+}
+
+template <typename Rule>
+at::Tensor pooled_backward(const char* op, const PoolShape& s, const Rule& rule,
+                           const at::Tensor& grad, const at::Tensor& rois) {
+  const auto type = compute_type(grad.scalar_type());
+  const auto format = grad.suggest_memory_format();
+  const auto out = grad.to(type).contiguous(format), boxes = rois.to(type).contiguous();
+  auto in =
+      fresh({s.map.batch, s.map.channels * s.map.groups, s.map.height, s.map.width}, out.options())
+          .zero_();
+  const auto run = [&]<typename T>(T) {
+    const auto by_image = rois_by_image(op, boxes.const_data_ptr<T>(), s.rois, s.map.batch);
+    if (out.numel() == 0 || in.numel() == 0) return;
+    const TapTable<T> table(rule, boxes.const_data_ptr<T>(), s.rois, s.bins());
+    pool_backward(s, table, by_image, out.const_data_ptr<T>(), in.mutable_data_ptr<T>(),
+                  format == at::MemoryFormat::ChannelsLast);
+  };
+  type == at::kDouble ? run(0.0) : run(0.0f);
+  return in.to(grad.scalar_type()).contiguous(format);
+}
+
+}  // namespace lanner::ops
