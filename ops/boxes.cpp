@@ -4,8 +4,10 @@
 #include <ATen/ops/maximum.h>
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/stack.h>
+#include <torch/library.h>
 
 #include <cmath>
+#include <string>
 
 namespace lanner::ops {
 namespace {
@@ -21,24 +23,59 @@ struct Centres {
 };
 
 void check_boxes(const char* what, const at::Tensor& boxes) {
-  TORCH_CHECK(boxes.dim() == 2 && boxes.size(1) == 4, what, ": expected [N, 4], got ",
-              boxes.sizes());
+  TORCH_CHECK(boxes.dim() == 2 && boxes.sym_size(1) == 4, what, ": expected [N, 4], got ",
+              boxes.sym_sizes());
 }
+
+void check_pairs(const char* op, const at::Tensor& boxes1, const at::Tensor& boxes2) {
+  check_boxes((std::string(op) + ": boxes1").c_str(), boxes1);
+  check_boxes((std::string(op) + ": boxes2").c_str(), boxes2);
+  TORCH_CHECK(boxes1.device() == boxes2.device(), op, ": boxes2: expected on ", boxes1.device(),
+              ", where boxes1 is, got ", boxes2.device());
+}
+
+// Areas of boxes in sixteen bits, or in integers, would overflow.
+at::Tensor widened(const at::Tensor& boxes) {
+  if (boxes.is_floating_point())
+    return boxes.scalar_type() == at::kDouble ? boxes : boxes.to(at::kFloat);
+  return boxes.to(at::kLong);
+}
+
+at::Tensor area(const at::Tensor& boxes) {
+  return (boxes.select(1, 2) - boxes.select(1, 0)) * (boxes.select(1, 3) - boxes.select(1, 1));
+}
+
+struct Overlaps {
+  at::Tensor both, either;  // [N, M]: areas of intersection and union
+
+  Overlaps(const at::Tensor& boxes1, const at::Tensor& boxes2) {
+    const auto first = boxes1.unsqueeze(1);
+    const auto low = at::maximum(first.slice(2, 0, 2), boxes2.slice(1, 0, 2));
+    const auto high = at::minimum(first.slice(2, 2, 4), boxes2.slice(1, 2, 4));
+    const auto size = (high - low).clamp_min(0);
+    both = size.select(2, 0) * size.select(2, 1);
+    either = area(boxes1).unsqueeze(1) + area(boxes2) - both;
+  }
+};
 
 }  // namespace
 
 at::Tensor box_iou(const at::Tensor& boxes1, const at::Tensor& boxes2) {
-  check_boxes("box_iou: boxes1", boxes1);
-  check_boxes("box_iou: boxes2", boxes2);
-  const auto area = [](const at::Tensor& b) {
-    return (b.select(1, 2) - b.select(1, 0)) * (b.select(1, 3) - b.select(1, 1));
-  };
-  const auto first = boxes1.unsqueeze(1);
-  const auto low = at::maximum(first.slice(2, 0, 2), boxes2.slice(1, 0, 2));
-  const auto high = at::minimum(first.slice(2, 2, 4), boxes2.slice(1, 2, 4));
+  check_pairs("box_iou", boxes1, boxes2);
+  const Overlaps overlaps(widened(boxes1), widened(boxes2));
+  return overlaps.both / overlaps.either;
+}
+
+at::Tensor generalized_box_iou(const at::Tensor& boxes1, const at::Tensor& boxes2) {
+  check_pairs("generalized_box_iou", boxes1, boxes2);
+  const auto a = widened(boxes1), b = widened(boxes2);
+  const Overlaps overlaps(a, b);
+  const auto first = a.unsqueeze(1);
+  const auto low = at::minimum(first.slice(2, 0, 2), b.slice(1, 0, 2));
+  const auto high = at::maximum(first.slice(2, 2, 4), b.slice(1, 2, 4));
   const auto size = (high - low).clamp_min(0);
-  const auto overlap = size.select(2, 0) * size.select(2, 1);
-  return overlap / (area(boxes1).unsqueeze(1) + area(boxes2) - overlap);
+  const auto around = size.select(2, 0) * size.select(2, 1);
+  return overlaps.both / overlaps.either - (around - overlaps.either) / around;
 }
 
 at::Tensor clip_boxes(const at::Tensor& boxes, int64_t height, int64_t width) {
@@ -73,4 +110,30 @@ at::Tensor BoxCoder::decode(const at::Tensor& deltas, const at::Tensor& referenc
   return at::stack({x - half_width, y - half_height, x + half_width, y + half_height}, 2);
 }
 
+namespace {
+
+at::Tensor encode_boxes(const at::Tensor& boxes, const at::Tensor& references, double wx, double wy,
+                        double ww, double wh) {
+  return BoxCoder{wx, wy, ww, wh}.encode(boxes, references);
+}
+at::Tensor decode_boxes(const at::Tensor& deltas, const at::Tensor& references, double wx,
+                        double wy, double ww, double wh) {
+  return BoxCoder{wx, wy, ww, wh}.decode(deltas, references);
+}
+
+// Compositions of torch's own operators: devices and gradients are theirs.
+TORCH_LIBRARY_FRAGMENT(lanner, m) {
+  m.def("box_iou(Tensor boxes1, Tensor boxes2) -> Tensor", box_iou);
+  m.def("generalized_box_iou(Tensor boxes1, Tensor boxes2) -> Tensor", generalized_box_iou);
+  m.def(
+      "encode_boxes(Tensor boxes, Tensor references, float wx, float wy, float ww, float wh) "
+      "-> Tensor",
+      encode_boxes);
+  m.def(
+      "decode_boxes(Tensor deltas, Tensor references, float wx, float wy, float ww, float wh) "
+      "-> Tensor",
+      decode_boxes);
+}
+
+}  // namespace
 }  // namespace lanner::ops

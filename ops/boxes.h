@@ -9,6 +9,10 @@ namespace lanner::ops {
 // Intersection over union of every pair: [N, 4] and [M, 4] give [N, M]. 0/0 is NaN.
 at::Tensor box_iou(const at::Tensor& boxes1, const at::Tensor& boxes2);
 
+// Generalised IoU of every pair (arXiv 1902.09630): IoU less the share of the smallest enclosing
+// box that neither covers; -1 to 1.
+at::Tensor generalized_box_iou(const at::Tensor& boxes1, const at::Tensor& boxes2);
+
 // The boxes cut to the image 0..width, 0..height.
 at::Tensor clip_boxes(const at::Tensor& boxes, int64_t height, int64_t width);
 

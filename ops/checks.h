@@ -86,17 +86,17 @@ inline void check_ps_rois_backward(const char* op, const at::Tensor& grad, const
                       width);
 }
 
-inline void check_nms(const at::Tensor& boxes, const at::Tensor& scores) {
-  TORCH_CHECK(boxes.dim() == 2 && boxes.size(1) == 4, "nms: boxes: expected [N, 4], got ",
+inline void check_nms(const char* op, const at::Tensor& boxes, const at::Tensor& scores) {
+  TORCH_CHECK(boxes.dim() == 2 && boxes.size(1) == 4, op, ": boxes: expected [N, 4], got ",
               boxes.sizes());
-  TORCH_CHECK(scores.dim() == 1 && scores.size(0) == boxes.size(0), "nms: scores: expected [",
+  TORCH_CHECK(scores.dim() == 1 && scores.size(0) == boxes.size(0), op, ": scores: expected [",
               boxes.size(0), "], got ", scores.sizes());
-  TORCH_CHECK(boxes.is_floating_point(), "nms: boxes: expected a floating-point tensor, got ",
+  TORCH_CHECK(boxes.is_floating_point(), op, ": boxes: expected a floating-point tensor, got ",
               boxes.scalar_type());
-  TORCH_CHECK(boxes.scalar_type() == scores.scalar_type(),
-              "nms: scores: expected the type of boxes, ", boxes.scalar_type(), ", got ",
+  TORCH_CHECK(boxes.scalar_type() == scores.scalar_type(), op,
+              ": scores: expected the type of boxes, ", boxes.scalar_type(), ", got ",
               scores.scalar_type());
-  TORCH_CHECK(boxes.device() == scores.device(), "nms: scores: expected on ", boxes.device(),
+  TORCH_CHECK(boxes.device() == scores.device(), op, ": scores: expected on ", boxes.device(),
               ", where boxes is, got ", scores.device());
 }
 

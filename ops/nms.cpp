@@ -9,6 +9,8 @@
 #include <ATen/ops/nonzero.h>
 #include <torch/library.h>
 
+#include "lanner/ops/checks.h"
+
 namespace lanner::ops {
 
 at::Tensor nms(const at::Tensor& boxes, const at::Tensor& scores, double iou_threshold) {
@@ -19,8 +21,11 @@ at::Tensor nms(const at::Tensor& boxes, const at::Tensor& scores, double iou_thr
 
 at::Tensor batched_nms(const at::Tensor& boxes, const at::Tensor& scores, const at::Tensor& classes,
                        double iou_threshold) {
-  TORCH_CHECK(classes.dim() == 1 && classes.size(0) == boxes.size(0),
-              "batched_nms: classes: expected [", boxes.size(0), "], got ", classes.sizes());
+  check_nms("batched_nms", boxes, scores);
+  TORCH_CHECK(
+      classes.dim() == 1 && classes.size(0) == boxes.size(0) && classes.device() == boxes.device(),
+      "batched_nms: classes: expected [", boxes.size(0), "] on ", boxes.device(), ", got ",
+      classes.sizes(), " on ", classes.device());
   if (boxes.numel() == 0) return at::empty({0}, boxes.options().dtype(at::kLong));
   if (boxes.numel() <= (boxes.is_cuda() ? 100000 : 4000)) {
     const auto shift = classes.to(boxes.options()) * (boxes.max() + 1);

@@ -81,18 +81,18 @@ void write_cells(const T* cells, const MapShape& s, const Slice& slice, Rows row
                            s.groups * s.cells());
 }
 
-// Pooled results are computed as [bins, width] a RoI and slice; an output is [K, C, bins] or, where
-// the memory format is channels-last, [K, bins, C].
+// Results are computed as [positions, width] a slice; an output is [C, positions] or, where the
+// memory format is channels-last, [positions, C]. Here are `count` positions of `all_positions`.
 template <typename T>
-void write_bins(const T* sums, int64_t stride, int64_t bins, int64_t channels, bool channels_last,
-                T* output, int64_t all_channels) {
+void write_bins(const T* sums, int64_t stride, int64_t count, int64_t channels, bool channels_last,
+                T* output, int64_t all_channels, int64_t all_positions) {
   if (!channels_last) {
     if constexpr (std::is_same_v<T, int32_t>)
-      return kernels<float>().transpose_index(sums, stride, bins, channels, output, bins);
+      return kernels<float>().transpose_index(sums, stride, count, channels, output, all_positions);
     else
-      return kernels<T>().transpose(sums, stride, bins, channels, output, bins);
+      return kernels<T>().transpose(sums, stride, count, channels, output, all_positions);
   }
-  for (int64_t b = 0; b < bins; ++b)
+  for (int64_t b = 0; b < count; ++b)
     std::memcpy(output + b * all_channels, sums + b * stride, channels * sizeof(T));
 }
 

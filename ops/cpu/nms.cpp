@@ -178,7 +178,7 @@ std::vector<int64_t> keep(const T* boxes, const std::vector<int64_t>& order, dou
 }
 
 at::Tensor nms_cpu(const at::Tensor& boxes, const at::Tensor& scores, double iou_threshold) {
-  check_nms(boxes, scores);
+  check_nms("nms", boxes, scores);
   const auto type = boxes.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const auto b = boxes.to(type).contiguous(), s = scores.to(type).contiguous();
   const auto run = [&]<typename T>(T) {

@@ -69,7 +69,8 @@ void pool_forward(const PoolShape& s, const TapTable<T>& table,
           kernel.gather(cells, table.taps(k), table.bins(k), bins, slice.width, own.data(),
                         slice.width);
           write_bins(own.data(), slice.width, bins, slice.channels, channels_last,
-                     output + k * s.output() + slice.first * (channels_last ? 1 : bins), channels);
+                     output + k * s.output() + slice.first * (channels_last ? 1 : bins), channels,
+                     bins);
         } else {
           for (const int64_t b : group_bins)
             kernel.gather(
@@ -84,7 +85,7 @@ void pool_forward(const PoolShape& s, const TapTable<T>& table,
     at::parallel_for(0, s.rois, 64, [&](int64_t begin, int64_t end) {
       for (int64_t k = begin; k < end; ++k)
         write_bins(sums.template const_data_ptr<T>() + k * bins * padded, padded, bins, channels,
-                   channels_last, output + k * s.output(), channels);
+                   channels_last, output + k * s.output(), channels, bins);
     });
 }
 
@@ -151,9 +152,10 @@ at::Tensor pooled(const char* op, const PoolShape& s, const Rule& rule, const at
   const auto in = input.to(type).contiguous(), boxes = rois.to(type).contiguous();
   auto out = fresh({s.rois, s.map.channels, pooled_height, pooled_width}, in.options(), format);
   const auto run = [&]<typename T>(T) {
-    const auto by_image = rois_by_image(op, boxes.const_data_ptr<T>(), s.rois, s.map.batch);
+    check_batch_indices(op, boxes.const_data_ptr<T>(), s.rois, s.map.batch);
     if (in.numel() == 0) out.zero_();
     if (out.numel() == 0 || in.numel() == 0) return;
+    const auto by_image = rois_by_image(boxes.const_data_ptr<T>(), s.rois, s.map.batch);
     const TapTable<T> table(rule, boxes.const_data_ptr<T>(), s.rois, s.bins());
     pool_forward(s, table, by_image, in.const_data_ptr<T>(), out.mutable_data_ptr<T>(),
                  format == at::MemoryFormat::ChannelsLast);
@@ -172,8 +174,9 @@ at::Tensor pooled_backward(const char* op, const PoolShape& s, const Rule& rule,
       fresh({s.map.batch, s.map.channels * s.map.groups, s.map.height, s.map.width}, out.options())
           .zero_();
   const auto run = [&]<typename T>(T) {
-    const auto by_image = rois_by_image(op, boxes.const_data_ptr<T>(), s.rois, s.map.batch);
+    check_batch_indices(op, boxes.const_data_ptr<T>(), s.rois, s.map.batch);
     if (out.numel() == 0 || in.numel() == 0) return;
+    const auto by_image = rois_by_image(boxes.const_data_ptr<T>(), s.rois, s.map.batch);
     const TapTable<T> table(rule, boxes.const_data_ptr<T>(), s.rois, s.bins());
     pool_backward(s, table, by_image, out.const_data_ptr<T>(), in.mutable_data_ptr<T>(),
                   format == at::MemoryFormat::ChannelsLast);

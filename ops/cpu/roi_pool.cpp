@@ -37,7 +37,7 @@ void turn(const std::vector<T>& from, const Slice& slice, const Shape& s, int64_
           bool channels_last, T* to) {
   write_bins(from.data(), slice.width, s.bins(), slice.channels, channels_last,
              to + k * s.map.channels * s.bins() + slice.first * (channels_last ? 1 : s.bins()),
-             s.map.channels);
+             s.map.channels, s.bins());
 }
 
 // input: contiguous. out, argmax: [K, C, bins], or [K, bins, C] where `channels_last`.
@@ -90,10 +90,10 @@ std::tuple<at::Tensor, at::Tensor> roi_pool_cpu(const at::Tensor& input, const a
   auto out = fresh(size, in.options(), format);
   auto argmax = fresh(size, in.options().dtype(at::kInt), format);
   const auto run = [&]<typename T>(T scale) {
-    const auto by_image =
-        rois_by_image("roi_pool", boxes.const_data_ptr<T>(), boxes.size(0), s.map.batch);
+    check_batch_indices("roi_pool", boxes.const_data_ptr<T>(), boxes.size(0), s.map.batch);
     if (in.numel() == 0) out.zero_(), argmax.fill_(-1);
     if (out.numel() == 0 || in.numel() == 0) return;
+    const auto by_image = rois_by_image(boxes.const_data_ptr<T>(), boxes.size(0), s.map.batch);
     forward(out.mutable_data_ptr<T>(), argmax.mutable_data_ptr<int32_t>(), in.const_data_ptr<T>(),
             boxes.const_data_ptr<T>(), by_image, s, scale,
             format == at::MemoryFormat::ChannelsLast);
@@ -114,7 +114,7 @@ at::Tensor roi_pool_backward_cpu(const at::Tensor& grad, const at::Tensor& rois,
   const int64_t bins = grad.size(2) * grad.size(3), plane = height * width;
   const auto run = [&]<typename T>(T) {
     const T* roi = boxes.const_data_ptr<T>();
-    rois_by_image("roi_pool backward", roi, rois.size(0), batch);  // throws
+    check_batch_indices("roi_pool backward", roi, rois.size(0), batch);
     const auto* cells = where.const_data_ptr<int32_t>();
     for (int64_t i = 0; i < where.numel(); ++i)
       TORCH_CHECK(cells[i] >= -1 && cells[i] < plane, "roi_pool backward: argmax: expected -1 to ",

@@ -21,25 +21,41 @@ struct RoiTaps {
   std::vector<Tap<T>> taps;
   std::vector<BinTaps> bins;
   int64_t least_row = INT64_MAX, greatest_row = -1;  // that a bin reads
+  std::vector<T> sums;                               // of the cells of one line
 
-  // Samples arrive in order along their axis; `first` is where their bin's taps began.
-  void add(size_t first, int64_t cell, T weight) {
-    if (weight == T(0)) return;
-    for (size_t i = taps.size(); i > first && i + 2 > taps.size(); --i)
-      if (taps[i - 1].cell == cell) {
-        taps[i - 1].weight += weight;
-        return;
-      }
-    taps.push_back({static_cast<int32_t>(cell), weight});
+  // The taps of one bin on one axis: the sum of at(i), i < samples, whose positions rise or fall
+  // with i from `begin` to `end`, times share(number of samples inside).
+  template <typename At, typename Share>
+  TapRange add_values(int64_t samples, T begin, T end, int64_t size, At at, Share share) {
+    const int64_t low = spread(begin, end, size);
+    int64_t kept = 0;
+    for (int64_t i = 0; i < samples; ++i) {
+      const AxisSample<T> sample = at(i);
+      if (!sample.inside) continue;
+      ++kept;
+      sums[sample.low - low] += sample.low_weight;
+      sums[sample.high - low] += sample.high_weight;
+    }
+    return collect(low, share(kept));
   }
-  void add(size_t first, const AxisSample<T>& sample, T share) {
-    if (!sample.inside) return;
-    add(first, sample.low, sample.low_weight * share);
-    add(first, sample.high, sample.high_weight * share);
+
+  // By how much that sum changes as the positions rise.
+  template <typename At, typename Share>
+  TapRange add_slopes(int64_t samples, T begin, T end, int64_t size, At at, Share share) {
+    const int64_t low = spread(begin, end, size);
+    int64_t kept = 0;
+    for (int64_t i = 0; i < samples; ++i) {
+      const AxisSample<T> sample = at(i);
+      kept += sample.inside;
+      if (!sample.moves) continue;
+      sums[sample.low - low] -= T(1);
+      sums[sample.high - low] += T(1);
+    }
+    return collect(low, share(kept));
   }
 
   TapRange since(size_t first) const {
-    TORCH_CHECK(taps.size() < INT32_MAX, "too many samples in a RoI");
+    TORCH_CHECK(taps.size() < INT32_MAX, "too many samples in the RoIs");
     return {static_cast<int32_t>(first), static_cast<int32_t>(taps.size())};
   }
 
@@ -51,18 +67,33 @@ struct RoiTaps {
       greatest_row = std::max<int64_t>(greatest_row, taps[i].cell);
     }
   }
+
+ private:
+  // Zeros for the cells from the first that positions begin .. end can touch, which is returned.
+  int64_t spread(T begin, T end, int64_t size) {
+    const auto cell = [&](T position) {
+      return position > T(0) ? static_cast<int64_t>(std::min(position, static_cast<T>(size - 1)))
+                             : int64_t{0};
+    };
+    const auto [low, high] = std::minmax({cell(begin), cell(end)});
+    sums.assign(high - low + 2, T(0));
+    return low;
+  }
+  TapRange collect(int64_t low, T share) {
+    const size_t first = taps.size();
+    for (size_t i = 0; i < sums.size(); ++i)
+      if (sums[i] != T(0)) taps.push_back({static_cast<int32_t>(low + i), sums[i] * share});
+    return since(first);
+  }
 };
 
-// The taps of bin `bin` of RoIAlign's grid on one axis, moved by `shift` cells; weights add up
-// to 1.
+// The taps of bin `bin` of RoIAlign's grid on one axis.
 template <typename T>
-TapRange grid_taps(RoiTaps<T>& out, const RoiAxis<T>& axis, int64_t bin, int64_t size,
-                   T shift = T(0)) {
-  const size_t first = out.taps.size();
-  const T share = T(1) / static_cast<T>(std::max<int64_t>(axis.samples, 1));
-  for (int64_t i = 0; i < axis.samples; ++i)
-    out.add(first, clamped_sample(axis.position(bin, i) + shift, size), share);
-  return out.since(first);
+TapRange grid_taps(RoiTaps<T>& out, const RoiAxis<T>& axis, int64_t bin, int64_t size) {
+  return out.add_values(
+      axis.samples, axis.position(bin, 0), axis.position(bin, axis.samples - 1), size,
+      [&](int64_t i) { return clamped_sample(axis.position(bin, i), size); },
+      [&](int64_t) { return T(1) / static_cast<T>(std::max<int64_t>(axis.samples, 1)); });
 }
 
 // A RoI whose columns of bins share their x taps, and rows their y taps.

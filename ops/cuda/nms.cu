@@ -25,7 +25,7 @@ __global__ void select(const uint64_t* words, uint64_t* struck, bool* kept, int6
 }
 
 at::Tensor nms_cuda(const at::Tensor& boxes, const at::Tensor& scores, double iou_threshold) {
-  check_nms(boxes, scores);
+  check_nms("nms", boxes, scores);
   const c10::cuda::CUDAGuard guard(boxes.device());
   const auto type = boxes.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const int64_t count = boxes.size(0), columns = (count + 63) / 64;

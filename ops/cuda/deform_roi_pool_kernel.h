@@ -1,0 +1,119 @@
+#pragma once
+
+#include "lanner/ops/deform_roi_bins.h"
+
+namespace lanner::ops {
+
+// One output element of a deformable RoI operator, and the same element's gradients: what one CUDA
+// thread does, and what the tests run on the host. T: storage type; A: arithmetic type.
+
+// What an output element reads: its plane, its samples on both axes and its place in the offsets.
+template <typename A>
+struct DeformElement {
+  int64_t plane, offset;
+  SampleLine<A> x, y;
+  A share;
+  bool valid;
+};
+
+template <typename A, typename T, typename Rule>
+LANNER_HOST_DEVICE DeformElement<A> deform_element(int64_t index, const T* rois, const T* offset,
+                                                   const Rule& rule, const DeformPoolShape& s) {
+  DeformElement<A> e;
+  const int64_t bin = index % s.bins(), c = index / s.bins() % s.channels;
+  const int64_t k = index / s.bins() / s.channels;
+  const T* roi = rois + k * 5;
+  const A image = static_cast<A>(roi[0]);
+  e.valid = image >= A(0) && image < A(s.batch);  // a kernel cannot throw: such a RoI reads 0
+  if (!e.valid) return e;
+  e.plane = ((static_cast<int64_t>(image) * s.channels + c) * s.groups() + s.group(bin)) *
+            s.height * s.width;
+  e.offset = s.offset(k, c / s.channels_per_class(), bin);
+  const A move_x = offset ? static_cast<A>(offset[e.offset]) : A(0);
+  const A move_y = offset ? static_cast<A>(offset[e.offset + s.part()]) : A(0);
+  e.x = rule.line(static_cast<A>(roi[1]), static_cast<A>(roi[3]), s.pooled_width,
+                  bin % s.pooled_width, move_x, s.width);
+  e.y = rule.line(static_cast<A>(roi[2]), static_cast<A>(roi[4]), s.pooled_height,
+                  bin / s.pooled_width, move_y, s.height);
+  int64_t kept_x = 0, kept_y = 0;
+  for (int64_t i = 0; i < e.x.samples; ++i) kept_x += Rule::sample(e.x.position(i), s.width).inside;
+  for (int64_t i = 0; i < e.y.samples; ++i) kept_y += Rule::sample(e.y.position(i), s.height).inside;
+  e.share = line_share<Rule>(e.x, kept_x) * line_share<Rule>(e.y, kept_y);
+  return e;
+}
+
+// Calls visit(y sample, x sample) for each point inside.
+template <typename A, typename Rule, typename Visit>
+LANNER_HOST_DEVICE void deform_visit(const DeformElement<A>& e, const Rule&,
+                                     const DeformPoolShape& s, Visit visit) {
+  for (int64_t iy = 0; iy < e.y.samples; ++iy) {
+    const auto y = Rule::sample(e.y.position(iy), s.height);
+    if (!y.inside) continue;
+    for (int64_t ix = 0; ix < e.x.samples; ++ix) {
+      const auto x = Rule::sample(e.x.position(ix), s.width);
+      if (x.inside) visit(y, x);
+    }
+  }
+}
+
+template <typename A, typename T, typename Rule>
+struct DeformPoolForward {
+  const T *input, *rois, *offset;
+  T* output;
+  Rule rule;
+  DeformPoolShape s;
+
+  LANNER_HOST_DEVICE void operator()(int64_t index) const {
+    const auto e = deform_element<A>(index, rois, offset, rule, s);
+    A sum = 0;
+    if (e.valid) {
+      const T* plane = input + e.plane;
+      const int64_t width = s.width;
+      deform_visit(e, rule, s, [&](const AxisSample<A>& y, const AxisSample<A>& x) {
+        const T *low = plane + y.low * width, *high = plane + y.high * width;
+        sum += y.low_weight * (x.low_weight * static_cast<A>(low[x.low]) +
+                               x.high_weight * static_cast<A>(low[x.high])) +
+               y.high_weight * (x.low_weight * static_cast<A>(high[x.low]) +
+                                x.high_weight * static_cast<A>(high[x.high]));
+      });
+      sum *= e.share;
+    }
+    output[index] = static_cast<T>(sum);
+  }
+};
+
+template <typename A, typename T, typename Rule>
+struct DeformPoolBackward {
+  const T *grad_output, *input, *rois, *offset;
+  T *grad_input, *grad_offset;
+  Rule rule;
+  DeformPoolShape s;
+
+  LANNER_HOST_DEVICE void operator()(int64_t index) const {
+    const auto e = deform_element<A>(index, rois, offset, rule, s);
+    if (!e.valid) return;
+    const A grad = static_cast<A>(grad_output[index]) * e.share;
+    const T* plane = input + e.plane;
+    T* out = grad_input + e.plane;
+    const int64_t width = s.width;
+    A along_x = 0, along_y = 0;
+    deform_visit(e, rule, s, [&](const AxisSample<A>& y, const AxisSample<A>& x) {
+      const int64_t cells[4] = {y.low * width + x.low, y.low * width + x.high,
+                                y.high * width + x.low, y.high * width + x.high};
+      shared_add(out + cells[0], static_cast<T>(grad * y.low_weight * x.low_weight));
+      shared_add(out + cells[1], static_cast<T>(grad * y.low_weight * x.high_weight));
+      shared_add(out + cells[2], static_cast<T>(grad * y.high_weight * x.low_weight));
+      shared_add(out + cells[3], static_cast<T>(grad * y.high_weight * x.high_weight));
+      const A v00 = static_cast<A>(plane[cells[0]]), v01 = static_cast<A>(plane[cells[1]]);
+      const A v10 = static_cast<A>(plane[cells[2]]), v11 = static_cast<A>(plane[cells[3]]);
+      if (x.moves) along_x += y.low_weight * (v01 - v00) + y.high_weight * (v11 - v10);
+      if (y.moves) along_y += x.low_weight * (v10 - v00) + x.high_weight * (v11 - v01);
+    });
+    if (!offset) return;
+    shared_add(grad_offset + e.offset, static_cast<T>(grad * along_x * e.x.per_offset));
+    shared_add(grad_offset + e.offset + s.part(),
+               static_cast<T>(grad * along_y * e.y.per_offset));
+  }
+};
+
+}  // namespace lanner::ops

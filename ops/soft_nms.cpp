@@ -1,0 +1,86 @@
+#include "lanner/ops/soft_nms.h"
+
+#include <ATen/ops/empty.h>
+#include <torch/library.h>
+
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "lanner/ops/checks.h"
+#include "lanner/ops/iou.h"
+
+namespace lanner::ops {
+namespace {
+
+// What a score is multiplied by for an overlap with the box taken.
+double decay(const SoftNmsOptions& options, double overlap) {
+  if (options.method == "gaussian") return std::exp(-overlap * overlap / options.sigma);
+  if (!(overlap >= options.iou_threshold)) return 1;
+  return options.method == "linear" ? 1 - overlap : 0;
+}
+
+template <typename T>
+std::tuple<at::Tensor, at::Tensor> run(const at::Tensor& boxes, const at::Tensor& scores,
+                                       const SoftNmsOptions& options) {
+  const T* box = boxes.const_data_ptr<T>();
+  std::vector<T> score(scores.const_data_ptr<T>(), scores.const_data_ptr<T>() + scores.numel());
+  std::vector<int64_t> left(score.size()), kept;  // left: not taken yet
+  std::iota(left.begin(), left.end(), 0);
+  std::vector<T> kept_scores;
+  while (!left.empty()) {
+    auto best = left.begin();
+    for (auto it = left.begin(); it != left.end(); ++it)
+      if (score[*it] > score[*best]) best = it;
+    const int64_t taken = *best;
+    left.erase(best);
+    if (!(score[taken] >= static_cast<T>(options.min_score))) continue;
+    kept.push_back(taken);
+    kept_scores.push_back(score[taken]);
+    std::erase_if(left, [&](int64_t i) {
+      score[i] *= static_cast<T>(decay(options, iou(box + 4 * taken, box + 4 * i)));
+      return !(score[i] >= static_cast<T>(options.min_score));
+    });
+  }
+  auto indices = at::empty({static_cast<int64_t>(kept.size())}, boxes.options().dtype(at::kLong));
+  auto fallen = at::empty({static_cast<int64_t>(kept.size())}, boxes.options());
+  std::copy(kept.begin(), kept.end(), indices.mutable_data_ptr<int64_t>());
+  std::copy(kept_scores.begin(), kept_scores.end(), fallen.mutable_data_ptr<T>());
+  return {indices, fallen};
+}
+
+std::tuple<at::Tensor, at::Tensor> soft_nms_op(const at::Tensor& boxes, const at::Tensor& scores,
+                                               c10::string_view method, double iou_threshold,
+                                               double sigma, double min_score) {
+  const SoftNmsOptions options{std::string(method), iou_threshold, sigma, min_score};
+  check_nms("soft_nms", boxes, scores);
+  TORCH_CHECK(method == "linear" || method == "gaussian" || method == "naive",
+              "soft_nms: method: expected linear, gaussian or naive, got \"", method, "\"");
+  TORCH_CHECK(method != "gaussian" || sigma > 0, "soft_nms: sigma: expected a positive number, got ",
+              sigma);
+  TORCH_CHECK(!std::isnan(min_score), "soft_nms: min_score: expected a number, got ", min_score);
+  const auto type = boxes.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const auto plain = [&](const at::Tensor& tensor) { return tensor.to(at::kCPU, type).contiguous(); };
+  const auto [kept, fallen] = type == at::kDouble
+                                  ? run<double>(plain(boxes), plain(scores), options)
+                                  : run<float>(plain(boxes), plain(scores), options);
+  return {kept.to(boxes.device()), fallen.to(boxes.options())};
+}
+
+TORCH_LIBRARY_FRAGMENT(lanner, m) {
+  m.def(
+      "soft_nms(Tensor boxes, Tensor scores, str method=\"linear\", float iou_threshold=0.3, "
+      "float sigma=0.5, float min_score=0.001) -> (Tensor indices, Tensor scores)");
+}
+TORCH_LIBRARY_IMPL(lanner, CPU, m) { m.impl("soft_nms", soft_nms_op); }
+TORCH_LIBRARY_IMPL(lanner, CUDA, m) { m.impl("soft_nms", soft_nms_op); }
+
+}  // namespace
+
+std::tuple<at::Tensor, at::Tensor> soft_nms(const at::Tensor& boxes, const at::Tensor& scores,
+                                            const SoftNmsOptions& options) {
+  return soft_nms_op(boxes, scores, options.method, options.iou_threshold, options.sigma,
+                     options.min_score);
+}
+
+}  // namespace lanner::ops

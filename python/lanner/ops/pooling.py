@@ -1,0 +1,174 @@
+"""RoI pooling. RoIs are [K, 5] (batch index, x1, y1, x2, y2 in image pixels), or a list of [Ki, 4]."""
+
+from __future__ import annotations
+
+from typing import Sequence, Union
+
+import torch
+from torch import Tensor, nn
+
+Boxes = Union[Tensor, Sequence[Tensor]]
+Size = Union[int, Sequence[int]]
+
+
+def as_rois(boxes: Boxes) -> Tensor:
+    """[K, 5] as it is, or a list of [Ki, 4], one an image, with the batch index put first."""
+    if not isinstance(boxes, (list, tuple)):
+        return boxes
+    for i, box in enumerate(boxes):
+        if box.dim() != 2 or box.size(1) != 4:
+            raise ValueError(f"boxes[{i}]: expected [K, 4], got {list(box.shape)}")
+    if not boxes:
+        raise ValueError("boxes: expected a tensor for each image, got an empty list")
+    index = [torch.full_like(box[:, :1], i) for i, box in enumerate(boxes)]
+    return torch.cat([torch.cat(index), torch.cat(list(boxes))], dim=1)
+
+
+def pair(size: Size) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def roi_align(
+    input: Tensor,
+    boxes: Boxes,
+    output_size: Size,
+    spatial_scale: float = 1.0,
+    sampling_ratio: int = -1,
+    aligned: bool = False,
+) -> Tensor:
+    """RoIAlign (arXiv 1703.06870, section 3).
+
+    input: [N, C, H, W]; boxes: [K, 5] (batch index, x1, y1, x2, y2) or a list of [Ki, 4].
+    Returns [K, C, height, width]. Differentiable with respect to input.
+    """
+    height, width = pair(output_size)
+    return torch.ops.lanner.roi_align(
+        input, as_rois(boxes), spatial_scale, height, width, sampling_ratio, aligned
+    )
+
+
+def roi_pool(
+    input: Tensor, boxes: Boxes, output_size: Size, spatial_scale: float = 1.0
+) -> Tensor:
+    """RoI max pooling (Fast R-CNN, arXiv 1504.08083, section 2.1); arguments as for roi_align."""
+    height, width = pair(output_size)
+    return torch.ops.lanner.roi_pool(input, as_rois(boxes), spatial_scale, height, width)[0]
+
+
+def ps_roi_pool(
+    input: Tensor,
+    boxes: Boxes,
+    output_size: Size,
+    spatial_scale: float = 1.0,
+    *,
+    original: bool = False,
+) -> Tensor:
+    """Position-sensitive RoI pooling (R-FCN, arXiv 1605.06409, section 2).
+
+    input: [N, C * height * width, H, W]; boxes as for roi_align. Returns [K, C, height, width].
+    original: the rule of the paper's own code; else torchvision's, which never reads the last row
+    and column of input. Differentiable with respect to input, by the true gradient of either.
+    """
+    height, width = pair(output_size)
+    return torch.ops.lanner.ps_roi_pool(
+        input, as_rois(boxes), spatial_scale, height, width, original
+    )
+
+
+def ps_roi_align(
+    input: Tensor,
+    boxes: Boxes,
+    output_size: Size,
+    spatial_scale: float = 1.0,
+    sampling_ratio: int = -1,
+) -> Tensor:
+    """Position-sensitive RoIAlign (arXiv 1711.07264): shapes as ps_roi_pool, samples as roi_align."""
+    height, width = pair(output_size)
+    return torch.ops.lanner.ps_roi_align(
+        input, as_rois(boxes), spatial_scale, height, width, sampling_ratio
+    )
+
+
+class RoIAlign(nn.Module):
+    """See roi_align."""
+
+    def __init__(
+        self,
+        output_size: Size,
+        spatial_scale: float,
+        sampling_ratio: int,
+        aligned: bool = False,
+    ) -> None:
+        super().__init__()
+        self.output_size = output_size
+        self.spatial_scale = spatial_scale
+        self.sampling_ratio = sampling_ratio
+        self.aligned = aligned
+
+    def forward(self, input: Tensor, rois: Boxes) -> Tensor:
+        return roi_align(
+            input, rois, self.output_size, self.spatial_scale, self.sampling_ratio, self.aligned
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"output_size={self.output_size}, spatial_scale={self.spatial_scale}, "
+            f"sampling_ratio={self.sampling_ratio}, aligned={self.aligned}"
+        )
+
+
+class RoIPool(nn.Module):
+    """See roi_pool."""
+
+    def __init__(self, output_size: Size, spatial_scale: float) -> None:
+        super().__init__()
+        self.output_size = output_size
+        self.spatial_scale = spatial_scale
+
+    def forward(self, input: Tensor, rois: Boxes) -> Tensor:
+        return roi_pool(input, rois, self.output_size, self.spatial_scale)
+
+    def extra_repr(self) -> str:
+        return f"output_size={self.output_size}, spatial_scale={self.spatial_scale}"
+
+
+class PSRoIPool(nn.Module):
+    """See ps_roi_pool."""
+
+    def __init__(self, output_size: Size, spatial_scale: float, *, original: bool = False) -> None:
+        super().__init__()
+        self.output_size = output_size
+        self.spatial_scale = spatial_scale
+        self.original = original
+
+    def forward(self, input: Tensor, rois: Boxes) -> Tensor:
+        return ps_roi_pool(
+            input, rois, self.output_size, self.spatial_scale, original=self.original
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"output_size={self.output_size}, spatial_scale={self.spatial_scale}, "
+            f"original={self.original}"
+        )
+
+
+class PSRoIAlign(nn.Module):
+    """See ps_roi_align."""
+
+    def __init__(self, output_size: Size, spatial_scale: float, sampling_ratio: int) -> None:
+        super().__init__()
+        self.output_size = output_size
+        self.spatial_scale = spatial_scale
+        self.sampling_ratio = sampling_ratio
+
+    def forward(self, input: Tensor, rois: Boxes) -> Tensor:
+        return ps_roi_align(
+            input, rois, self.output_size, self.spatial_scale, self.sampling_ratio
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"output_size={self.output_size}, spatial_scale={self.spatial_scale}, "
+            f"sampling_ratio={self.sampling_ratio}"
+        )
