@@ -1,0 +1,195 @@
+// Calls that do not fit, made by changing one or two arguments of calls that do. Each must end in a
+// result or an exception; under the preset "asan" none may read or write what is not its own.
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include "tests/catch.h"
+
+#include <limits>
+#include <random>
+
+#include "lanner/ops/nms.h"
+
+using c10::IValue;
+
+namespace {
+
+constexpr int kCallsPerOperator = 400;
+
+struct Call {
+  const char* op;
+  std::vector<IValue> arguments;
+};
+
+at::Tensor rois() {
+  return at::tensor({0.f, 1.f, 2.f, 15.f, 11.f, 1.f, -4.f, 3.f, 9.f, 30.f, 0.f, 5.f, 5.f, 5.f, 5.f})
+      .view({3, 5});
+}
+
+std::vector<Call> good_calls() {
+  const IValue none;
+  const auto boxes = rois().slice(1, 1, 5).contiguous(), scores = at::rand({3});
+  const auto input = at::rand({2, 8, 6, 7}), pooled = at::rand({3, 8, 2, 2});
+  const auto small = at::rand({3, 2, 2, 2}), offset = at::randn({3, 2, 2, 2});
+  const auto moves = at::randn({2, 36, 6, 7}), mask = at::rand({2, 18, 6, 7});
+  const auto weight = at::rand({4, 8, 3, 3}), out = at::rand({2, 4, 6, 7});
+  const std::vector<int64_t> one{1, 1};
+  return {
+      {"nms", {boxes, scores, 0.5}},
+      {"batched_nms", {boxes, scores, at::zeros({3}, at::kLong), 0.5}},
+      {"soft_nms", {boxes, scores, "gaussian", 0.3, 0.5, 0.001}},
+      {"box_iou", {boxes, boxes}},
+      {"generalized_box_iou", {boxes, boxes}},
+      {"encode_boxes", {boxes, boxes, 1., 1., 1., 1.}},
+      {"decode_boxes", {at::rand({3, 8}), boxes, 1., 1., 1., 1.}},
+      {"roi_align", {input, rois(), 0.5, 2, 2, 0, false}},
+      {"_roi_align_backward", {pooled, rois(), 0.5, 2, 2, 2, true, 2, 8, 6, 7}},
+      {"roi_pool", {input, rois(), 0.5, 2, 2}},
+      {"_roi_pool_backward",
+       {pooled, rois(), at::randint(-1, 42, {3, 8, 2, 2}, at::kInt), 2, 8, 6, 7}},
+      {"ps_roi_pool", {input, rois(), 0.5, 2, 2, false}},
+      {"_ps_roi_pool_backward", {small, rois(), 0.5, 2, 2, true, 2, 8, 6, 7}},
+      {"ps_roi_align", {input, rois(), 0.5, 2, 2, 0}},
+      {"_ps_roi_align_backward", {small, rois(), 0.5, 2, 2, 0, 2, 8, 6, 7}},
+      {"deform_conv2d", {input, moves, weight, mask, at::rand({4}), one, one, one}},
+      {"_deform_conv2d_backward", {out, input, moves, weight, mask, one, one, one}},
+      {"deform_roi_pool", {input, rois(), offset, 0.5, 2, 2, 0, 0.1}},
+      {"_deform_roi_pool_backward", {pooled, input, rois(), offset, 0.5, 2, 2, 0, 0.1}},
+      {"deform_ps_roi_pool", {input, rois(), offset, 0.5, 2, 2, 2, 2, 0.1}},
+      {"_deform_ps_roi_pool_backward", {small, input, rois(), offset, 0.5, 2, 2, 2, 2, 0.1}},
+  };
+}
+
+class Mutator {
+ public:
+  explicit Mutator(unsigned seed) : random_(seed) {}
+
+  IValue operator()(const IValue& value) {
+    if (value.isTensor()) return tensor(value.toTensor());
+    if (value.isInt())
+      return one_of<int64_t>({-1, 0, 1, 2, 3, 7, 64, 1025, INT32_MAX, int64_t{1} << 40,
+                              INT64_MAX, INT64_MIN});
+    if (value.isDouble())
+      return one_of<double>({0, -1, 1e-30, 1e30, 1, std::numeric_limits<double>::quiet_NaN(),
+                             std::numeric_limits<double>::infinity(), -1e300});
+    if (value.isBool()) return !value.toBool();
+    if (value.isString()) return one_of<std::string>({"", "linear", "naive", "no such method"});
+    if (value.isIntList()) {
+      std::vector<int64_t> list(below(4));
+      for (auto& item : list) item = one_of<int64_t>({-1, 0, 1, 2, 5, 1 << 20, INT64_MAX});
+      return list;
+    }
+    return value;
+  }
+
+  int64_t below(int64_t count) { return std::uniform_int_distribution<int64_t>(0, count - 1)(random_); }
+
+ private:
+  template <typename T>
+  T one_of(std::initializer_list<T> values) {
+    return *(values.begin() + below(static_cast<int64_t>(values.size())));
+  }
+
+  at::Tensor tensor(const at::Tensor& t) {
+    const float inf = std::numeric_limits<float>::infinity();
+    if (!t.defined() || t.dim() == 0) return t;
+    switch (below(12)) {
+      case 0:
+        return t.to(one_of({at::kDouble, at::kHalf, at::kBFloat16, at::kInt, at::kLong, at::kBool}));
+      case 1:
+        return t.unsqueeze(0);
+      case 2:
+        return t.flatten();
+      case 3:  // another size on one side, none included
+        return t.slice(below(t.dim()), 0, below(3));
+      case 4:
+        return at::cat({t, t}, below(t.dim()));
+      case 5:
+        return t.transpose(0, t.dim() - 1);
+      case 6:
+        return at::empty({0}, t.options());
+      case 7:
+        return at::Tensor();
+      case 8:
+        return t.to(at::kMeta);
+      default: {  // strange values in some places: batch indices, coordinates, offsets
+        auto strange = t.clone(at::MemoryFormat::Contiguous);
+        if (!strange.is_floating_point() || strange.numel() == 0) return strange.fill_(INT32_MAX);
+        auto flat = strange.view({-1});
+        for (int i = 0; i < 4; ++i)
+          flat[below(flat.numel())] = one_of({-1.f, 1e9f, 1e30f, -1e30f, inf, -inf, std::nanf(""),
+                                              2.f, -0.5f, 3e38f});
+        return strange;
+      }
+    }
+  }
+
+  std::mt19937 random_;
+};
+
+// One call, and the gradient of what comes of it.
+void call(const c10::OperatorHandle& op, std::vector<IValue> stack) {
+  std::vector<at::Tensor> leaves;
+  for (auto& value : stack)
+    if (value.isTensor() && value.toTensor().defined() && value.toTensor().is_floating_point()) {
+      value = value.toTensor().detach().set_requires_grad(true);
+      leaves.push_back(value.toTensor());
+    }
+  op.callBoxed(stack);
+  const auto result = stack.at(0).toTensor();
+  if (result.requires_grad() && !result.is_meta())
+    torch::autograd::grad({result.sum()}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
+}
+
+}  // namespace
+
+TEST_CASE("thousands of malformed calls end in results or errors, never in a signal") {
+  at::manual_seed(41);
+  Mutator mutate(42);
+  int calls = 0, errors = 0;
+  for (const auto& good : good_calls()) {
+    const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(
+        (std::string("lanner::") + good.op).c_str(), "");
+    auto stack = good.arguments;
+    CHECK_NOTHROW(op.callBoxed(stack));
+    for (int i = 0; i < kCallsPerOperator; ++i, ++calls) {
+      auto arguments = good.arguments;
+      for (int64_t changes = 1 + mutate.below(2); changes > 0; --changes) {
+        auto& argument = arguments[mutate.below(static_cast<int64_t>(arguments.size()))];
+        argument = mutate(argument);
+      }
+      try {
+        call(op, arguments);
+      } catch (const std::exception& error) {
+        CHECK(std::string(error.what()).size() > 0);
+        ++errors;
+      }
+    }
+  }
+  INFO(calls << " calls, " << errors << " errors");
+  CHECK(calls >= 3000);
+  CHECK(errors > calls / 4);  // the mutations do make calls that do not fit
+  CHECK(errors < calls);      // and calls that do
+}
+
+TEST_CASE("a malformed call's error names the operator and shows what arrived") {
+  for (const auto& good : good_calls()) {
+    auto arguments = good.arguments;
+    arguments[1] = at::zeros({3, 6, 1}, arguments[1].toTensor().options());
+    const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(
+        (std::string("lanner::") + good.op).c_str(), "");
+    INFO(good.op);
+    try {
+      op.callBoxed(arguments);
+      FAIL("no error");
+    } catch (const c10::Error& error) {
+      std::string name = good.op[0] == '_' ? good.op + 1 : good.op;
+      name = name.substr(0, name.find("_backward"));
+      if (name == "encode_boxes" || name == "decode_boxes") name = "BoxCoder";
+      CHECK_THAT(std::string(error.what_without_backtrace()), ContainsSubstring(name));
+      CHECK_THAT(std::string(error.what_without_backtrace()), ContainsSubstring("[3, 6, 1]"));
+    }
+  }
+}
