@@ -41,8 +41,7 @@ Gradients backward_meta(const at::Tensor& grad, const at::Tensor& input, const a
   };
   return {at::empty_symint(input.sym_sizes(),
                            input.options().memory_format(input.suggest_memory_format())),
-          like(offset), like(weight),
-          mask ? like(*mask) : at::empty({0}, input.options())};
+          like(offset), like(weight), mask ? like(*mask) : at::empty({0}, input.options())};
 }
 
 template <c10::DispatchKey key, c10::DeviceType device>
@@ -53,7 +52,9 @@ at::Tensor autocast(const at::Tensor& input, const at::Tensor& offset, const at:
   const auto wide = [](const at::Tensor& tensor) {
     return at::autocast::cached_cast(at::kFloat, tensor, device);
   };
-  const auto maybe = [&](const Optional& tensor) { return tensor ? Optional(wide(*tensor)) : tensor; };
+  const auto maybe = [&](const Optional& tensor) {
+    return tensor ? Optional(wide(*tensor)) : tensor;
+  };
   return call(wide(input), wide(offset), wide(weight), maybe(mask), maybe(bias), stride, padding,
               dilation)
       .to(input.scalar_type());
@@ -85,8 +86,7 @@ at::Tensor deform_conv2d(const at::Tensor& input, const at::Tensor& offset,
                          const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                          const std::optional<at::Tensor>& mask,
                          const DeformConv2dOptions& options) {
-  return call(input, offset, weight, mask, bias, options.stride, options.padding,
-              options.dilation);
+  return call(input, offset, weight, mask, bias, options.stride, options.padding, options.dilation);
 }
 
 }  // namespace lanner::ops

@@ -19,8 +19,8 @@ struct DeformConv2dOptions {
 // cells, channel 2k of offset group g the vertical and 2k + 1 the horizontal offset of tap k;
 // mask: [N, G * kh * kw, Ho, Wo], multiplied as it is; bias: [O]. Channel c belongs to offset group
 // c / (C / G); groups are inferred from the shapes. All of one floating-point type and device.
-// Returns [N, O, Ho, Wo], channels-last where the input is. Differentiable once, with respect to all
-// tensors. Throws c10::Error for wrong shapes, types or devices.
+// Returns [N, O, Ho, Wo], channels-last where the input is. Differentiable once, with respect to
+// all tensors. Throws c10::Error for wrong shapes, types or devices.
 at::Tensor deform_conv2d(const at::Tensor& input, const at::Tensor& offset,
                          const at::Tensor& weight, const std::optional<at::Tensor>& bias = {},
                          const std::optional<at::Tensor>& mask = {},

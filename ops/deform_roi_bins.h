@@ -12,7 +12,7 @@ namespace lanner::ops {
 struct DeformPoolShape {
   int64_t batch, channels, height, width;  // channels: of the output
   int64_t pooled_height, pooled_width;
-  int64_t group_size;                         // position-sensitive groups on each axis
+  int64_t group_size;                        // position-sensitive groups on each axis
   int64_t classes, part_height, part_width;  // of the offsets, [K, 2 * classes, part, part]
 
   LANNER_HOST_DEVICE int64_t bins() const { return pooled_height * pooled_width; }

@@ -54,13 +54,13 @@ inline void check_deform_ps_roi_pool(const at::Tensor& input, const at::Tensor& 
               group_size * group_size, ", got ", input.sym_size(1));
   if (!offset) return;
   check_offset(op, input, rois, *offset);
-  TORCH_CHECK(offset->sym_size(1) > 0 && offset->sym_size(1) % 2 == 0 &&
-                  offset->sym_size(2) > 0 && offset->sym_size(3) > 0,
+  TORCH_CHECK(offset->sym_size(1) > 0 && offset->sym_size(1) % 2 == 0 && offset->sym_size(2) > 0 &&
+                  offset->sym_size(3) > 0,
               op, ": offset: expected [", rois.sym_size(0),
               ", 2 * classes, part height, part width], got ", offset->sym_sizes());
   const auto channels = input.sym_size(1) / (group_size * group_size);
-  TORCH_CHECK(channels % (offset->sym_size(1) / 2) == 0, op, ": offset: ",
-              offset->sym_size(1) / 2, " classes do not divide ", channels, " output channels");
+  TORCH_CHECK(channels % (offset->sym_size(1) / 2) == 0, op, ": offset: ", offset->sym_size(1) / 2,
+              " classes do not divide ", channels, " output channels");
 }
 
 // The sizes of a call that a check has passed.

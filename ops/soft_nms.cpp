@@ -56,11 +56,13 @@ std::tuple<at::Tensor, at::Tensor> soft_nms_op(const at::Tensor& boxes, const at
   check_nms("soft_nms", boxes, scores);
   TORCH_CHECK(method == "linear" || method == "gaussian" || method == "naive",
               "soft_nms: method: expected linear, gaussian or naive, got \"", method, "\"");
-  TORCH_CHECK(method != "gaussian" || sigma > 0, "soft_nms: sigma: expected a positive number, got ",
-              sigma);
+  TORCH_CHECK(method != "gaussian" || sigma > 0,
+              "soft_nms: sigma: expected a positive number, got ", sigma);
   TORCH_CHECK(!std::isnan(min_score), "soft_nms: min_score: expected a number, got ", min_score);
   const auto type = boxes.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const auto plain = [&](const at::Tensor& tensor) { return tensor.to(at::kCPU, type).contiguous(); };
+  const auto plain = [&](const at::Tensor& tensor) {
+    return tensor.to(at::kCPU, type).contiguous();
+  };
   const auto [kept, fallen] = type == at::kDouble
                                   ? run<double>(plain(boxes), plain(scores), options)
                                   : run<float>(plain(boxes), plain(scores), options);

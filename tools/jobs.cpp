@@ -6,6 +6,7 @@
 #include <atomic>
 #include <climits>
 #include <iostream>
+#include <set>
 
 #include <opencv2/core/utility.hpp>
 #include <opencv2/core/version.hpp>
@@ -132,23 +133,22 @@ int diagnose() {
     ops::load_cuda();
     std::cout << "CUDA devices    " << static_cast<int>(torch::cuda::device_count()) << "\n";
   }
-  bool missing = false;
-  for (const char* name :
-       {"lanner::nms", "lanner::batched_nms", "lanner::roi_align", "lanner::_roi_align_backward",
-        "lanner::roi_pool", "lanner::_roi_pool_backward", "lanner::ps_roi_pool",
-        "lanner::_ps_roi_pool_backward", "lanner::ps_roi_align",
-        "lanner::_ps_roi_align_backward"}) {
-    const auto op = c10::Dispatcher::singleton().findOp({name, ""});
-    missing |= !op;
+  // Operators that are compositions of torch's own have no kernels of their own.
+  std::set<std::string> names;
+  for (const auto& name : c10::Dispatcher::singleton().getAllOpNames())
+    if (name.name.starts_with("lanner::")) names.insert(name.name);
+  for (const auto& name : names) {
     std::cout << name << "  ";
+    const auto op = c10::Dispatcher::singleton().findOp({name, ""});
     for (const auto& [label, key] :
          {std::pair{"CPU", c10::DispatchKey::CPU}, std::pair{"CUDA", c10::DispatchKey::CUDA},
           std::pair{"Autograd", c10::DispatchKey::Autograd},
-          std::pair{"Meta", c10::DispatchKey::Meta}})
+          std::pair{"Meta", c10::DispatchKey::Meta},
+          std::pair{"composition", c10::DispatchKey::CompositeImplicitAutograd}})
       if (op && op->hasKernelForDispatchKey(key)) std::cout << label << " ";
-    std::cout << (op ? "" : "missing") << "\n";
+    std::cout << "\n";
   }
-  return missing ? static_cast<int>(ExitCode::internal) : 0;
+  return names.empty() ? static_cast<int>(ExitCode::internal) : 0;
 }
 
 template <typename Options>

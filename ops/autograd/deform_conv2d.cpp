@@ -13,9 +13,9 @@ using torch::autograd::variable_list;
 using Optional = std::optional<at::Tensor>;
 using Gradients = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
 
-at::Tensor call_forward(const at::Tensor& input, const at::Tensor& offset,
-                        const at::Tensor& weight, const Optional& mask, const Optional& bias,
-                        at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation) {
+at::Tensor call_forward(const at::Tensor& input, const at::Tensor& offset, const at::Tensor& weight,
+                        const Optional& mask, const Optional& bias, at::IntArrayRef stride,
+                        at::IntArrayRef padding, at::IntArrayRef dilation) {
   static auto op = c10::Dispatcher::singleton()
                        .findSchemaOrThrow("lanner::deform_conv2d", "")
                        .typed<decltype(call_forward)>();
@@ -50,8 +50,8 @@ struct DeformConv2d : torch::autograd::Function<DeformConv2d> {
     const auto list = [&](const char* name) { return context->saved_data[name].toIntVector(); };
     const auto mask = saved[3].defined() ? Optional(saved[3]) : std::nullopt;
     auto [input, offset, weight, of_mask] =
-        call_backward(grads[0], saved[0], saved[1], saved[2], mask, list("stride"),
-                      list("padding"), list("dilation"));
+        call_backward(grads[0], saved[0], saved[1], saved[2], mask, list("stride"), list("padding"),
+                      list("dilation"));
     const auto bias =
         context->saved_data["bias"].toBool() ? grads[0].sum(at::IntArrayRef{0, 2, 3}) : Variable();
     return {input, offset, weight, mask ? of_mask : Variable(), bias, {}, {}, {}};
@@ -60,12 +60,11 @@ struct DeformConv2d : torch::autograd::Function<DeformConv2d> {
 
 struct DeformConv2dBackward : torch::autograd::Function<DeformConv2dBackward> {
   static variable_list forward(AutogradContext*, const Variable& grad, const Variable& input,
-                               const Variable& offset, const Variable& weight,
-                               const Optional& mask, at::IntArrayRef stride,
-                               at::IntArrayRef padding, at::IntArrayRef dilation) {
+                               const Variable& offset, const Variable& weight, const Optional& mask,
+                               at::IntArrayRef stride, at::IntArrayRef padding,
+                               at::IntArrayRef dilation) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
-    auto [a, b, c, d] =
-        call_backward(grad, input, offset, weight, mask, stride, padding, dilation);
+    auto [a, b, c, d] = call_backward(grad, input, offset, weight, mask, stride, padding, dilation);
     return {a, b, c, d};
   }
   static variable_list backward(AutogradContext*, const variable_list&) {

@@ -62,14 +62,14 @@ struct Backward : torch::autograd::Function<Backward<Op, Args...>> {
 
 template <typename Op, typename... Args>
 struct Autograd {
-  static at::Tensor forward(const at::Tensor& input, const at::Tensor& rois,
-                            const Optional& offset, Args... args) {
+  static at::Tensor forward(const at::Tensor& input, const at::Tensor& rois, const Optional& offset,
+                            Args... args) {
     return Forward<Op, Args...>::apply(input, rois, offset, args...);
   }
   static std::tuple<at::Tensor, at::Tensor> backward(const at::Tensor& grad,
                                                      const at::Tensor& input,
-                                                     const at::Tensor& rois,
-                                                     const Optional& offset, Args... args) {
+                                                     const at::Tensor& rois, const Optional& offset,
+                                                     Args... args) {
     const auto result = Backward<Op, Args...>::apply(grad, input, rois, offset, args...);
     return {result[0], result[1]};
   }

@@ -87,9 +87,9 @@ void forward(const DeformConvShape& s, const at::Tensor& input, const at::Tensor
   for (int64_t image = 0; image < s.batch; ++image) {
     at::parallel_for(0, (s.channels + block - 1) / block, 1, [&](int64_t begin, int64_t end) {
       for (int64_t c = begin * block; c < std::min(end * block, s.channels); c += block)
-        kernel.planes_to_cells(
-            input.const_data_ptr<T>() + (image * s.channels + c) * s.cells(), s.cells(),
-            std::min(block, s.channels - c), s.cells(), cell + c, stride);
+        kernel.planes_to_cells(input.const_data_ptr<T>() + (image * s.channels + c) * s.cells(),
+                               s.cells(), std::min(block, s.channels - c), s.cells(), cell + c,
+                               stride);
     });
     at::parallel_for(0, tiles, 1, [&](int64_t begin, int64_t end) {
       at::AutoDispatchBelowADInplaceOrView below_autograd;  // a guard is its thread's own
@@ -101,9 +101,8 @@ void forward(const DeformConvShape& s, const at::Tensor& input, const at::Tensor
           const Deformation<T> deformation(s, offset, mask, image, group);
           for (int64_t tap = 0; tap < s.taps(); ++tap) {
             for (int64_t p = 0; p < count; ++p)
-              samples[p] =
-                  place(s, deform_conv_sample<T>(s, tap, first + p, deformation.offset),
-                        deformation.scale(s, tap, first + p), stride);
+              samples[p] = place(s, deform_conv_sample<T>(s, tap, first + p, deformation.offset),
+                                 deformation.scale(s, tap, first + p), stride);
             kernel.sample(cell + group * own, samples.data(), count, own,
                           columns.template mutable_data_ptr<T>() + tap * s.channels + group * own,
                           s.taps() * s.channels);
@@ -139,8 +138,10 @@ at::Tensor deform_conv2d_cpu(const at::Tensor& input, const at::Tensor& offset,
                bias ? Optional(bias->to(type).contiguous()) : bias, out,
                format == at::MemoryFormat::ChannelsLast);
   };
-  if (in.numel() == 0) out.zero_();  // a batch of none, or no cells but padding
-  else type == at::kDouble ? run(0.0) : run(0.0f);
+  if (in.numel() == 0)
+    out.zero_();  // a batch of none, or no cells but padding
+  else
+    type == at::kDouble ? run(0.0) : run(0.0f);
   return out.to(input.scalar_type());
 }
 
@@ -156,9 +157,10 @@ std::vector<Part> parts(const DeformConvShape& s, int64_t most) {
     const int64_t moved_end = (c / moved + 1) * moved, weighted_end = (c / weighted + 1) * weighted;
     int64_t end = std::min({c + most, moved_end, weighted_end});
     if (c % weighted == 0)  // more whole groups, where they fit
-      while (end % weighted == 0 && end + weighted <= std::min(c + most, moved_end)) end += weighted;
-    result.push_back({c, end - c, c / moved, c / weighted,
-                      std::max<int64_t>((end - c) / weighted, 1)});
+      while (end % weighted == 0 && end + weighted <= std::min(c + most, moved_end))
+        end += weighted;
+    result.push_back(
+        {c, end - c, c / moved, c / weighted, std::max<int64_t>((end - c) / weighted, 1)});
     c = end;
   }
   return result;
@@ -180,9 +182,8 @@ Gradients backward(const DeformConvShape& s, const at::Tensor& grad, const at::T
   const auto all = parts(s, 4 * kernel.lanes);
   const int64_t own_out = s.out_channels / s.weight_groups, own_in = s.channels / s.weight_groups;
   // [groups, N * positions, O / groups]
-  const auto grads = grad.view({s.batch, s.weight_groups, own_out, positions})
-                         .permute({1, 0, 3, 2})
-                         .contiguous();
+  const auto grads =
+      grad.view({s.batch, s.weight_groups, own_out, positions}).permute({1, 0, 3, 2}).contiguous();
   const auto weights = weight.view({s.weight_groups, own_out, taps, own_in});
   Gradients result{fresh(input.sizes(), input.options()), at::zeros_like(offset),
                    at::empty({s.weight_groups, own_out, taps, own_in}, input.options()),
@@ -214,7 +215,8 @@ Gradients backward(const DeformConvShape& s, const at::Tensor& grad, const at::T
         std::fill_n(cell + s.cells() * width, width, T(0));
         std::fill_n(grad_cell, (s.cells() + 1) * width, T(0));
         const Deformation<T> deformation(s, offset, mask, image, part.offset_group);
-        T* share = shares.template mutable_data_ptr<T>() + (i * s.batch + image) * taps * 3 * positions;
+        T* share =
+            shares.template mutable_data_ptr<T>() + (i * s.batch + image) * taps * 3 * positions;
         for (int64_t first = 0; first < positions; first += kLarger) {
           const int64_t tile = std::min(kLarger, positions - first);
           const auto own_grad =  // [groups, tile, O / groups]
@@ -241,9 +243,9 @@ Gradients backward(const DeformConvShape& s, const at::Tensor& grad, const at::T
               for (int corner = 0; corner < 4; ++corner)
                 own[2 * positions] += at.weight(corner) * dots[corner];
             }
-          grad_weight.add_(products(own_grad.transpose(1, 2),
-                                    columns.permute({2, 1, 3, 0})
-                                        .reshape({groups, taps * group_channels, tile})));
+          grad_weight.add_(products(
+              own_grad.transpose(1, 2),
+              columns.permute({2, 1, 3, 0}).reshape({groups, taps * group_channels, tile})));
         }
         write_cells(grad_cell, map, slice, Rows{0, s.height},
                     result.input.template mutable_data_ptr<T>());
@@ -282,15 +284,14 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> deform_conv2d_backwar
     result = {at::zeros_like(input), at::zeros_like(offset), at::zeros_like(weight),
               mask ? at::zeros_like(*mask) : at::Tensor()};
   else if (type == at::kDouble)
-    result = backward<double>(s, plain(grad), plain(input), plain(offset), by_taps(weight, type),
-                              masks);
+    result =
+        backward<double>(s, plain(grad), plain(input), plain(offset), by_taps(weight, type), masks);
   else
     result =
         backward<float>(s, plain(grad), plain(input), plain(offset), by_taps(weight, type), masks);
   const auto own = input.scalar_type();
   return {result.input.to(own).contiguous(input.suggest_memory_format()), result.offset.to(own),
-          result.weight.to(own),
-          mask ? result.mask.to(own) : at::empty({0}, input.options())};
+          result.weight.to(own), mask ? result.mask.to(own) : at::empty({0}, input.options())};
 }
 
 TORCH_LIBRARY_IMPL(lanner, CPU, m) {

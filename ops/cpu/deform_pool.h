@@ -71,9 +71,8 @@ struct DeformSlopes {
 };
 
 inline PoolShape pool_shape(const DeformPoolShape& s, int64_t rois) {
-  PoolShape result{{s.batch, s.channels, s.height, s.width, s.groups()},
-                   rois,
-                   std::vector<int64_t>(s.bins())};
+  PoolShape result{
+      {s.batch, s.channels, s.height, s.width, s.groups()}, rois, std::vector<int64_t>(s.bins())};
   for (int64_t bin = 0; bin < s.bins(); ++bin) result.group_of_bin[bin] = s.group(bin);
   return result;
 }
@@ -167,16 +166,15 @@ void offset_backward(const DeformPoolShape& s, const DeformTaps<T, Rule>& rule, 
       const auto& slice = all[task];
       const auto& own = by_image[slice.image];
       if (own.empty()) continue;
-      const auto cells = read_cells(input, shape.map, slice, table.rows(own),
-                                    room.template mutable_data_ptr<T>());
+      const auto cells =
+          read_cells(input, shape.map, slice, table.rows(own), room.template mutable_data_ptr<T>());
       const auto group_bins = shape.bins_of_group(slice.group);
       T* share = shares.template mutable_data_ptr<T>() + task % per_map * count * bins * 2;
       for (const int64_t k : own)
         for (const int64_t b : group_bins) {
           kernel.gather(cells, table.taps(k), table.bins(k) + 2 * b, 2, slice.width, along.data(),
                         slice.width);
-          const T* g =
-              grads.template const_data_ptr<T>() + (k * bins + b) * padded + slice.first;
+          const T* g = grads.template const_data_ptr<T>() + (k * bins + b) * padded + slice.first;
           for (int axis = 0; axis < 2; ++axis)
             share[(k * bins + b) * 2 + axis] =
                 kernel.dot(along.data() + axis * slice.width, g, slice.width);
@@ -228,9 +226,11 @@ at::Tensor deform_pooled(const char* op, const DeformPoolShape& s, const Rule& r
 
 // The gradients of input and offset; the latter is empty where there is no offset.
 template <typename Rule>
-std::tuple<at::Tensor, at::Tensor> deform_pooled_backward(
-    const char* op, const DeformPoolShape& s, const Rule& rule, const at::Tensor& grad,
-    const at::Tensor& input, const at::Tensor& rois, const std::optional<at::Tensor>& offset) {
+std::tuple<at::Tensor, at::Tensor> deform_pooled_backward(const char* op, const DeformPoolShape& s,
+                                                          const Rule& rule, const at::Tensor& grad,
+                                                          const at::Tensor& input,
+                                                          const at::Tensor& rois,
+                                                          const std::optional<at::Tensor>& offset) {
   const auto type = compute_type(grad.scalar_type());
   const auto format = s.classes > 1 ? at::MemoryFormat::Contiguous : grad.suggest_memory_format();
   const bool channels_last = format == at::MemoryFormat::ChannelsLast;

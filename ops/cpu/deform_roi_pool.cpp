@@ -14,17 +14,15 @@ at::Tensor deform_roi_pool_cpu(const at::Tensor& input, const at::Tensor& rois,
                                int64_t pooled_width, int64_t sampling_ratio, double gamma) {
   check_deform_roi_pool(input, rois, offset, spatial_scale, pooled_height, pooled_width,
                         sampling_ratio, gamma);
-  return deform_pooled("deform_roi_pool",
-                       deform_pool_shape(input, offset, pooled_height, pooled_width, 1),
-                       DeformRoiPoolRule{spatial_scale, gamma, sampling_ratio}, input, rois,
-                       offset);
+  return deform_pooled(
+      "deform_roi_pool", deform_pool_shape(input, offset, pooled_height, pooled_width, 1),
+      DeformRoiPoolRule{spatial_scale, gamma, sampling_ratio}, input, rois, offset);
 }
 
 Gradients deform_roi_pool_backward_cpu(const at::Tensor& grad, const at::Tensor& input,
                                        const at::Tensor& rois, const Optional& offset,
                                        double spatial_scale, int64_t pooled_height,
-                                       int64_t pooled_width, int64_t sampling_ratio,
-                                       double gamma) {
+                                       int64_t pooled_width, int64_t sampling_ratio, double gamma) {
   check_deform_roi_pool(input, rois, offset, spatial_scale, pooled_height, pooled_width,
                         sampling_ratio, gamma);
   const auto shape = deform_pool_shape(input, offset, pooled_height, pooled_width, 1);

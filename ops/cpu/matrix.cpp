@@ -14,10 +14,9 @@ at::Tensor times_transposed(const at::Tensor& a, const at::Tensor& b,
       c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
   if (linear && a.scalar_type() == at::kFloat && at::globalContext().userEnabledMkldnn()) {
     using Scalars = c10::List<std::optional<at::Scalar>>;
-    static const auto op =
-        linear->typed<at::Tensor(const at::Tensor&, const at::Tensor&,
-                                 const std::optional<at::Tensor>&, std::string_view, Scalars,
-                                 std::optional<std::string_view>)>();
+    static const auto op = linear->typed<at::Tensor(
+        const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, std::string_view,
+        Scalars, std::optional<std::string_view>)>();
     return op.call(a, b, bias, "none", Scalars(), "");
   }
   return bias ? at::addmm(*bias, a, b.t()) : at::mm(a, b.t());

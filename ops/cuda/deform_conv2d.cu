@@ -26,9 +26,8 @@ const T* pointer(const at::Tensor& tensor, int64_t image) {
 // [groups, C / groups * taps, positions]
 at::Tensor columns_of(const DeformConvShape& s, const at::Tensor& input, const at::Tensor& offset,
                       const at::Tensor& mask, int64_t image) {
-  auto columns = at::empty({s.weight_groups, s.channels / s.weight_groups * s.taps(),
-                            s.positions()},
-                           input.options());
+  auto columns = at::empty(
+      {s.weight_groups, s.channels / s.weight_groups * s.taps(), s.positions()}, input.options());
   AT_DISPATCH_FLOATING_TYPES_AND2(
       at::kHalf, at::kBFloat16, input.scalar_type(), "deform_conv2d", [&] {
         using A = at::acc_type<scalar_t, true>;
@@ -90,12 +89,12 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> deform_conv2d_backwar
                    DeformInputGradient<A, scalar_t>{
                        columns, moved, scale,
                        grad_input.select(0, image).mutable_data_ptr<scalar_t>(), s});
-            launch(s.offset_groups * s.taps() * s.positions(),
-                   DeformOffsetGradient<A, scalar_t>{
-                       columns, pointer<scalar_t>(in, image), moved, scale,
-                       grad_offset.select(0, image).mutable_data_ptr<scalar_t>(),
-                       mask ? grad_mask.select(0, image).mutable_data_ptr<scalar_t>() : nullptr,
-                       s});
+            launch(
+                s.offset_groups * s.taps() * s.positions(),
+                DeformOffsetGradient<A, scalar_t>{
+                    columns, pointer<scalar_t>(in, image), moved, scale,
+                    grad_offset.select(0, image).mutable_data_ptr<scalar_t>(),
+                    mask ? grad_mask.select(0, image).mutable_data_ptr<scalar_t>() : nullptr, s});
           });
     }
   return {grad_input.contiguous(input.suggest_memory_format()), grad_offset,

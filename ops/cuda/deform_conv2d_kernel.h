@@ -45,8 +45,8 @@ struct DeformInputGradient {
     const int64_t position = index % s.positions(), tap = index / s.positions() % s.taps();
     const int64_t c = index / s.positions() / s.taps();
     const int64_t group = c / (s.channels / s.offset_groups);
-    const auto at = deform_conv_sample<A>(s, tap, position,
-                                          offset + group * 2 * s.taps() * s.positions());
+    const auto at =
+        deform_conv_sample<A>(s, tap, position, offset + group * 2 * s.taps() * s.positions());
     A grad = static_cast<A>(grad_columns[index]);
     if (mask) grad *= static_cast<A>(mask[(group * s.taps() + tap) * s.positions() + position]);
     for (int corner = 0; corner < 4; ++corner) {
@@ -67,8 +67,8 @@ struct DeformOffsetGradient {
   LANNER_HOST_DEVICE void operator()(int64_t index) const {
     const int64_t position = index % s.positions(), tap = index / s.positions() % s.taps();
     const int64_t group = index / s.positions() / s.taps(), own = s.channels / s.offset_groups;
-    const auto at = deform_conv_sample<A>(s, tap, position,
-                                          offset + group * 2 * s.taps() * s.positions());
+    const auto at =
+        deform_conv_sample<A>(s, tap, position, offset + group * 2 * s.taps() * s.positions());
     A dots[4] = {};
     for (int64_t c = group * own; c < (group + 1) * own; ++c) {
       const A grad = static_cast<A>(grad_columns[(c * s.taps() + tap) * s.positions() + position]);

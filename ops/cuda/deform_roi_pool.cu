@@ -63,9 +63,8 @@ Gradients backward(const char* op, const Rule& rule, const DeformPoolShape& s,
 }
 
 at::Tensor deform_roi_pool_cuda(const at::Tensor& input, const at::Tensor& rois,
-                                const Optional& offset, double spatial_scale,
-                                int64_t pooled_height, int64_t pooled_width,
-                                int64_t sampling_ratio, double gamma) {
+                                const Optional& offset, double spatial_scale, int64_t pooled_height,
+                                int64_t pooled_width, int64_t sampling_ratio, double gamma) {
   check_deform_roi_pool(input, rois, offset, spatial_scale, pooled_height, pooled_width,
                         sampling_ratio, gamma);
   return forward(DeformRoiPoolRule{spatial_scale, gamma, sampling_ratio},

@@ -37,7 +37,8 @@ LANNER_HOST_DEVICE DeformElement<A> deform_element(int64_t index, const T* rois,
                   bin / s.pooled_width, move_y, s.height);
   int64_t kept_x = 0, kept_y = 0;
   for (int64_t i = 0; i < e.x.samples; ++i) kept_x += Rule::sample(e.x.position(i), s.width).inside;
-  for (int64_t i = 0; i < e.y.samples; ++i) kept_y += Rule::sample(e.y.position(i), s.height).inside;
+  for (int64_t i = 0; i < e.y.samples; ++i)
+    kept_y += Rule::sample(e.y.position(i), s.height).inside;
   e.share = line_share<Rule>(e.x, kept_x) * line_share<Rule>(e.y, kept_y);
   return e;
 }
@@ -111,8 +112,7 @@ struct DeformPoolBackward {
     });
     if (!offset) return;
     shared_add(grad_offset + e.offset, static_cast<T>(grad * along_x * e.x.per_offset));
-    shared_add(grad_offset + e.offset + s.part(),
-               static_cast<T>(grad * along_y * e.y.per_offset));
+    shared_add(grad_offset + e.offset + s.part(), static_cast<T>(grad * along_y * e.y.per_offset));
   }
 };
 

@@ -5,11 +5,19 @@
 
 #include "tests/catch.h"
 
+#include <functional>
+
 #include "lanner/ops/cuda.h"
 #include "lanner/ops/cuda/nms_kernel.h"
 #include "lanner/ops/cuda/roi_align_kernel.h"
+#include "lanner/ops/deform_conv2d.h"
+#include "lanner/ops/deform_roi_pool.h"
 #include "lanner/ops/nms.h"
+#include "lanner/ops/ps_roi_align.h"
+#include "lanner/ops/ps_roi_pool.h"
 #include "lanner/ops/roi_align.h"
+#include "lanner/ops/roi_pool.h"
+#include "lanner/ops/soft_nms.h"
 #include "tests/ops/naive_roi_align.h"
 
 using namespace lanner::ops;
@@ -85,17 +93,63 @@ TEST_CASE("the CUDA bodies of nms choose as the CPU does") {
   }
 }
 
-TEST_CASE("CUDA tensors give the CPU's results", "[cuda]") {
+TEST_CASE("CUDA tensors give the CPU's results, forward and backward", "[cuda]") {
   if (!at::hasCUDA()) {
     WARN("skipped: no CUDA operators, or no GPU here");
     return;
   }
   at::manual_seed(10);
-  const auto input = at::rand({2, 8, 20, 20}), rois = random_rois(30, 2, 70).to(at::kFloat);
-  const RoiAlignOptions options{0.25, 7, 7, 2, false};
-  const auto expected = roi_align(input, rois, options);
-  CHECK((roi_align(input.cuda(), rois.cuda(), options).cpu() - expected).abs().max().item<float>() <
-        1e-5);
+  const auto rois = random_rois(30, 2, 70).to(at::kFloat);
+  const auto on = [](const at::Tensor& like, const at::Tensor& tensor) {
+    return tensor.to(like.device());
+  };
+  using Tensors = std::vector<at::Tensor>;
+  const auto input = at::rand({2, 8, 20, 20}), offset = at::randn({30, 2, 2, 2});
+  const std::vector<std::pair<Tensors, std::function<at::Tensor(const Tensors&)>>> calls{
+      {{input},
+       [&](const Tensors& t) {
+         return roi_align(t[0], on(t[0], rois), {0.25, 7, 7, 2, false});
+       }},
+      {{input},
+       [&](const Tensors& t) {
+         return roi_pool(t[0], on(t[0], rois), {0.25, 7, 7});
+       }},
+      {{input},
+       [&](const Tensors& t) {
+         return ps_roi_pool(t[0], on(t[0], rois), {0.25, 2, 2, false});
+       }},
+      {{input},
+       [&](const Tensors& t) {
+         return ps_roi_align(t[0], on(t[0], rois), {0.25, 2, 2, 2});
+       }},
+      {{input, offset},
+       [&](const Tensors& t) {
+         return deform_roi_pool(t[0], on(t[0], rois), t[1], {0.25, 2, 2, 2, 0.1});
+       }},
+      {{input, offset},
+       [&](const Tensors& t) {
+         return deform_ps_roi_pool(t[0], on(t[0], rois), t[1], {0.25, 2, 2, 2, 4, 0.1});
+       }},
+      {{input, at::randn({2, 36, 20, 20}), at::randn({6, 4, 3, 3}), at::rand({2, 18, 20, 20})},
+       [&](const Tensors& t) {
+         return deform_conv2d(t[0], t[1], t[2], {}, t[3], {{1, 1}, {1, 1}, {1, 1}});
+       }}};
+  for (const auto& [tensors, call] : calls) {
+    Tensors here, there;
+    for (const auto& tensor : tensors) {
+      here.push_back(tensor.clone().set_requires_grad(true));
+      there.push_back(tensor.cuda().set_requires_grad(true));
+    }
+    const auto expected = call(here), found = call(there);
+    CHECK((found.cpu() - expected).abs().max().item<float>() < 1e-4);
+    const auto grad = at::randn_like(expected);
+    const auto wanted = torch::autograd::grad({expected}, here, {grad});
+    const auto grads = torch::autograd::grad({found}, there, {grad.cuda()});
+    for (size_t i = 0; i < grads.size(); ++i)
+      CHECK((grads[i].cpu() - wanted[i]).abs().max().item<float>() < 1e-3);
+  }
   const auto boxes = rois.slice(1, 1, 5).contiguous(), scores = at::rand({30});
   CHECK(at::equal(nms(boxes.cuda(), scores.cuda(), 0.5).cpu(), nms(boxes, scores, 0.5)));
+  CHECK(at::equal(std::get<0>(soft_nms(boxes.cuda(), scores.cuda(), {})).cpu(),
+                  std::get<0>(soft_nms(boxes, scores, {}))));
 }

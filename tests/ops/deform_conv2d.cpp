@@ -108,8 +108,8 @@ TEST_CASE("the CUDA bodies of deform_conv2d agree with the CPU, forward and back
   const auto& s = c.s;
   const auto expected = deform_conv2d(c.input, c.offset, c.weight, {}, c.mask, c.options);
   const auto grad = at::randn_like(expected);
-  const auto wanted = torch::autograd::grad({expected}, {c.input, c.offset, c.weight, c.mask},
-                                            {grad});
+  const auto wanted =
+      torch::autograd::grad({expected}, {c.input, c.offset, c.weight, c.mask}, {grad});
   const auto data = [](const at::Tensor& tensor, int64_t image) {
     return tensor.select(0, image).const_data_ptr<double>();
   };
@@ -119,9 +119,8 @@ TEST_CASE("the CUDA bodies of deform_conv2d agree with the CPU, forward and back
   auto grad_offset = at::zeros_like(c.offset.detach()), grad_mask = at::zeros_like(c.mask.detach());
   auto grad_weight = at::zeros_like(weights);
   for (int64_t image = 0; image < s.batch; ++image) {
-    auto columns = at::empty({s.weight_groups, s.channels / s.weight_groups * s.taps(),
-                              s.positions()},
-                             at::kDouble);
+    auto columns = at::empty(
+        {s.weight_groups, s.channels / s.weight_groups * s.taps(), s.positions()}, at::kDouble);
     const DeformColumns<double, double> fill{data(c.input, image), data(c.offset, image),
                                              data(c.mask, image),
                                              columns.mutable_data_ptr<double>(), s};
@@ -136,9 +135,13 @@ TEST_CASE("the CUDA bodies of deform_conv2d agree with the CPU, forward and back
         grad_input.select(0, image).mutable_data_ptr<double>(), s};
     for (int64_t i = 0; i < s.channels * s.taps() * s.positions(); ++i) of_input(i);
     const DeformOffsetGradient<double, double> of_offset{
-        grad_columns.const_data_ptr<double>(), data(c.input, image), data(c.offset, image),
-        data(c.mask, image), grad_offset.select(0, image).mutable_data_ptr<double>(),
-        grad_mask.select(0, image).mutable_data_ptr<double>(), s};
+        grad_columns.const_data_ptr<double>(),
+        data(c.input, image),
+        data(c.offset, image),
+        data(c.mask, image),
+        grad_offset.select(0, image).mutable_data_ptr<double>(),
+        grad_mask.select(0, image).mutable_data_ptr<double>(),
+        s};
     for (int64_t i = 0; i < s.offset_groups * s.taps() * s.positions(); ++i) of_offset(i);
   }
   CHECK(difference(out, expected) < 1e-12);
@@ -153,7 +156,8 @@ TEST_CASE("at exactly one cell outside, deform_conv2d is 0 and its slope is not"
   auto offset = at::zeros({1, 2, 2, 2}, at::kDouble);
   offset[0][0][0][0] = -1;  // up from the first row
   offset.set_requires_grad(true);
-  const auto out = deform_conv2d(input.to(at::kDouble), offset, at::ones({1, 1, 1, 1}, at::kDouble));
+  const auto out =
+      deform_conv2d(input.to(at::kDouble), offset, at::ones({1, 1, 1, 1}, at::kDouble));
   CHECK(out[0][0][0][0].item<double>() == 0);
   const auto slope = torch::autograd::grad({out.sum()}, {offset})[0];
   CHECK(slope[0][0][0][0].item<double>() == 3);

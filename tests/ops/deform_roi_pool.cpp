@@ -45,8 +45,8 @@ at::Tensor naive_ps(const at::Tensor& input, const at::Tensor& rois, const at::T
           for (int64_t a = 0; a < S; ++a)
             for (int64_t b = 0; b < S; ++b) {
               double py = top + (double(i) + double(a) / double(S)) * h / double(P) + dy;
-              double px = left + (double(j) + double(b) / double(S)) * w / double(o.pooled_width) +
-                          dx;
+              double px =
+                  left + (double(j) + double(b) / double(S)) * w / double(o.pooled_width) + dx;
               if (px < -0.5 || px > double(W) - 0.5 || py < -0.5 || py > double(H) - 0.5) continue;
               px = std::clamp(px, 0., double(W - 1)), py = std::clamp(py, 0., double(H - 1));
               const auto at = [&](double row, double column) {
@@ -80,15 +80,14 @@ void check_cuda_bodies(const Rule& rule, const DeformPoolShape& s, const at::Ten
   const auto grad = at::rand_like(out);
   const auto wanted = torch::autograd::grad({expected}, {input, offset}, {grad});
   auto of_input = at::zeros_like(input.detach()), of_offset = at::zeros_like(offset.detach());
-  const DeformPoolBackward<double, double, Rule> backward{
-      data(grad),
-      data(input),
-      data(rois),
-      data(offset),
-      of_input.mutable_data_ptr<double>(),
-      of_offset.mutable_data_ptr<double>(),
-      rule,
-      s};
+  const DeformPoolBackward<double, double, Rule> backward{data(grad),
+                                                          data(input),
+                                                          data(rois),
+                                                          data(offset),
+                                                          of_input.mutable_data_ptr<double>(),
+                                                          of_offset.mutable_data_ptr<double>(),
+                                                          rule,
+                                                          s};
   for (int64_t i = 0; i < grad.numel(); ++i) backward(i);
   CHECK(difference(of_input, wanted[0]) < 1e-12);
   CHECK(difference(of_offset, wanted[1]) < 1e-12);
@@ -154,9 +153,8 @@ TEST_CASE("the CUDA bodies of the deformable RoI operators agree with the CPU") 
   const auto plain = at::randn({2, 5, 9, 11}, at::kDouble).set_requires_grad(true);
   const auto moves = at::randn({12, 2, 3, 2}, at::kDouble).set_requires_grad(true);
   for (const int64_t ratio : {0, 2})
-    check_cuda_bodies(DeformRoiPoolRule{1. / 8, 0.3, ratio},
-                      {2, 5, 9, 11, 3, 2, 1, 1, 3, 2}, plain, rois, moves,
-                      deform_roi_pool(plain, rois, moves, {1. / 8, 3, 2, ratio, 0.3}));
+    check_cuda_bodies(DeformRoiPoolRule{1. / 8, 0.3, ratio}, {2, 5, 9, 11, 3, 2, 1, 1, 3, 2}, plain,
+                      rois, moves, deform_roi_pool(plain, rois, moves, {1. / 8, 3, 2, ratio, 0.3}));
   const auto maps = at::randn({2, 6 * 4, 9, 11}, at::kDouble).set_requires_grad(true);
   for (const int64_t classes : {1, 3}) {
     const auto offset = at::randn({12, 2 * classes, 2, 2}, at::kDouble).set_requires_grad(true);
@@ -174,7 +172,10 @@ TEST_CASE("deformable RoI operators survive boxes that are empty, endless or not
   const auto offset = at::randn({4, 2, 2, 2});
   const auto input = at::ones({1, 4, 5, 5});
   CHECK(deform_roi_pool(input, rois, offset, {1.0, 2, 2, 0, 0.1})[0].isfinite().all().item<bool>());
-  CHECK(deform_ps_roi_pool(input, rois, offset, {1.0, 2, 2, 2, 4, 0.1}).isfinite().all().item<bool>());
+  CHECK(deform_ps_roi_pool(input, rois, offset, {1.0, 2, 2, 2, 4, 0.1})
+            .isfinite()
+            .all()
+            .item<bool>());
   CHECK(deform_roi_pool(input, at::zeros({0, 5}), at::zeros({0, 2, 2, 2}), {1.0, 2, 2, 0, 0.1})
             .size(0) == 0);
 }

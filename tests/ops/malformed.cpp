@@ -69,8 +69,8 @@ class Mutator {
   IValue operator()(const IValue& value) {
     if (value.isTensor()) return tensor(value.toTensor());
     if (value.isInt())
-      return one_of<int64_t>({-1, 0, 1, 2, 3, 7, 64, 1025, INT32_MAX, int64_t{1} << 40,
-                              INT64_MAX, INT64_MIN});
+      return one_of<int64_t>(
+          {-1, 0, 1, 2, 3, 7, 64, 1025, INT32_MAX, int64_t{1} << 40, INT64_MAX, INT64_MIN});
     if (value.isDouble())
       return one_of<double>({0, -1, 1e-30, 1e30, 1, std::numeric_limits<double>::quiet_NaN(),
                              std::numeric_limits<double>::infinity(), -1e300});
@@ -84,7 +84,9 @@ class Mutator {
     return value;
   }
 
-  int64_t below(int64_t count) { return std::uniform_int_distribution<int64_t>(0, count - 1)(random_); }
+  int64_t below(int64_t count) {
+    return std::uniform_int_distribution<int64_t>(0, count - 1)(random_);
+  }
 
  private:
   template <typename T>
@@ -97,7 +99,8 @@ class Mutator {
     if (!t.defined() || t.dim() == 0) return t;
     switch (below(12)) {
       case 0:
-        return t.to(one_of({at::kDouble, at::kHalf, at::kBFloat16, at::kInt, at::kLong, at::kBool}));
+        return t.to(
+            one_of({at::kDouble, at::kHalf, at::kBFloat16, at::kInt, at::kLong, at::kBool}));
       case 1:
         return t.unsqueeze(0);
       case 2:
@@ -119,8 +122,8 @@ class Mutator {
         if (!strange.is_floating_point() || strange.numel() == 0) return strange.fill_(INT32_MAX);
         auto flat = strange.view({-1});
         for (int i = 0; i < 4; ++i)
-          flat[below(flat.numel())] = one_of({-1.f, 1e9f, 1e30f, -1e30f, inf, -inf, std::nanf(""),
-                                              2.f, -0.5f, 3e38f});
+          flat[below(flat.numel())] =
+              one_of({-1.f, 1e9f, 1e30f, -1e30f, inf, -inf, std::nanf(""), 2.f, -0.5f, 3e38f});
         return strange;
       }
     }
