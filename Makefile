@@ -25,7 +25,8 @@ demo: build
 	@bash tools/demo.sh $(BUILD)/bin/lanner demo
 
 bench: build
-	@$(BUILD)/venv/bin/python benchmarks/ops.py
+	@$(BUILD)/bin/lanner bench ops
+	@$(BUILD)/venv/bin/python -m lanner.bench ops
 
 # The Python that imports lanner: the cached environment with this build's package on its path.
 python: build

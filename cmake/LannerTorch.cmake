@@ -10,7 +10,8 @@ execute_process(
 import importlib.util, pathlib, sysconfig
 torch = pathlib.Path(importlib.util.find_spec('torch').origin).parent
 version = {}; exec((torch / 'version.py').read_text(), version)
-print(torch, version['__version__'], sysconfig.get_paths()['include'], sysconfig.get_config_var('EXT_SUFFIX'), version['cuda'], sep=';')"
+print(torch, version['__version__'], sysconfig.get_paths()['include'], sysconfig.get_config_var('EXT_SUFFIX'), version['cuda'],
+      pathlib.Path(sysconfig.get_config_var('LIBDIR') or '') / (sysconfig.get_config_var('INSTSONAME') or ''), sep=';')"
   OUTPUT_VARIABLE torch_facts OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE torch_missing)
 if(torch_missing)
   message(FATAL_ERROR "${LANNER_PYTHON} has no torch package.")
@@ -20,6 +21,7 @@ list(GET torch_facts 1 torch_version)
 list(GET torch_facts 2 python_include)
 list(GET torch_facts 3 LANNER_PYTHON_SUFFIX)
 list(GET torch_facts 4 torch_cuda_version)
+list(GET torch_facts 5 LANNER_LIBPYTHON)
 set(torch_lib ${torch_dir}/lib)
 message(STATUS "LibTorch ${torch_version} in ${torch_dir}")
 

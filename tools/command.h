@@ -33,6 +33,7 @@ int train(const std::vector<std::string>& arguments);
 int eval(const std::vector<std::string>& arguments);
 int detect(const std::vector<std::string>& arguments);
 int models(const std::vector<std::string>& arguments);
+int bench(const std::vector<std::string>& arguments);
 int doctor(const std::vector<std::string>& arguments);
 
 std::ifstream open_config(const std::string& file);  // throws missing_file

@@ -20,6 +20,7 @@
 #include "lanner/detectors/pretraining/pretrain.h"
 #include "lanner/detectors/training/train.h"
 #include "lanner/ops/cuda.h"
+#include "tools/bench_ops.h"
 #include "tools/eval_options.h"
 
 namespace lanner::tools {
@@ -195,6 +196,9 @@ int lanner_detect(const void* options) {
     detectors::detect(tools::as<detectors::DetectOptions>(options), tools::stopping);
     return 0;
   });
+}
+int lanner_bench_ops(const void* options) {
+  return tools::run([&] { return tools::bench_ops(tools::as<tools::BenchOptions>(options)); });
 }
 int lanner_doctor(const void*) { return tools::run(tools::diagnose); }
 

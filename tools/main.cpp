@@ -19,6 +19,7 @@ constexpr Command kCommands[] = {
      lanner::tools::eval},
     {"detect", "find objects in images and videos", lanner::tools::detect},
     {"models", "list the presets", lanner::tools::models},
+    {"bench", "time the operators on this machine, beside torchvision's", lanner::tools::bench},
     {"doctor", "say what is installed and what is missing", lanner::tools::doctor},
 };
 

@@ -17,7 +17,7 @@ namespace lanner::ops {
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
-constexpr size_t kLarge = 2 * kHugePage;
+constexpr size_t kLarge = kHugePage / 2;
 constexpr size_t kMostKept = size_t{256} << 20;
 
 struct Block {

@@ -124,10 +124,18 @@ void pool_backward(const PoolShape& s, const TapTable<T>& table,
       const Cells<T> cells{data, s.map.width * slice.width, slice.width};
       std::fill(data + rows.begin * cells.row_stride, data + rows.end * cells.row_stride, T(0));
       const auto group_bins = s.bins_of_group(slice.group);
-      for (const int64_t k : rois[slice.image]) {
+      const auto& own_rois = rois[slice.image];
+      const auto own_grad = [&](int64_t k) {
+        return grad + k * s.output() + slice.first * (channels_last ? 1 : bins);
+      };
+      for (size_t i = 0; i < own_rois.size(); ++i) {
+        const int64_t k = own_rois[i];
         if (s.map.groups == 1) {
-          read_bins(grad + k * s.output() + slice.first * (channels_last ? 1 : bins), bins,
-                    slice.channels, channels_last, channels, own.data(), slice.width);
+          if (i + 1 < own_rois.size() && !channels_last)  // the next one's, while this is added
+            for (int64_t n = 0; n < slice.channels * bins; n += 64 / int64_t{sizeof(T)})
+              __builtin_prefetch(own_grad(own_rois[i + 1]) + n);
+          read_bins(own_grad(k), bins, slice.channels, channels_last, channels, own.data(),
+                    slice.width);
           kernel.scatter(cells, table.taps(k), table.bins(k), bins, slice.width, own.data(),
                          slice.width);
         } else {

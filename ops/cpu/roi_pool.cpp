@@ -116,19 +116,22 @@ at::Tensor roi_pool_backward_cpu(const at::Tensor& grad, const at::Tensor& rois,
     const T* roi = boxes.const_data_ptr<T>();
     check_batch_indices("roi_pool backward", roi, rois.size(0), batch);
     const auto* cells = where.const_data_ptr<int32_t>();
-    for (int64_t i = 0; i < where.numel(); ++i)
-      TORCH_CHECK(cells[i] >= -1 && cells[i] < plane, "roi_pool backward: argmax: expected -1 to ",
-                  plane - 1, ", got ", cells[i]);
     const T* grads = out.const_data_ptr<T>();
     T* planes = in.mutable_data_ptr<T>();
     at::parallel_for(0, channels, 16, [&](int64_t begin, int64_t end) {
-      for (int64_t k = 0; k < rois.size(0); ++k)
+      for (int64_t k = 0; k < rois.size(0); ++k) {
+        const int64_t image = static_cast<int64_t>(roi[k * 5]);
         for (int64_t c = begin; c < end; ++c) {
           const int64_t first = (k * channels + c) * bins;
-          T* own = planes + (static_cast<int64_t>(roi[k * 5]) * channels + c) * plane;
-          for (int64_t bin = first; bin < first + bins; ++bin)
-            if (cells[bin] >= 0) own[cells[bin]] += grads[bin];
+          T* own = planes + (image * channels + c) * plane;
+          for (int64_t bin = first; bin < first + bins; ++bin) {
+            const int32_t cell = cells[bin];
+            TORCH_CHECK(cell >= -1 && cell < plane, "roi_pool backward: argmax: expected -1 to ",
+                        plane - 1, ", got ", cell);
+            if (cell >= 0) own[cell] += grads[bin];
+          }
         }
+      }
     });
   };
   type == at::kDouble ? run(0.0) : run(0.0f);

@@ -1,0 +1,31 @@
+#include "lanner/datasets/error.h"
+#include "tools/bench_options.h"
+#include "tools/command.h"
+
+namespace lanner::tools {
+
+int bench(const std::vector<std::string>& arguments) {
+  BenchOptions o;
+  std::string what;
+  po::options_description options("options", kWidth, kWidth / 2);
+  auto add = options.add_options();
+  add("what", po::value(&what), "ops");
+  add("threads", defaulted(&o.threads), "threads of LibTorch; 0 is its own choice");
+  add("runs", defaulted(&o.runs), "how often each is timed; the median is shown");
+  add("json", po::value(&o.json), "file to write the numbers to");
+  const auto parsed = parse(arguments,
+                            "usage: lanner bench ops [options]\n\n"
+                            "Times the operators, forward and backward, beside torchvision's where "
+                            "it is installed.\n",
+                            options, "what");
+  if (parsed.help) return 0;
+  if (what != "ops")
+    throw usage_error("bench: expected ops" + (what.empty() ? "" : ", got \"" + what + "\""));
+  if (o.threads < 0 || o.threads > 1024)
+    throw usage_error("threads: expected 0 to 1024, got " + std::to_string(o.threads));
+  if (o.runs < 1 || o.runs > 1000)
+    throw usage_error("runs: expected 1 to 1000, got " + std::to_string(o.runs));
+  return run_job("lanner_bench_ops", &o);
+}
+
+}  // namespace lanner::tools
