@@ -102,20 +102,24 @@ std::vector<Row> rows() {
   const auto both = [&](const std::string& name, const std::string& op, const Arguments& many,
                         const Arguments& few, bool known = true,
                         const std::vector<size_t>& inputs = {0}) {
-    result.push_back({name + " forward, 1000 RoIs", op, many, known ? many : Arguments{}, false,
-                      inputs});
-    result.push_back({name + " backward, 512 RoIs", op, few, known ? few : Arguments{}, true,
-                      inputs});
+    result.push_back(
+        {name + " forward, 1000 RoIs", op, many, known ? many : Arguments{}, false, inputs});
+    result.push_back(
+        {name + " backward, 512 RoIs", op, few, known ? few : Arguments{}, true, inputs});
   };
   both("roi_align", "roi_align", {features, rois, scale, 7, 7, 2, false},
        {features, fewer, scale, 7, 7, 2, false});
   both("roi_pool", "roi_pool", {features, rois, scale, 7, 7}, {features, fewer, scale, 7, 7});
-  result.push_back({"ps_roi_pool forward, 1000 RoIs, 21 x 49 channels", "ps_roi_pool",
-                    {maps, rois, scale, 7, 7, false}, {maps, rois, scale, 7, 7}});
-  result.push_back({"ps_roi_pool backward, 512 RoIs", "ps_roi_pool",
-                    {maps, fewer, scale, 7, 7, false}, {maps, fewer, scale, 7, 7}, true});
-  both("ps_roi_align", "ps_roi_align", {maps, rois, scale, 7, 7, 2},
-       {maps, fewer, scale, 7, 7, 2});
+  result.push_back({"ps_roi_pool forward, 1000 RoIs, 21 x 49 channels",
+                    "ps_roi_pool",
+                    {maps, rois, scale, 7, 7, false},
+                    {maps, rois, scale, 7, 7}});
+  result.push_back({"ps_roi_pool backward, 512 RoIs",
+                    "ps_roi_pool",
+                    {maps, fewer, scale, 7, 7, false},
+                    {maps, fewer, scale, 7, 7},
+                    true});
+  both("ps_roi_align", "ps_roi_align", {maps, rois, scale, 7, 7, 2}, {maps, fewer, scale, 7, 7, 2});
   both("deform_roi_pool", "deform_roi_pool", {features, rois, offset, scale, 7, 7, 2, 0.1},
        {features, fewer, fewer_offsets, scale, 7, 7, 2, 0.1}, false, {0, 2});
   both("deform_ps_roi_pool", "deform_ps_roi_pool", {maps, rois, offset, scale, 7, 7, 7, 4, 0.1},
@@ -137,14 +141,14 @@ std::vector<Row> rows() {
   for (const int64_t count : {6000, 12000}) {
     const auto boxes = boxes_at(torch::rand({count, 2}) * 1000, torch::rand({count, 2}) * 100 + 10);
     const Arguments arguments{boxes, torch::rand({count}), 0.7};
-    result.push_back({"nms, " + std::to_string(count) + " spread boxes at 0.7", "nms", arguments,
-                      arguments});
+    result.push_back(
+        {"nms, " + std::to_string(count) + " spread boxes at 0.7", "nms", arguments, arguments});
   }
   const auto centres = torch::rand({500, 2}) * 1000;
   const auto near = centres.index_select(0, torch::randint(500, {12000}, torch::kLong));
-  const Arguments clustered{boxes_at(near + torch::randn({12000, 2}) * 10,
-                                     60 + torch::randn({12000, 2}) * 10),
-                            torch::rand({12000}), 0.5};
+  const Arguments clustered{
+      boxes_at(near + torch::randn({12000, 2}) * 10, 60 + torch::randn({12000, 2}) * 10),
+      torch::rand({12000}), 0.5};
   result.push_back({"nms, 12000 boxes in 500 clusters at 0.5", "nms", clustered, clustered});
   return result;
 }

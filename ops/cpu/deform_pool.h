@@ -54,18 +54,21 @@ struct DeformTaps {
   }
 };
 
-// For each bin two: its derivative as it moves along x, and along y.
+// The bins, and then for each two more: its derivative as it moves along x, and along y.
 template <typename T, typename Rule>
 struct DeformSlopes {
   DeformTaps<T, Rule> taps;
 
   void operator()(const T* roi, int64_t k, RoiTaps<T>& out) const {
     const auto& s = taps.s;
+    const size_t first = out.bins.size();
+    for (int64_t bin = 0; bin < s.bins(); ++bin)
+      out.add_bin(taps.values(out, taps.x(roi, k, bin), s.width),
+                  taps.values(out, taps.y(roi, k, bin), s.height));
     for (int64_t bin = 0; bin < s.bins(); ++bin) {
-      const auto x = taps.x(roi, k, bin), y = taps.y(roi, k, bin);
-      const auto across = taps.values(out, x, s.width), down = taps.values(out, y, s.height);
-      out.add_bin(taps.slopes(out, x, s.width), down);
-      out.add_bin(across, taps.slopes(out, y, s.height));
+      const BinTaps own = out.bins[first + bin];
+      out.add_bin(taps.slopes(out, taps.x(roi, k, bin), s.width), {own.y_begin, own.y_end});
+      out.add_bin({own.x_begin, own.x_end}, taps.slopes(out, taps.y(roi, k, bin), s.height));
     }
   }
 };
@@ -119,9 +122,8 @@ void planar_backward(const DeformPoolShape& s, const DeformTaps<T, Rule>& any_cl
       for (int64_t k = 0; k < count; ++k) {
         const T* roi = rois + k * 5;
         const auto image = static_cast<int64_t>(roi[0]);
-        RoiTaps<T> taps, slopes;
-        rule(roi, k, taps);
-        DeformSlopes<T, Rule>{rule}(roi, k, slopes);
+        RoiTaps<T> taps;
+        DeformSlopes<T, Rule>{rule}(roi, k, taps);
         const int64_t first = rule.of_class * s.channels_per_class();
         for (int64_t c = first; c < first + s.channels_per_class(); ++c)
           for (int64_t b = 0; b < s.bins(); ++b) {
@@ -129,8 +131,8 @@ void planar_backward(const DeformPoolShape& s, const DeformTaps<T, Rule>& any_cl
             kernels<T>().scatter(plane_cells(s, grad_input, image, c, b), taps.taps.data(),
                                  &taps.bins[b], 1, 1, &own, 1);
             T along[2];
-            kernels<T>().gather(plane_cells(s, input, image, c, b), slopes.taps.data(),
-                                &slopes.bins[2 * b], 2, 1, along, 1);
+            kernels<T>().gather(plane_cells(s, input, image, c, b), taps.taps.data(),
+                                &taps.bins[s.bins() + 2 * b], 2, 1, along, 1);
             T* place = grad_offset + s.offset(k, rule.of_class, b);
             place[0] += own * along[0] * rule.x(roi, k, b).per_offset;
             place[s.part()] += own * along[1] * rule.y(roi, k, b).per_offset;
@@ -139,60 +141,81 @@ void planar_backward(const DeformPoolShape& s, const DeformTaps<T, Rule>& any_cl
   });
 }
 
-// The gradient of offsets of one class. grad is laid out as the output was.
+// The gradient of offsets of one class, from what pool_backward reads. Each slice of the channels
+// has a share of it, and they are added in order.
 template <typename T, typename Rule>
-void offset_backward(const DeformPoolShape& s, const DeformTaps<T, Rule>& rule, const T* rois,
-                     const std::vector<std::vector<int64_t>>& by_image, int64_t count,
-                     const T* input, const T* grad, bool channels_last, T* grad_offset) {
-  const auto& kernel = kernels<T>();
-  const auto shape = pool_shape(s, count);
-  const int64_t bins = s.bins(), padded = round_up(s.channels, kernel.lanes);
-  const TapTable<T> table(DeformSlopes<T, Rule>{rule}, rois, count, 2 * bins);
-  const auto all = slices(shape.map, kernel.lanes);
-  const int64_t per_map = (s.channels - 1) / (4 * kernel.lanes) + 1;
-  const auto type = c10::CppTypeToScalarType<T>::value;
-  const auto grads = fresh({count, bins, padded}, type);
-  // Each slice of the channels has a share, and they are added in order.
-  const auto shares = at::zeros({per_map, count, bins, 2}, type);
-  at::parallel_for(0, count, 16, [&](int64_t begin, int64_t end) {
-    for (int64_t k = begin; k < end; ++k)
-      read_bins(grad + k * s.channels * bins, bins, s.channels, channels_last, s.channels,
-                grads.template mutable_data_ptr<T>() + k * bins * padded, padded);
-  });
-  at::parallel_for(0, static_cast<int64_t>(all.size()), 1, [&](int64_t begin, int64_t end) {
-    const auto room = cell_room<T>(shape.map);
-    std::vector<T> along(2 * 4 * kernel.lanes);
-    for (int64_t task = begin; task < end; ++task) {
-      const auto& slice = all[task];
-      const auto& own = by_image[slice.image];
-      if (own.empty()) continue;
-      const auto cells =
-          read_cells(input, shape.map, slice, table.rows(own), room.template mutable_data_ptr<T>());
-      const auto group_bins = shape.bins_of_group(slice.group);
-      T* share = shares.template mutable_data_ptr<T>() + task % per_map * count * bins * 2;
-      for (const int64_t k : own)
-        for (const int64_t b : group_bins) {
-          kernel.gather(cells, table.taps(k), table.bins(k) + 2 * b, 2, slice.width, along.data(),
-                        slice.width);
-          const T* g = grads.template const_data_ptr<T>() + (k * bins + b) * padded + slice.first;
-          for (int axis = 0; axis < 2; ++axis)
-            share[(k * bins + b) * 2 + axis] =
-                kernel.dot(along.data() + axis * slice.width, g, slice.width);
+class OffsetGradient {
+ public:
+  // table: of DeformSlopes.
+  OffsetGradient(const PoolShape& shape, const DeformTaps<T, Rule>& taps, const TapTable<T>& table,
+                 const T* rois, const std::vector<std::vector<int64_t>>& by_image, const T* input)
+      : shape_(shape),
+        taps_(taps),
+        table_(table),
+        rois_(rois),
+        by_image_(by_image),
+        input_(input),
+        width_(backward_vectors<T>(shape) * kernels<T>().lanes),
+        parts_((shape.map.channels - 1) / width_ + 1),
+        shares_(
+            at::zeros({parts_, shape.rois, shape.bins(), 2}, c10::CppTypeToScalarType<T>::value)) {}
+
+  struct Witness {
+    OffsetGradient& all;
+    at::Tensor room;
+    std::vector<T> along;
+    Cells<const T> cells{};
+    Slice slice{};
+
+    void begin(const Slice& next) {
+      slice = next;
+      cells =
+          read_cells(all.input_, all.shape_.map, slice, all.table_.rows(all.by_image_[slice.image]),
+                     room.template mutable_data_ptr<T>());
+    }
+    void operator()(int64_t k, int64_t bin, const T* grad) {
+      const auto& kernel = kernels<T>();
+      kernel.gather(cells, all.table_.taps(k), all.table_.bins(k) + all.shape_.bins() + 2 * bin, 2,
+                    slice.width, along.data(), slice.width);
+      for (int axis = 0; axis < 2; ++axis)
+        all.share(slice.first / all.width_, k, bin)[axis] =
+            kernel.dot(along.data() + axis * slice.width, grad, slice.width);
+    }
+  };
+  Witness witness() {
+    return {*this, cell_room<T>(shape_.map), std::vector<T>(2 * 4 * kernels<T>().lanes)};
+  }
+
+  void add_to(T* grad_offset) {
+    const auto& s = taps_.s;
+    at::parallel_for(0, shape_.rois, 32, [&](int64_t begin, int64_t end) {
+      for (int64_t k = begin; k < end; ++k)
+        for (int64_t bin = 0; bin < shape_.bins(); ++bin) {
+          T along[2] = {};
+          for (int64_t part = 0; part < parts_; ++part)
+            for (int axis = 0; axis < 2; ++axis) along[axis] += share(part, k, bin)[axis];
+          T* place = grad_offset + s.offset(k, 0, bin);
+          place[0] += along[0] * taps_.x(rois_ + k * 5, k, bin).per_offset;
+          place[s.part()] += along[1] * taps_.y(rois_ + k * 5, k, bin).per_offset;
         }
-    }
-  });
-  const T* share = shares.template const_data_ptr<T>();
-  for (int64_t k = 0; k < count; ++k)
-    for (int64_t b = 0; b < bins; ++b) {
-      T along[2] = {};
-      for (int64_t i = 0; i < per_map; ++i)
-        for (int axis = 0; axis < 2; ++axis)
-          along[axis] += share[((i * count + k) * bins + b) * 2 + axis];
-      T* place = grad_offset + s.offset(k, 0, b);
-      place[0] += along[0] * rule.x(rois + k * 5, k, b).per_offset;
-      place[s.part()] += along[1] * rule.y(rois + k * 5, k, b).per_offset;
-    }
-}
+    });
+  }
+
+ private:
+  T* share(int64_t part, int64_t k, int64_t bin) {
+    return shares_.template mutable_data_ptr<T>() +
+           ((part * shape_.rois + k) * shape_.bins() + bin) * 2;
+  }
+
+  const PoolShape& shape_;
+  const DeformTaps<T, Rule>& taps_;
+  const TapTable<T>& table_;
+  const T* rois_;
+  const std::vector<std::vector<int64_t>>& by_image_;
+  const T* input_;
+  int64_t width_, parts_;  // of the slices of the channels
+  at::Tensor shares_;
+};
 
 template <typename Rule>
 at::Tensor deform_pooled(const char* op, const DeformPoolShape& s, const Rule& rule,
@@ -250,12 +273,19 @@ std::tuple<at::Tensor, at::Tensor> deform_pooled_backward(const char* op, const 
     if (s.classes > 1)
       return planar_backward(s, taps, roi, count, in.const_data_ptr<T>(), out.const_data_ptr<T>(),
                              grad_input.mutable_data_ptr<T>(), move);
-    const TapTable<T> table(taps, roi, count, s.bins());
-    pool_backward(pool_shape(s, count), table, by_image, out.const_data_ptr<T>(),
-                  grad_input.mutable_data_ptr<T>(), channels_last);
-    if (offset)
-      offset_backward(s, taps, roi, by_image, count, in.const_data_ptr<T>(),
-                      out.const_data_ptr<T>(), channels_last, move);
+    const auto shape = pool_shape(s, count);
+    const T* grads = out.const_data_ptr<T>();
+    T* of_input = grad_input.mutable_data_ptr<T>();
+    if (!offset) {
+      const TapTable<T> table(taps, roi, count, s.bins());
+      return pool_backward(shape, table, by_image, grads, of_input, channels_last,
+                           [] { return SeesNothing(); });
+    }
+    const TapTable<T> table(DeformSlopes<T, Rule>{taps}, roi, count, 3 * s.bins());
+    OffsetGradient<T, Rule> of_offset(shape, taps, table, roi, by_image, in.const_data_ptr<T>());
+    pool_backward(shape, table, by_image, grads, of_input, channels_last,
+                  [&] { return of_offset.witness(); });
+    of_offset.add_to(move);
   };
   type == at::kDouble ? run(0.0) : run(0.0f);
   return {grad_input.to(input.scalar_type()).contiguous(input.suggest_memory_format()),

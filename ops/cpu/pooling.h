@@ -89,19 +89,35 @@ void pool_forward(const PoolShape& s, const TapTable<T>& table,
     });
 }
 
-// The reverse: grad is laid out as the output was; grad_input: contiguous zeros. Each thread owns
-// slices and takes their RoIs in order: deterministic, without atomics.
+// The width of pool_backward's slices: less than 4 where there would be fewer slices than threads.
 template <typename T>
+int64_t backward_vectors(const PoolShape& s) {
+  const auto slices_of = [&](int64_t vectors) {
+    return s.map.batch * s.map.groups * ((s.map.channels - 1) / (vectors * kernels<T>().lanes) + 1);
+  };
+  int64_t vectors = 4;
+  while (vectors > 1 && slices_of(vectors) < at::get_num_threads()) vectors /= 2;
+  return vectors;
+}
+
+// Sees the gradients that pool_backward reads; one object a thread.
+struct SeesNothing {
+  void begin(const Slice&) {}
+  template <typename T>
+  void operator()(int64_t, int64_t, const T*) {}
+};
+
+// The reverse: grad is laid out as the output was; grad_input: contiguous zeros. Each thread owns
+// slices and takes their RoIs in order: deterministic, without atomics. make_witness() gives an
+// object of which begin(slice) is called for each slice, and then (k, bin, gradients of its
+// channels) for each RoI and bin.
+template <typename T, typename MakeWitness>
 void pool_backward(const PoolShape& s, const TapTable<T>& table,
                    const std::vector<std::vector<int64_t>>& rois, const T* grad, T* grad_input,
-                   bool channels_last) {
+                   bool channels_last, MakeWitness make_witness) {
   const auto& kernel = kernels<T>();
   const int64_t bins = s.bins(), channels = s.map.channels;
-  int64_t vectors = 4;
-  while (vectors > 1 &&
-         s.map.batch * s.map.groups * ((channels - 1) / (vectors * kernel.lanes) + 1) <
-             at::get_num_threads())
-    vectors /= 2;
+  const int64_t vectors = backward_vectors<T>(s);
   const auto all = slices(s.map, kernel.lanes, vectors);
   const auto tasks = static_cast<int64_t>(all.size());
   const int64_t padded = round_up(channels, kernel.lanes);
@@ -117,8 +133,10 @@ void pool_backward(const PoolShape& s, const TapTable<T>& table,
   at::parallel_for(0, tasks, grain(s, tasks), [&](int64_t begin, int64_t end) {
     const auto room = cell_room<T>(s.map, vectors);
     std::vector<T> own(s.map.groups == 1 ? bins * vectors * kernel.lanes : 0);
+    auto witness = make_witness();
     for (int64_t task = begin; task < end; ++task) {
       const auto& slice = all[task];
+      witness.begin(slice);
       const Rows rows = table.rows(rois[slice.image]);
       T* data = room.template mutable_data_ptr<T>();
       const Cells<T> cells{data, s.map.width * slice.width, slice.width};
@@ -138,11 +156,15 @@ void pool_backward(const PoolShape& s, const TapTable<T>& table,
                     slice.width);
           kernel.scatter(cells, table.taps(k), table.bins(k), bins, slice.width, own.data(),
                          slice.width);
+          for (int64_t b = 0; b < bins; ++b) witness(k, b, own.data() + b * slice.width);
         } else {
-          for (const int64_t b : group_bins)
-            kernel.scatter(
-                cells, table.taps(k), table.bins(k) + b, 1, slice.width,
-                sums.template const_data_ptr<T>() + (k * bins + b) * padded + slice.first, padded);
+          for (const int64_t b : group_bins) {
+            const T* own_bin =
+                sums.template const_data_ptr<T>() + (k * bins + b) * padded + slice.first;
+            kernel.scatter(cells, table.taps(k), table.bins(k) + b, 1, slice.width, own_bin,
+                           padded);
+            witness(k, b, own_bin);
+          }
         }
       }
       write_cells(data, s.map, slice, rows, grad_input);
@@ -187,7 +209,7 @@ at::Tensor pooled_backward(const char* op, const PoolShape& s, const Rule& rule,
     const auto by_image = rois_by_image(boxes.const_data_ptr<T>(), s.rois, s.map.batch);
     const TapTable<T> table(rule, boxes.const_data_ptr<T>(), s.rois, s.bins());
     pool_backward(s, table, by_image, out.const_data_ptr<T>(), in.mutable_data_ptr<T>(),
-                  format == at::MemoryFormat::ChannelsLast);
+                  format == at::MemoryFormat::ChannelsLast, [] { return SeesNothing(); });
   };
   type == at::kDouble ? run(0.0) : run(0.0f);
   return in.to(grad.scalar_type()).contiguous(format);
