@@ -7,7 +7,7 @@ LANNER_CUDA ?= AUTO
 JOBS ?= $(shell nproc)
 export LANNER_VENV
 
-.PHONY: build test demo bench python format check-format dependencies clean
+.PHONY: build test sanitize demo bench python format check-format dependencies clean
 
 dependencies:
 	@bash cmake/install_dependencies.sh $(LANNER_VENV) >&2
@@ -20,6 +20,14 @@ build: dependencies
 test: build
 	@for module in ops datasets detectors tools; do echo "== $$module"; $(BUILD)/bin/$${module}_tests || exit 1; done
 	@$(BUILD)/venv/bin/python -m pytest -q python/tests
+
+# The operators' tests, malformed calls by the thousand among them, under AddressSanitizer and
+# UndefinedBehaviorSanitizer. LibTorch is not instrumented: it leaks by design, and an allocation
+# that it cannot have is an error that it reports.
+sanitize: dependencies
+	@cmake --preset asan >&2
+	@cmake --build build-asan -j $(JOBS) --target ops_tests >&2
+	@ASAN_OPTIONS=detect_leaks=0:protect_shadow_gap=0:allocator_may_return_null=1 build-asan/bin/ops_tests
 
 demo: build
 	@bash tools/demo.sh $(BUILD)/bin/lanner demo

@@ -110,7 +110,7 @@ std::vector<Row> rows() {
   both("roi_align", "roi_align", {features, rois, scale, 7, 7, 2, false},
        {features, fewer, scale, 7, 7, 2, false});
   both("roi_pool", "roi_pool", {features, rois, scale, 7, 7}, {features, fewer, scale, 7, 7});
-  result.push_back({"ps_roi_pool forward, 1000 RoIs, 21 x 49 channels",
+  result.push_back({"ps_roi_pool forward, 1000 RoIs",
                     "ps_roi_pool",
                     {maps, rois, scale, 7, 7, false},
                     {maps, rois, scale, 7, 7}});

@@ -40,7 +40,7 @@ const std::string tiny =
 TEST_CASE("every subcommand explains itself") {
   expect("--help", 0, "lanner COMMAND");
   for (const char* command :
-       {"synth", "check-data", "pretrain", "train", "eval", "detect", "models", "doctor"})
+       {"synth", "check-data", "pretrain", "train", "eval", "detect", "models", "bench", "doctor"})
     expect(std::string(command) + " --help", 0, std::string("usage: lanner ") + command);
 }
 
@@ -48,6 +48,9 @@ TEST_CASE("command lines that make no sense end with 2 and say why") {
   expect("", 2, "usage: lanner");
   expect("fly", 2, "error: \"fly\" is not a command");
   expect("train", 2, "--data");
+  expect("bench", 2, "bench: expected ops");
+  expect("bench opps", 2, "got \"opps\"");
+  expect("bench ops --runs 0", 2, "runs: expected 1 to 1000, got 0");
   expect("train --data x --out y --lr fast", 2, "lr");
   expect("train --data x --out y --preset huge", 2, "preset: expected one of");
   expect("train --data x --out /tmp --backbone vgg", 2, "backbone: expected resnet18-fpn");
