@@ -3,7 +3,6 @@
 #include <ATen/autocast_mode.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 #include <torch/library.h>
 
 #include "lanner/ops/deform_conv2d_checks.h"
@@ -60,6 +59,19 @@ at::Tensor autocast(const at::Tensor& input, const at::Tensor& offset, const at:
       .to(input.scalar_type());
 }
 
+// The gradient is of the types of the forward call; its matrix products must not be cast either.
+template <c10::DispatchKey key>
+Gradients backward_autocast(const at::Tensor& grad, const at::Tensor& input,
+                            const at::Tensor& offset, const at::Tensor& weight,
+                            const Optional& mask, at::IntArrayRef stride, at::IntArrayRef padding,
+                            at::IntArrayRef dilation) {
+  c10::impl::ExcludeDispatchKeyGuard no_autocast(key);
+  static auto op = c10::Dispatcher::singleton()
+                       .findSchemaOrThrow("lanner::_deform_conv2d_backward", "")
+                       .typed<decltype(backward_meta)>();
+  return op.call(grad, input, offset, weight, mask, stride, padding, dilation);
+}
+
 TORCH_LIBRARY_FRAGMENT(lanner, m) {
   m.def(
       "deform_conv2d(Tensor input, Tensor offset, Tensor weight, Tensor? mask, Tensor? bias, "
@@ -75,9 +87,11 @@ TORCH_LIBRARY_IMPL(lanner, Meta, m) {
 }
 TORCH_LIBRARY_IMPL(lanner, AutocastCPU, m) {
   m.impl("deform_conv2d", autocast<c10::DispatchKey::AutocastCPU, c10::kCPU>);
+  m.impl("_deform_conv2d_backward", backward_autocast<c10::DispatchKey::AutocastCPU>);
 }
 TORCH_LIBRARY_IMPL(lanner, AutocastCUDA, m) {
   m.impl("deform_conv2d", autocast<c10::DispatchKey::AutocastCUDA, c10::kCUDA>);
+  m.impl("_deform_conv2d_backward", backward_autocast<c10::DispatchKey::AutocastCUDA>);
 }
 
 }  // namespace

@@ -46,17 +46,12 @@ inline std::pair<c10::SymInt, c10::SymInt> check_deform_conv2d(
               " input channels, got ", weight.sym_sizes());
   TORCH_CHECK(input.sym_size(2) <= INT32_MAX && input.sym_size(3) <= INT32_MAX, op,
               "input: expected at most ", INT32_MAX, " rows and columns, got ", input.sym_sizes());
-  const auto out = [&](int axis, const c10::SymInt& kernel) {
-    return (input.sym_size(2 + axis) + 2 * padding[axis] - (dilation[axis] * (kernel - 1) + 1)) /
-               stride[axis] +
-           1;
-  };
   const auto extent = [&](int axis, const c10::SymInt& kernel) {
     return input.sym_size(2 + axis) + 2 * padding[axis] - (dilation[axis] * (kernel - 1) + 1);
   };
   TORCH_CHECK(extent(0, kh) >= 0 && extent(1, kw) >= 0, op, "input: ", input.sym_size(2), " x ",
               input.sym_size(3), " with its padding is smaller than the kernel");
-  const auto height = out(0, kh), width = out(1, kw);
+  const auto height = extent(0, kh) / stride[0] + 1, width = extent(1, kw) / stride[1] + 1;
   const auto taps = kh * kw;
   TORCH_CHECK(offset.sym_size(0) == input.sym_size(0) && offset.sym_size(1) > 0 &&
                   offset.sym_size(1) % (2 * taps) == 0 && offset.sym_size(2) == height &&

@@ -41,6 +41,9 @@ struct SampleLine {
   A per_offset;  // cells that an offset of 1 moves them by
 
   LANNER_HOST_DEVICE A position(int64_t i) const { return first + A(i) * step; }
+  LANNER_HOST_DEVICE SampleRange range(int64_t size) const {
+    return samples_near(first, step, samples, size);
+  }
 };
 
 // RoIAlign's samples; every one counts, those outside as 0.
@@ -51,10 +54,9 @@ struct DeformRoiPoolRule {
 
   // low, high: the RoI's sides in image pixels.
   template <typename A>
-  LANNER_HOST_DEVICE SampleLine<A> line(A low, A high, int64_t bins, int64_t bin, A offset,
-                                        int64_t size) const {
+  LANNER_HOST_DEVICE SampleLine<A> line(A low, A high, int64_t bins, int64_t bin, A offset) const {
     const auto axis =
-        roi_axis<A>(low, high, static_cast<A>(spatial_scale), true, bins, sampling_ratio, size);
+        roi_axis<A>(low, high, static_cast<A>(spatial_scale), true, bins, sampling_ratio);
     const A per_offset = static_cast<A>(gamma) * axis.bin * A(bins);
     const A step = axis.samples > 0 ? axis.bin / A(axis.samples) : A(0);
     return {axis.start + A(bin) * axis.bin + step / A(2) + offset * per_offset, step, axis.samples,
@@ -73,8 +75,7 @@ struct DeformPsRoiPoolRule {
   static constexpr bool counts_all = false;
 
   template <typename A>
-  LANNER_HOST_DEVICE SampleLine<A> line(A low, A high, int64_t bins, int64_t bin, A offset,
-                                        int64_t) const {
+  LANNER_HOST_DEVICE SampleLine<A> line(A low, A high, int64_t bins, int64_t bin, A offset) const {
     const A scale = static_cast<A>(spatial_scale);
     const A start = std::round(low) * scale - A(0.5);
     const A end = (std::round(high) + A(1)) * scale - A(0.5);

@@ -49,7 +49,8 @@ namespace {
 template <c10::DispatchKey key>
 at::Tensor autocast(const at::Tensor& boxes, const at::Tensor& scores, double iou_threshold) {
   c10::impl::ExcludeDispatchKeyGuard no_autocast(key);
-  return nms(boxes.to(at::kFloat), scores.to(at::kFloat), iou_threshold);
+  return nms(at::autocast::cached_cast(at::kFloat, boxes, boxes.device().type()),
+             at::autocast::cached_cast(at::kFloat, scores, scores.device().type()), iou_threshold);
 }
 
 TORCH_LIBRARY_FRAGMENT(lanner, m) {

@@ -70,15 +70,15 @@ struct PsAlignRule {
   LANNER_HOST_DEVICE void operator()(const T* roi, A spatial_scale, const PsShape& s, int64_t i,
                                      int64_t j, Visit visit) const {
     const auto x_axis = roi_axis<A>(static_cast<A>(roi[1]), static_cast<A>(roi[3]), spatial_scale,
-                                    true, s.pooled_width, sampling_ratio, s.width);
+                                    true, s.pooled_width, sampling_ratio);
     const auto y_axis = roi_axis<A>(static_cast<A>(roi[2]), static_cast<A>(roi[4]), spatial_scale,
-                                    true, s.pooled_height, sampling_ratio, s.height);
-    const int64_t samples = x_axis.samples * y_axis.samples;
-    const A share = A(1) / A(samples > 1 ? samples : 1);
-    for (int64_t iy = 0; iy < y_axis.samples; ++iy) {
+                                    true, s.pooled_height, sampling_ratio);
+    const A share = sample_share<A>(x_axis.samples, y_axis.samples);
+    const auto columns = x_axis.range(j, s.width), rows = y_axis.range(i, s.height);
+    for (int64_t iy = rows.begin; iy < rows.end; ++iy) {
       const auto y = clamped_sample(y_axis.position(i, iy), s.height);
       if (!y.inside) continue;
-      for (int64_t ix = 0; ix < x_axis.samples; ++ix) {
+      for (int64_t ix = columns.begin; ix < columns.end; ++ix) {
         const auto x = clamped_sample(x_axis.position(j, ix), s.width);
         if (!x.inside) continue;
         visit(y.low * s.width + x.low, y.low_weight * x.low_weight * share);

@@ -1,5 +1,7 @@
 #include "lanner/ops/soft_nms.h"
 
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
 
@@ -15,6 +17,7 @@ namespace {
 
 // What a score is multiplied by for an overlap with the box taken.
 double decay(const SoftNmsOptions& options, double overlap) {
+  if (!(overlap > 0)) return 1;  // NaN too: it suppresses nothing
   if (options.method == "gaussian") return std::exp(-overlap * overlap / options.sigma);
   if (!(overlap >= options.iou_threshold)) return 1;
   return options.method == "linear" ? 1 - overlap : 0;
@@ -69,6 +72,16 @@ std::tuple<at::Tensor, at::Tensor> soft_nms_op(const at::Tensor& boxes, const at
   return {kept.to(boxes.device()), fallen.to(boxes.options())};
 }
 
+std::tuple<at::Tensor, at::Tensor> below_autograd(const at::Tensor& boxes, const at::Tensor& scores,
+                                                  c10::string_view method, double iou_threshold,
+                                                  double sigma, double min_score) {
+  at::AutoDispatchBelowADInplaceOrView guard;
+  static auto op = c10::Dispatcher::singleton()
+                       .findSchemaOrThrow("lanner::soft_nms", "")
+                       .typed<decltype(below_autograd)>();
+  return op.call(boxes, scores, method, iou_threshold, sigma, min_score);
+}
+
 TORCH_LIBRARY_FRAGMENT(lanner, m) {
   m.def(
       "soft_nms(Tensor boxes, Tensor scores, str method=\"linear\", float iou_threshold=0.3, "
@@ -76,6 +89,8 @@ TORCH_LIBRARY_FRAGMENT(lanner, m) {
 }
 TORCH_LIBRARY_IMPL(lanner, CPU, m) { m.impl("soft_nms", soft_nms_op); }
 TORCH_LIBRARY_IMPL(lanner, CUDA, m) { m.impl("soft_nms", soft_nms_op); }
+// A choice, without a gradient.
+TORCH_LIBRARY_IMPL(lanner, Autograd, m) { m.impl("soft_nms", below_autograd); }
 
 }  // namespace
 

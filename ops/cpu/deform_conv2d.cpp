@@ -138,9 +138,10 @@ at::Tensor deform_conv2d_cpu(const at::Tensor& input, const at::Tensor& offset,
                bias ? Optional(bias->to(type).contiguous()) : bias, out,
                format == at::MemoryFormat::ChannelsLast);
   };
-  if (in.numel() == 0)
-    out.zero_();  // a batch of none, or no cells but padding
-  else
+  if (in.numel() == 0) {  // a batch of none, or no cells but padding
+    out.zero_();
+    if (bias) out.add_(bias->to(type).view({1, -1, 1, 1}));
+  } else
     type == at::kDouble ? run(0.0) : run(0.0f);
   return out.to(input.scalar_type());
 }

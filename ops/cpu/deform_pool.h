@@ -1,8 +1,6 @@
 #pragma once
 
-#include <ATen/ops/cat.h>
 #include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
 
 #include "lanner/ops/cpu/pooling.h"
 #include "lanner/ops/deform_roi_bins.h"
@@ -21,24 +19,22 @@ struct DeformTaps {
 
   SampleLine<T> x(const T* roi, int64_t k, int64_t bin) const {
     const T moved = offset ? offset[s.offset(k, of_class, bin)] : T(0);
-    return rule.line(roi[1], roi[3], s.pooled_width, bin % s.pooled_width, moved, s.width);
+    return rule.line(roi[1], roi[3], s.pooled_width, bin % s.pooled_width, moved);
   }
   SampleLine<T> y(const T* roi, int64_t k, int64_t bin) const {
     const T moved = offset ? offset[s.offset(k, of_class, bin) + s.part()] : T(0);
-    return rule.line(roi[2], roi[4], s.pooled_height, bin / s.pooled_width, moved, s.height);
+    return rule.line(roi[2], roi[4], s.pooled_height, bin / s.pooled_width, moved);
   }
 
   static TapRange values(RoiTaps<T>& out, const SampleLine<T>& line, int64_t size) {
     return out.add_values(
-        line.samples, line.position(0), line.position(line.samples - 1), size,
-        [&](int64_t i) { return Rule::sample(line.position(i), size); },
-        [&](int64_t kept) { return line_share<Rule>(line, kept); });
+        line.range(size), size, [&](int64_t i) { return line.position(i); },
+        Rule::template sample<T>, [&](int64_t kept) { return line_share<Rule>(line, kept); });
   }
   static TapRange slopes(RoiTaps<T>& out, const SampleLine<T>& line, int64_t size) {
     return out.add_slopes(
-        line.samples, line.position(0), line.position(line.samples - 1), size,
-        [&](int64_t i) { return Rule::sample(line.position(i), size); },
-        [&](int64_t kept) { return line_share<Rule>(line, kept); });
+        line.range(size), size, [&](int64_t i) { return line.position(i); },
+        Rule::template sample<T>, [&](int64_t kept) { return line_share<Rule>(line, kept); });
   }
 
   void operator()(const T* roi, int64_t k, RoiTaps<T>& out) const {
@@ -74,10 +70,9 @@ struct DeformSlopes {
 };
 
 inline PoolShape pool_shape(const DeformPoolShape& s, int64_t rois) {
-  PoolShape result{
-      {s.batch, s.channels, s.height, s.width, s.groups()}, rois, std::vector<int64_t>(s.bins())};
-  for (int64_t bin = 0; bin < s.bins(); ++bin) result.group_of_bin[bin] = s.group(bin);
-  return result;
+  return {{s.batch, s.channels, s.height, s.width, s.groups()}, rois, s.bins(), [&](int64_t bin) {
+            return s.group(bin);
+          }};
 }
 
 // Where offsets differ by class and a class has few channels there are no vectors of channels:
@@ -158,7 +153,7 @@ class OffsetGradient {
         width_(backward_vectors<T>(shape) * kernels<T>().lanes),
         parts_((shape.map.channels - 1) / width_ + 1),
         shares_(
-            at::zeros({parts_, shape.rois, shape.bins(), 2}, c10::CppTypeToScalarType<T>::value)) {}
+            at::zeros({parts_, shape.rois, shape.bins, 2}, c10::CppTypeToScalarType<T>::value)) {}
 
   struct Witness {
     OffsetGradient& all;
@@ -175,7 +170,7 @@ class OffsetGradient {
     }
     void operator()(int64_t k, int64_t bin, const T* grad) {
       const auto& kernel = kernels<T>();
-      kernel.gather(cells, all.table_.taps(k), all.table_.bins(k) + all.shape_.bins() + 2 * bin, 2,
+      kernel.gather(cells, all.table_.taps(k), all.table_.bins(k) + all.shape_.bins + 2 * bin, 2,
                     slice.width, along.data(), slice.width);
       for (int axis = 0; axis < 2; ++axis)
         all.share(slice.first / all.width_, k, bin)[axis] =
@@ -190,7 +185,7 @@ class OffsetGradient {
     const auto& s = taps_.s;
     at::parallel_for(0, shape_.rois, 32, [&](int64_t begin, int64_t end) {
       for (int64_t k = begin; k < end; ++k)
-        for (int64_t bin = 0; bin < shape_.bins(); ++bin) {
+        for (int64_t bin = 0; bin < shape_.bins; ++bin) {
           T along[2] = {};
           for (int64_t part = 0; part < parts_; ++part)
             for (int axis = 0; axis < 2; ++axis) along[axis] += share(part, k, bin)[axis];
@@ -204,7 +199,7 @@ class OffsetGradient {
  private:
   T* share(int64_t part, int64_t k, int64_t bin) {
     return shares_.template mutable_data_ptr<T>() +
-           ((part * shape_.rois + k) * shape_.bins() + bin) * 2;
+           ((part * shape_.rois + k) * shape_.bins + bin) * 2;
   }
 
   const PoolShape& shape_;

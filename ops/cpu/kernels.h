@@ -84,10 +84,10 @@ struct Kernels {
   // The sum of a[i] * b[i].
   T (*dot)(const T* a, const T* b, int64_t count);
 
-  // Whether a box of the lists that begin at `heads` has an IoU of at least `least` with `box`
+  // Whether a box of the lists that begin at `heads` has an IoU above `bound` with `box`
   // (x1, y1, x2, y2, area). The arithmetic is torchvision's to the bit.
   bool (*suppressed)(const BoxBlock<T>* blocks, const int32_t* heads, int64_t count, const T* box,
-                     T least);
+                     T bound);
 };
 
 // The kernels for the instruction set that torch uses (see ATEN_CPU_CAPABILITY); T: float, double.

@@ -24,10 +24,10 @@ namespace {
 template <typename T>
 class KeptBoxes {
  public:
-  // least: the smallest IoU that suppresses.
-  KeptBoxes(int64_t count, T least)
-      : least_(least),
-        cells_per_side_(1 / (2.02 * std::max(1. - least, 0.05))),
+  // An IoU above `bound` suppresses.
+  KeptBoxes(int64_t count, T bound)
+      : bound_(bound),
+        cells_per_side_(1 / (2.02 * std::max(1. - bound, 0.05))),
         table_bits_(std::bit_width(static_cast<uint64_t>(std::max<int64_t>(count / 2, 64)))),
         table_(size_t{1} << table_bits_, -1) {
     blocks_.reserve(count);
@@ -42,16 +42,16 @@ class KeptBoxes {
   bool suppress(const T* box) const {
     int32_t heads[4 * kLevels];
     int64_t count = 0;
-    if (least_ < T(0.5)) {
+    if (bound_ < T(0.5)) {
       heads[count++] = table_[0];
     } else {
       const double width = box[2] - box[0], height = box[3] - box[1];
       const double side = std::max(width, height);
       const double x = (static_cast<double>(box[0]) + box[2]) / 2;
       const double y = (static_cast<double>(box[1]) + box[3]) / 2;
-      const int most_level = level(side / least_ * 1.001);
-      for (int l = level(side * least_ * 0.999); l <= most_level; ++l) {
-        const double longest = power(l + 1), beyond = 1.0001 - least_;
+      const int most_level = level(side / bound_ * 1.001);
+      for (int l = level(side * bound_ * 0.999); l <= most_level; ++l) {
+        const double longest = power(l + 1), beyond = 1.0001 - bound_;
         const int64_t column = cell(x - std::min(width, longest) * beyond, l);
         const int64_t row = cell(y - std::min(height, longest) * beyond, l);
         for (int64_t i = 0; i < 4; ++i) {
@@ -60,12 +60,12 @@ class KeptBoxes {
         }
       }
     }
-    return kernels<T>().suppressed(blocks_.data(), heads, count, box, least_);
+    return kernels<T>().suppressed(blocks_.data(), heads, count, box, bound_);
   }
 
   void add(const T* box) {
     const int l = level(std::max(box[2] - box[0], box[3] - box[1]));
-    int32_t& head = least_ < T(0.5)
+    int32_t& head = bound_ < T(0.5)
                         ? table_[0]
                         : table_[place(l, cell((static_cast<double>(box[0]) + box[2]) / 2, l),
                                        cell((static_cast<double>(box[1]) + box[3]) / 2, l))];
@@ -111,66 +111,57 @@ class KeptBoxes {
     return b;
   }
 
-  T least_;
+  T bound_;
   double cells_per_side_;  // of the longest side of a level
   int table_bits_;
   std::vector<int32_t> table_;  // the first block of each cell, or -1
   std::vector<BoxBlock<T>> blocks_;
 };
 
-// The smallest number of type T that is above `threshold` (torchvision compares in double).
+// What an IoU of type T must be above (torchvision compares in double).
 template <typename T>
-T least_above(double threshold) {
-  T least = static_cast<T>(threshold);
-  if (!(static_cast<double>(least) > threshold))
-    least = std::nextafter(least, std::numeric_limits<T>::infinity());
-  return least;
+T bound_of(double threshold) {
+  const T bound = static_cast<T>(threshold);
+  return static_cast<double>(bound) > threshold
+             ? std::nextafter(bound, -std::numeric_limits<T>::infinity())
+             : bound;
 }
 
-// Whether sizes and places can be reasoned about: numbers far from the ends of T's range, and boxes
-// that are not small beside their distance from the origin.
+// Whether the reasoning about sizes and places holds: a box that is small beside its distance from
+// the origin, or beside T's range, is set apart.
 template <typename T>
-bool ordinary(const T* boxes, int64_t count) {
-  bool result = true;
-  for (int64_t i = 0; i < count; ++i) {
-    const T* b = boxes + i * 4;
-    const T width = b[2] - b[0], height = b[3] - b[1];
-    T farthest = 0;
-    for (int side = 0; side < 4; ++side) {
-      result &= std::abs(b[side]) < T(1e15);  // false for NaN
-      farthest = std::max(farthest, std::abs(b[side]));
-    }
-    if (width > 0 && height > 0)
-      result &= width * height > T(1e-25) && std::max(width, height) > farthest * T(1e-6);
-  }
-  return result;
-}
-
-// Every pair, for boxes and thresholds beyond reasoning.
-template <typename T>
-std::vector<int64_t> keep_by_pairs(const T* boxes, const std::vector<int64_t>& order,
-                                   double threshold) {
-  std::vector<int64_t> kept;
-  for (const int64_t i : order)
-    if (std::none_of(kept.begin(), kept.end(),
-                     [&](int64_t k) { return iou_above(boxes + 4 * k, boxes + 4 * i, threshold); }))
-      kept.push_back(i);
-  return kept;
+bool ordinary(const T* b, T area) {
+  const T farthest = std::max({std::abs(b[0]), std::abs(b[1]), std::abs(b[2]), std::abs(b[3])});
+  return area > T(1e-25) && std::max(b[2] - b[0], b[3] - b[1]) > farthest * T(1e-6);
 }
 
 template <typename T>
 std::vector<int64_t> keep(const T* boxes, const std::vector<int64_t>& order, double threshold) {
-  const auto count = static_cast<int64_t>(order.size());
-  if (!(threshold >= 0) || !ordinary(boxes, count)) return keep_by_pairs(boxes, order, threshold);
-  KeptBoxes<T> others(count, least_above<T>(threshold));
-  std::vector<int64_t> kept;
+  std::vector<int64_t> kept, apart;  // apart: of the kept, those that are not ordinary
+  KeptBoxes<T> others(static_cast<int64_t>(order.size()), bound_of<T>(threshold));
+  const auto suppressed_by = [&](const std::vector<int64_t>& some, int64_t i) {
+    return std::any_of(some.begin(), some.end(), [&](int64_t k) {
+      return iou_above(boxes + 4 * k, boxes + 4 * i, threshold);
+    });
+  };
   for (const int64_t i : order) {
     const T* b = boxes + i * 4;
-    const T width = b[2] - b[0], height = b[3] - b[1];
-    if (width > 0 && height > 0) {  // a box without area overlaps nothing
-      const T box[5] = {b[0], b[1], b[2], b[3], width * height};
-      if (others.suppress(box)) continue;
-      others.add(box);
+    const T width = b[2] - b[0], height = b[3] - b[1], area = width * height;
+    if (!(threshold >= 0)) {  // even boxes that do not touch may suppress
+      if (!suppressed_by(kept, i)) kept.push_back(i);
+      continue;
+    }
+    // A box without area overlaps nothing, and the IoU of one that is endless or not a number is 0
+    // or NaN: none of them suppresses or is suppressed.
+    if (width > 0 && height > 0 && std::isfinite(area)) {
+      const T box[5] = {b[0], b[1], b[2], b[3], area};
+      if (ordinary(b, area)) {
+        if (others.suppress(box) || suppressed_by(apart, i)) continue;
+        others.add(box);
+      } else {
+        if (suppressed_by(kept, i)) continue;
+        apart.push_back(i);
+      }
     }
     kept.push_back(i);
   }

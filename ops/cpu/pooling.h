@@ -18,16 +18,17 @@ namespace lanner::ops {
 struct PoolShape {
   MapShape map;
   int64_t rois;
-  std::vector<int64_t> group_of_bin;  // a group of input planes for each bin; of size bins
+  std::vector<std::vector<int64_t>> bins_of_group;  // of each group of input planes
+  int64_t bins;
 
-  int64_t bins() const { return static_cast<int64_t>(group_of_bin.size()); }
-  int64_t output() const { return map.channels * bins(); }  // of one RoI
-  std::vector<int64_t> bins_of_group(int64_t group) const {
-    std::vector<int64_t> result;
-    for (int64_t b = 0; b < bins(); ++b)
-      if (group_of_bin[b] == group) result.push_back(b);
-    return result;
+  // group_of(bin) is below map.groups.
+  template <typename GroupOf>
+  PoolShape(const MapShape& map_, int64_t rois_, int64_t bins_, GroupOf group_of)
+      : map(map_), rois(rois_), bins_of_group(map_.groups), bins(bins_) {
+    for (int64_t bin = 0; bin < bins; ++bin) bins_of_group[group_of(bin)].push_back(bin);
   }
+
+  int64_t output() const { return map.channels * bins; }  // of one RoI
 };
 
 // Small work is not worth waking threads for.
@@ -41,7 +42,7 @@ void pool_forward(const PoolShape& s, const TapTable<T>& table,
                   const std::vector<std::vector<int64_t>>& rois, const T* input, T* output,
                   bool channels_last) {
   const auto& kernel = kernels<T>();
-  const int64_t bins = s.bins(), channels = s.map.channels;
+  const int64_t bins = s.bins, channels = s.map.channels;
   const auto all = slices(s.map, kernel.lanes);
   // More threads than slices: each slice is read by several, which share its RoIs.
   const int64_t parts = std::max<int64_t>(
@@ -62,7 +63,7 @@ void pool_forward(const PoolShape& s, const TapTable<T>& table,
       if (count == 0) continue;
       const auto cells = read_cells(input, s.map, slice, table.rows(of_image),
                                     room.template mutable_data_ptr<T>());
-      const auto group_bins = s.bins_of_group(slice.group);
+      const auto& group_bins = s.bins_of_group[slice.group];
       for (int64_t i = task % parts * count / parts; i < (task % parts + 1) * count / parts; ++i) {
         const int64_t k = of_image[i];
         if (s.map.groups == 1) {
@@ -116,7 +117,7 @@ void pool_backward(const PoolShape& s, const TapTable<T>& table,
                    const std::vector<std::vector<int64_t>>& rois, const T* grad, T* grad_input,
                    bool channels_last, MakeWitness make_witness) {
   const auto& kernel = kernels<T>();
-  const int64_t bins = s.bins(), channels = s.map.channels;
+  const int64_t bins = s.bins, channels = s.map.channels;
   const int64_t vectors = backward_vectors<T>(s);
   const auto all = slices(s.map, kernel.lanes, vectors);
   const auto tasks = static_cast<int64_t>(all.size());
@@ -141,7 +142,7 @@ void pool_backward(const PoolShape& s, const TapTable<T>& table,
       T* data = room.template mutable_data_ptr<T>();
       const Cells<T> cells{data, s.map.width * slice.width, slice.width};
       std::fill(data + rows.begin * cells.row_stride, data + rows.end * cells.row_stride, T(0));
-      const auto group_bins = s.bins_of_group(slice.group);
+      const auto& group_bins = s.bins_of_group[slice.group];
       const auto& own_rois = rois[slice.image];
       const auto own_grad = [&](int64_t k) {
         return grad + k * s.output() + slice.first * (channels_last ? 1 : bins);
@@ -186,7 +187,7 @@ at::Tensor pooled(const char* op, const PoolShape& s, const Rule& rule, const at
     if (in.numel() == 0) out.zero_();
     if (out.numel() == 0 || in.numel() == 0) return;
     const auto by_image = rois_by_image(boxes.const_data_ptr<T>(), s.rois, s.map.batch);
-    const TapTable<T> table(rule, boxes.const_data_ptr<T>(), s.rois, s.bins());
+    const TapTable<T> table(rule, boxes.const_data_ptr<T>(), s.rois, s.bins);
     pool_forward(s, table, by_image, in.const_data_ptr<T>(), out.mutable_data_ptr<T>(),
                  format == at::MemoryFormat::ChannelsLast);
   };
@@ -207,7 +208,7 @@ at::Tensor pooled_backward(const char* op, const PoolShape& s, const Rule& rule,
     check_batch_indices(op, boxes.const_data_ptr<T>(), s.rois, s.map.batch);
     if (out.numel() == 0 || in.numel() == 0) return;
     const auto by_image = rois_by_image(boxes.const_data_ptr<T>(), s.rois, s.map.batch);
-    const TapTable<T> table(rule, boxes.const_data_ptr<T>(), s.rois, s.bins());
+    const TapTable<T> table(rule, boxes.const_data_ptr<T>(), s.rois, s.bins);
     pool_backward(s, table, by_image, out.const_data_ptr<T>(), in.mutable_data_ptr<T>(),
                   format == at::MemoryFormat::ChannelsLast, [] { return SeesNothing(); });
   };

@@ -9,9 +9,7 @@ namespace lanner::ops {
 // Every bin of a position-sensitive operator has a group of input planes of its own.
 inline PoolShape ps_shape(int64_t rois, int64_t batch, int64_t channels, int64_t height,
                           int64_t width, int64_t bins) {
-  PoolShape shape{{batch, channels / bins, height, width, bins}, rois, std::vector<int64_t>(bins)};
-  for (int64_t b = 0; b < bins; ++b) shape.group_of_bin[b] = b;
-  return shape;
+  return {{batch, channels / bins, height, width, bins}, rois, bins, [](int64_t b) { return b; }};
 }
 
 template <typename Rule>

@@ -12,8 +12,8 @@ struct Rule {
   template <typename T>
   void operator()(const T* roi, int64_t, RoiTaps<T>& out) const {
     const T scale = static_cast<T>(spatial_scale);
-    const auto x = roi_axis(roi[1], roi[3], scale, true, pooled_width, sampling_ratio, width);
-    const auto y = roi_axis(roi[2], roi[4], scale, true, pooled_height, sampling_ratio, height);
+    const auto x = roi_axis(roi[1], roi[3], scale, true, pooled_width, sampling_ratio);
+    const auto y = roi_axis(roi[2], roi[4], scale, true, pooled_height, sampling_ratio);
     add_product(
         out, pooled_height, pooled_width, [&](int64_t j) { return grid_taps(out, x, j, width); },
         [&](int64_t i) { return grid_taps(out, y, i, height); });

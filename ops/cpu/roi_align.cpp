@@ -14,8 +14,8 @@ struct Rule {
   template <typename T>
   void operator()(const T* roi, int64_t, RoiTaps<T>& out) const {
     const T scale = static_cast<T>(spatial_scale);
-    const auto x = roi_axis(roi[1], roi[3], scale, aligned, pooled_width, sampling_ratio, width);
-    const auto y = roi_axis(roi[2], roi[4], scale, aligned, pooled_height, sampling_ratio, height);
+    const auto x = roi_axis(roi[1], roi[3], scale, aligned, pooled_width, sampling_ratio);
+    const auto y = roi_axis(roi[2], roi[4], scale, aligned, pooled_height, sampling_ratio);
     add_product(
         out, pooled_height, pooled_width, [&](int64_t j) { return grid_taps(out, x, j, width); },
         [&](int64_t i) { return grid_taps(out, y, i, height); });
@@ -29,7 +29,8 @@ at::Tensor roi_align_cpu(const at::Tensor& input, const at::Tensor& rois, double
   check_pooling("roi_align", spatial_scale, pooled_height, pooled_width, sampling_ratio);
   const PoolShape shape{{input.size(0), input.size(1), input.size(2), input.size(3)},
                         rois.size(0),
-                        std::vector<int64_t>(pooled_height * pooled_width)};
+                        pooled_height * pooled_width,
+                        [](int64_t) { return 0; }};
   const Rule rule{spatial_scale, input.size(2),  input.size(3), pooled_height,
                   pooled_width,  sampling_ratio, aligned};
   return pooled("roi_align", shape, rule, input, rois, pooled_height, pooled_width);
@@ -42,9 +43,10 @@ at::Tensor roi_align_backward_cpu(const at::Tensor& grad, const at::Tensor& rois
   const char* op = "roi_align backward";
   check_pooling(op, spatial_scale, pooled_height, pooled_width, sampling_ratio);
   check_rois_backward(op, grad, rois, pooled_height, pooled_width, batch, channels, height, width);
-  const PoolShape shape{{batch, channels, height, width},
-                        rois.size(0),
-                        std::vector<int64_t>(pooled_height * pooled_width)};
+  const PoolShape shape{
+      {batch, channels, height, width}, rois.size(0), pooled_height * pooled_width, [](int64_t) {
+        return 0;
+      }};
   const Rule rule{spatial_scale, height,         width,  pooled_height,
                   pooled_width,  sampling_ratio, aligned};
   return pooled_backward(op, shape, rule, grad, rois);

@@ -23,14 +23,14 @@ struct RoiTaps {
   int64_t least_row = INT64_MAX, greatest_row = -1;  // that a bin reads
   std::vector<T> sums;                               // of the cells of one line
 
-  // The taps of one bin on one axis: the sum of at(i), i < samples, whose positions rise or fall
-  // with i from `begin` to `end`, times share(number of samples inside).
-  template <typename At, typename Share>
-  TapRange add_values(int64_t samples, T begin, T end, int64_t size, At at, Share share) {
-    const int64_t low = spread(begin, end, size);
+  // The taps of one bin on one axis: the sum of at(i) for the samples `range`, whose positions rise
+  // or fall with i, times share(number of them inside).
+  template <typename Position, typename At, typename Share>
+  TapRange add_values(SampleRange range, int64_t size, Position position, At at, Share share) {
+    const int64_t low = spread(range, size, position);
     int64_t kept = 0;
-    for (int64_t i = 0; i < samples; ++i) {
-      const AxisSample<T> sample = at(i);
+    for (int64_t i = range.begin; i < range.end; ++i) {
+      const AxisSample<T> sample = at(position(i), size);
       if (!sample.inside) continue;
       ++kept;
       sums[sample.low - low] += sample.low_weight;
@@ -40,12 +40,12 @@ struct RoiTaps {
   }
 
   // By how much that sum changes as the positions rise.
-  template <typename At, typename Share>
-  TapRange add_slopes(int64_t samples, T begin, T end, int64_t size, At at, Share share) {
-    const int64_t low = spread(begin, end, size);
+  template <typename Position, typename At, typename Share>
+  TapRange add_slopes(SampleRange range, int64_t size, Position position, At at, Share share) {
+    const int64_t low = spread(range, size, position);
     int64_t kept = 0;
-    for (int64_t i = 0; i < samples; ++i) {
-      const AxisSample<T> sample = at(i);
+    for (int64_t i = range.begin; i < range.end; ++i) {
+      const AxisSample<T> sample = at(position(i), size);
       kept += sample.inside;
       if (!sample.moves) continue;
       sums[sample.low - low] -= T(1);
@@ -69,15 +69,19 @@ struct RoiTaps {
   }
 
  private:
-  // Zeros for the cells from the first that positions begin .. end can touch, which is returned.
-  int64_t spread(T begin, T end, int64_t size) {
-    const auto cell = [&](T position) {
-      return position > T(0) ? static_cast<int64_t>(std::min(position, static_cast<T>(size - 1)))
-                             : int64_t{0};
+  // Zeros for the cells that the samples can touch, and one more to either side: the compiler may
+  // round a position otherwise in another place. Returns the first.
+  template <typename Position>
+  int64_t spread(SampleRange range, int64_t size, Position position) {
+    const auto cell = [&](int64_t i) {
+      const T at = position(i);
+      if (!(at > T(0))) return int64_t{0};  // NaN too
+      return at < static_cast<T>(size) ? std::min(static_cast<int64_t>(at), size - 1) : size - 1;
     };
-    const auto [low, high] = std::minmax({cell(begin), cell(end)});
-    sums.assign(high - low + 2, T(0));
-    return low;
+    if (range.begin >= range.end) return sums.clear(), 0;
+    const auto [low, high] = std::minmax({cell(range.begin), cell(range.end - 1)});
+    sums.assign(high - low + 4, T(0));
+    return low - 1;
   }
   TapRange collect(int64_t low, T share) {
     const size_t first = taps.size();
@@ -91,8 +95,8 @@ struct RoiTaps {
 template <typename T>
 TapRange grid_taps(RoiTaps<T>& out, const RoiAxis<T>& axis, int64_t bin, int64_t size) {
   return out.add_values(
-      axis.samples, axis.position(bin, 0), axis.position(bin, axis.samples - 1), size,
-      [&](int64_t i) { return clamped_sample(axis.position(bin, i), size); },
+      axis.range(bin, size), size, [&](int64_t i) { return axis.position(bin, i); },
+      clamped_sample<T>,
       [&](int64_t) { return T(1) / static_cast<T>(std::max<int64_t>(axis.samples, 1)); });
 }
 

@@ -47,15 +47,15 @@ at::Tensor deform_conv2d_cuda(const at::Tensor& input, const at::Tensor& offset,
   const c10::cuda::CUDAGuard guard(input.device());
   const auto s = deform_conv_shape(input, offset, weight, stride, padding, dilation);
   auto out = at::zeros({s.batch, s.out_channels, s.out_height, s.out_width}, input.options());
+  if (bias) out.add_(bias->view({1, -1, 1, 1}));
   if (input.numel() == 0 || out.numel() == 0) return out;
   const auto in = input.contiguous(), moves = offset.contiguous();
   const auto masks = mask ? mask->contiguous() : at::Tensor();
   const auto weights =
       weight.contiguous().view({s.weight_groups, s.out_channels / s.weight_groups, -1});
   for (int64_t image = 0; image < s.batch; ++image)
-    out.select(0, image).copy_(at::bmm(weights, columns_of(s, in, moves, masks, image))
-                                   .view({s.out_channels, s.out_height, s.out_width}));
-  if (bias) out.add_(bias->view({1, -1, 1, 1}));
+    out.select(0, image).add_(at::bmm(weights, columns_of(s, in, moves, masks, image))
+                                  .view({s.out_channels, s.out_height, s.out_width}));
   return out.contiguous(input.suggest_memory_format());
 }
 

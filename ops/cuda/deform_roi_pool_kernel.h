@@ -12,6 +12,7 @@ template <typename A>
 struct DeformElement {
   int64_t plane, offset;
   SampleLine<A> x, y;
+  SampleRange columns, rows;  // of the samples that may be inside
   A share;
   bool valid;
 };
@@ -32,12 +33,14 @@ LANNER_HOST_DEVICE DeformElement<A> deform_element(int64_t index, const T* rois,
   const A move_x = offset ? static_cast<A>(offset[e.offset]) : A(0);
   const A move_y = offset ? static_cast<A>(offset[e.offset + s.part()]) : A(0);
   e.x = rule.line(static_cast<A>(roi[1]), static_cast<A>(roi[3]), s.pooled_width,
-                  bin % s.pooled_width, move_x, s.width);
+                  bin % s.pooled_width, move_x);
   e.y = rule.line(static_cast<A>(roi[2]), static_cast<A>(roi[4]), s.pooled_height,
-                  bin / s.pooled_width, move_y, s.height);
+                  bin / s.pooled_width, move_y);
   int64_t kept_x = 0, kept_y = 0;
-  for (int64_t i = 0; i < e.x.samples; ++i) kept_x += Rule::sample(e.x.position(i), s.width).inside;
-  for (int64_t i = 0; i < e.y.samples; ++i)
+  e.columns = e.x.range(s.width), e.rows = e.y.range(s.height);
+  for (int64_t i = e.columns.begin; i < e.columns.end; ++i)
+    kept_x += Rule::sample(e.x.position(i), s.width).inside;
+  for (int64_t i = e.rows.begin; i < e.rows.end; ++i)
     kept_y += Rule::sample(e.y.position(i), s.height).inside;
   e.share = line_share<Rule>(e.x, kept_x) * line_share<Rule>(e.y, kept_y);
   return e;
@@ -47,10 +50,10 @@ LANNER_HOST_DEVICE DeformElement<A> deform_element(int64_t index, const T* rois,
 template <typename A, typename Rule, typename Visit>
 LANNER_HOST_DEVICE void deform_visit(const DeformElement<A>& e, const Rule&,
                                      const DeformPoolShape& s, Visit visit) {
-  for (int64_t iy = 0; iy < e.y.samples; ++iy) {
+  for (int64_t iy = e.rows.begin; iy < e.rows.end; ++iy) {
     const auto y = Rule::sample(e.y.position(iy), s.height);
     if (!y.inside) continue;
-    for (int64_t ix = 0; ix < e.x.samples; ++ix) {
+    for (int64_t ix = e.columns.begin; ix < e.columns.end; ++ix) {
       const auto x = Rule::sample(e.x.position(ix), s.width);
       if (x.inside) visit(y, x);
     }

@@ -22,16 +22,16 @@ LANNER_HOST_DEVICE void roi_align_visit(int64_t index, const T* rois, A spatial_
   const A image = static_cast<A>(roi[0]);
   if (!(image >= A(0) && image < A(s.batch))) return;  // a kernel cannot throw: such a RoI reads 0
   const auto x_axis = roi_axis<A>(static_cast<A>(roi[1]), static_cast<A>(roi[3]), spatial_scale,
-                                  s.aligned, s.pooled_width, s.sampling_ratio, s.width);
+                                  s.aligned, s.pooled_width, s.sampling_ratio);
   const auto y_axis = roi_axis<A>(static_cast<A>(roi[2]), static_cast<A>(roi[4]), spatial_scale,
-                                  s.aligned, s.pooled_height, s.sampling_ratio, s.height);
-  const int64_t samples = x_axis.samples * y_axis.samples;
-  const A share = A(1) / A(samples > 1 ? samples : 1);
+                                  s.aligned, s.pooled_height, s.sampling_ratio);
+  const A share = sample_share<A>(x_axis.samples, y_axis.samples);
+  const auto columns = x_axis.range(j, s.width), rows = y_axis.range(i, s.height);
   const int64_t plane = (static_cast<int64_t>(image) * s.channels + c) * s.height;
-  for (int64_t iy = 0; iy < y_axis.samples; ++iy) {
+  for (int64_t iy = rows.begin; iy < rows.end; ++iy) {
     const auto y = clamped_sample(y_axis.position(i, iy), s.height);
     if (!y.inside) continue;
-    for (int64_t ix = 0; ix < x_axis.samples; ++ix) {
+    for (int64_t ix = columns.begin; ix < columns.end; ++ix) {
       const auto x = clamped_sample(x_axis.position(j, ix), s.width);
       if (!x.inside) continue;
       visit((plane + y.low) * s.width + x.low, y.low_weight * x.low_weight * share);

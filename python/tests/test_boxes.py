@@ -179,3 +179,37 @@ def test_opcheck_of_suppression(generator):
         (torch.ops.lanner.decode_boxes, (boxes, boxes, 1.0, 1.0, 1.0, 1.0)),
     ):
         torch.library.opcheck(op.default, arguments)
+
+
+def test_nms_at_0_keeps_boxes_that_do_not_touch_whatever_becomes_of_denormals():
+    boxes = torch.tensor([[0.0, 0, 1, 1], [5, 5, 6, 6], [9, 9, 10, 10]])
+    torch.set_flush_denormal(True)
+    try:
+        assert len(lanner.ops.nms(boxes, torch.tensor([3.0, 2, 1]), 0.0)) == 3
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def test_nms_among_ordinary_and_odd_boxes_is_torchvisions(generator):
+    boxes = of_all_sizes(3000, generator)
+    boxes[::97] = torch.tensor([1000.0, 1000.0, 1000.0005, 1000.0005])
+    boxes[5::101, 0] = float("nan")
+    boxes[7::103, 2] = float("inf")
+    scores = torch.rand(3000, generator=generator)
+    for threshold in (0.3, 0.6):
+        expected = torchvision.ops.nms(boxes, scores, threshold)
+        assert torch.equal(lanner.ops.nms(boxes, scores, threshold), expected)
+
+
+def test_nms_under_autocast_keeps_the_precision_of_doubles():
+    boxes = torch.tensor([[0, 0, 10, 10], [0, 0, 10, 10 + 1e-9]], dtype=torch.float64)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert len(lanner.ops.nms(boxes, torch.tensor([2.0, 1.0]).double(), 1 - 5e-11)) == 2
+
+
+def test_soft_nms_leaves_boxes_without_area_alone_and_has_no_gradient():
+    boxes = torch.tensor([[5.0, 5, 5, 5], [7, 7, 7, 7], [0, 0, 1, 1]])
+    scores = torch.tensor([0.9, 0.8, 0.7], requires_grad=True)
+    for method in ("linear", "gaussian", "naive"):
+        kept, fallen = lanner.ops.soft_nms(boxes, scores, method=method)
+        assert kept.tolist() == [0, 1, 2] and not fallen.requires_grad

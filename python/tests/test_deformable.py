@@ -163,3 +163,24 @@ def test_depthwise_deform_conv2d_with_many_offset_groups(generator):
         torch.autograd.grad(theirs, (x, offset, weight), grad),
     ):
         assert torch.allclose(mine, other, atol=1e-3)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_deform_conv2d_trains_inside_autocast(groups, generator):
+    f = torch.float32
+    x, offset = random(generator, 1, 8, 6, 6, dtype=f), random(generator, 1, 18, 6, 6, dtype=f)
+    weight = random(generator, 4, 8 // groups, 3, 3, dtype=f)
+    expected = torch.autograd.grad(
+        lanner.ops.deform_conv2d(x, offset, weight, padding=1).sum(), (x, offset, weight)
+    )
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = lanner.ops.deform_conv2d(x, offset, weight, padding=1)
+        found = torch.autograd.grad(out.sum(), (x, offset, weight))
+    assert all(map(torch.allclose, found, expected))
+
+
+def test_deform_conv2d_of_nothing_but_padding_is_the_bias():
+    x, bias = torch.zeros(1, 2, 0, 5), torch.tensor([1.0, 2.0, 3.0])
+    arguments = (x, torch.zeros(1, 2, 2, 7), torch.ones(3, 2, 1, 1), bias, 1, 1)
+    expected = torchvision.ops.deform_conv2d(*arguments)
+    assert torch.equal(lanner.ops.deform_conv2d(*arguments), expected)

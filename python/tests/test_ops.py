@@ -182,3 +182,31 @@ def test_arguments_that_do_not_fit_are_named():
         lanner.ops.roi_align(x, [torch.zeros(2, 5)], 7)
     with pytest.raises(RuntimeError, match="nms: scores"):
         lanner.ops.nms(torch.zeros(3, 4), torch.zeros(2), 0.5)
+
+
+@pytest.mark.parametrize("reach", [300.0, 1000.0, 1600.0, 5000.0, 30000.0])
+@pytest.mark.parametrize("op", ["roi_align", "ps_roi_align"])
+def test_adaptive_sampling_of_vast_boxes_is_torchvisions(op, reach, generator):
+    x = torch.rand(1, 4, 8, 9, generator=generator, dtype=torch.float64, requires_grad=True)
+    rois = torch.tensor([[0, -reach, -reach, reach, reach], [0, 30.0, -reach, reach, 90.0]]).double()
+    size = 2 if op == "ps_roi_align" else (1, 2)
+    ours, theirs = (getattr(m.ops, op)(x, rois, size, 1 / 16) for m in (lanner, torchvision))
+    assert torch.allclose(ours, theirs, rtol=1e-10, atol=1e-14)
+    grads = [torch.autograd.grad(out.sum(), x)[0] for out in (ours, theirs)]
+    assert torch.allclose(*grads, rtol=1e-9, atol=1e-14)
+
+
+def test_boxes_of_any_size_cost_no_more_than_others(generator):
+    x = torch.rand(1, 4, 8, 9, generator=generator)
+    for reach in (1e9, 1e20, 1e30, float("inf")):
+        rois = torch.tensor([[0, -reach, -reach, reach, reach]]).expand(300, 5)
+        lanner.ops.roi_align(x, rois, 7, 1 / 16)
+        lanner.ops.deform_roi_pool(x, rois, torch.zeros(300, 2, 7, 7), 7, 1 / 16)
+
+
+def test_a_map_wider_than_floats_can_count_is_read_to_its_end():
+    width = 2**25 + 3
+    x = torch.zeros(1, 1, 1, width)
+    x[..., -1] = 1
+    rois = torch.tensor([[0, 2.0**25, 0, 2.0**25 + 8, 1]])
+    assert lanner.ops.roi_align(x, rois, 1, 1.0, 1).item() == 1

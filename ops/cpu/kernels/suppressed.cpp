@@ -9,11 +9,11 @@ namespace lanner::ops::LANNER_ISA {
 // The division runs only for vectors in which a product says that some box may be above.
 template <typename T>
 bool suppressed(const BoxBlock<T>* blocks, const int32_t* heads, int64_t count, const T* box,
-                T least) {
+                T bound) {
   constexpr int64_t L = kLanes<T> < BoxBlock<T>::kBoxes ? kLanes<T> : BoxBlock<T>::kBoxes;
   const Vector<T> zero = {}, own_x1 = zero + box[0], own_y1 = zero + box[1], own_x2 = zero + box[2],
-                  own_y2 = zero + box[3], own_area = zero + box[4], wanted = zero + least;
-  const T margin = least * T(0.999);
+                  own_y2 = zero + box[3], own_area = zero + box[4], own_bound = zero + bound;
+  const T margin = bound * T(0.999);
   for (int64_t i = 0; i < count; ++i)
     for (int32_t block = heads[i]; block >= 0; block = blocks[block].next) {
       const auto& b = blocks[block];
@@ -24,7 +24,7 @@ bool suppressed(const BoxBlock<T>* blocks, const int32_t* heads, int64_t count, 
         const Vector<T> high = (y2 < own_y2 ? y2 : own_y2) - (y1 > own_y1 ? y1 : own_y1);
         const Vector<T> overlap = (wide > zero ? wide : zero) * (high > zero ? high : zero);
         const Vector<T> all = (load(b.area + j) + own_area) - overlap;
-        if (any(overlap >= all * margin) && any(overlap / all >= wanted)) return true;
+        if (any(overlap >= all * margin) && any(overlap / all > own_bound)) return true;
       }
     }
   return false;
