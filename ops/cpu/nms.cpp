@@ -127,18 +127,30 @@ T bound_of(double threshold) {
              : bound;
 }
 
-// Whether the reasoning about sizes and places holds: a box that is small beside its distance from
-// the origin, or beside T's range, is set apart.
+// Where the reasoning about sizes and places holds: not for a box that is small beside its distance
+// from the origin, or beside T's range, and not without a finite area.
 template <typename T>
-bool ordinary(const T* b, T area) {
-  const T farthest = std::max({std::abs(b[0]), std::abs(b[1]), std::abs(b[2]), std::abs(b[3])});
-  return area > T(1e-25) && std::max(b[2] - b[0], b[3] - b[1]) > farthest * T(1e-6);
+std::vector<uint8_t> ordinary(const T* boxes, int64_t count) {
+  std::vector<uint8_t> result(count);
+  for (int64_t i = 0; i < count; ++i) {
+    const T* b = boxes + i * 4;
+    const T width = b[2] - b[0], height = b[3] - b[1], area = width * height;
+    T farthest = 0;
+    for (int side = 0; side < 4; ++side)
+      farthest = std::abs(b[side]) > farthest ? std::abs(b[side]) : farthest;
+    const T longer = width > height ? width : height;
+    result[i] = (width > 0) & (height > 0) & (area > T(1e-25)) &
+                (area <= std::numeric_limits<T>::max()) & (longer > farthest * T(1e-6));
+  }
+  return result;
 }
 
 template <typename T>
 std::vector<int64_t> keep(const T* boxes, const std::vector<int64_t>& order, double threshold) {
+  const auto count = static_cast<int64_t>(order.size());
+  const auto is_ordinary = ordinary(boxes, count);
   std::vector<int64_t> kept, apart;  // apart: of the kept, those that are not ordinary
-  KeptBoxes<T> others(static_cast<int64_t>(order.size()), bound_of<T>(threshold));
+  KeptBoxes<T> others(count, bound_of<T>(threshold));
   const auto suppressed_by = [&](const std::vector<int64_t>& some, int64_t i) {
     return std::any_of(some.begin(), some.end(), [&](int64_t k) {
       return iou_above(boxes + 4 * k, boxes + 4 * i, threshold);
@@ -148,21 +160,16 @@ std::vector<int64_t> keep(const T* boxes, const std::vector<int64_t>& order, dou
     const T* b = boxes + i * 4;
     const T width = b[2] - b[0], height = b[3] - b[1], area = width * height;
     if (!(threshold >= 0)) {  // even boxes that do not touch may suppress
-      if (!suppressed_by(kept, i)) kept.push_back(i);
-      continue;
-    }
-    // A box without area overlaps nothing, and the IoU of one that is endless or not a number is 0
-    // or NaN: none of them suppresses or is suppressed.
-    if (width > 0 && height > 0 && std::isfinite(area)) {
+      if (suppressed_by(kept, i)) continue;
+    } else if (is_ordinary[i]) {
       const T box[5] = {b[0], b[1], b[2], b[3], area};
-      if (ordinary(b, area)) {
-        if (others.suppress(box) || suppressed_by(apart, i)) continue;
-        others.add(box);
-      } else {
-        if (suppressed_by(kept, i)) continue;
-        apart.push_back(i);
-      }
-    }
+      if (others.suppress(box) || (!apart.empty() && suppressed_by(apart, i))) continue;
+      others.add(box);
+    } else if (width > 0 && height > 0 && std::isfinite(area)) {
+      if (suppressed_by(kept, i)) continue;
+      apart.push_back(i);
+    }  // else it overlaps nothing, or its IoUs are 0 or NaN: it neither suppresses nor is
+       // suppressed
     kept.push_back(i);
   }
   return kept;

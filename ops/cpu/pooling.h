@@ -74,10 +74,8 @@ void pool_forward(const PoolShape& s, const TapTable<T>& table,
                      bins);
         } else {
           for (const int64_t b : group_bins)
-            kernel.gather(
-                cells, table.taps(k), table.bins(k) + b, 1, slice.width,
-                sums.template mutable_data_ptr<T>() + (k * bins + b) * padded + slice.first,
-                padded);
+            kernel.gather(cells, table.taps(k), table.bins(k) + b, 1, slice.width,
+                          sum + (k * bins + b) * padded + slice.first, padded);
         }
       }
     }
@@ -85,8 +83,8 @@ void pool_forward(const PoolShape& s, const TapTable<T>& table,
   if (s.map.groups > 1)
     at::parallel_for(0, s.rois, 64, [&](int64_t begin, int64_t end) {
       for (int64_t k = begin; k < end; ++k)
-        write_bins(sums.template const_data_ptr<T>() + k * bins * padded, padded, bins, channels,
-                   channels_last, output + k * s.output(), channels, bins);
+        write_bins(sum + k * bins * padded, padded, bins, channels, channels_last,
+                   output + k * s.output(), channels, bins);
     });
 }
 
@@ -129,7 +127,7 @@ void pool_backward(const PoolShape& s, const TapTable<T>& table,
     at::parallel_for(0, s.rois, 64, [&](int64_t begin, int64_t end) {
       for (int64_t k = begin; k < end; ++k)
         read_bins(grad + k * s.output(), bins, channels, channels_last, channels,
-                  sums.template mutable_data_ptr<T>() + k * bins * padded, padded);
+                  sum + k * bins * padded, padded);
     });
   at::parallel_for(0, tasks, grain(s, tasks), [&](int64_t begin, int64_t end) {
     const auto room = cell_room<T>(s.map, vectors);
@@ -160,8 +158,7 @@ void pool_backward(const PoolShape& s, const TapTable<T>& table,
           for (int64_t b = 0; b < bins; ++b) witness(k, b, own.data() + b * slice.width);
         } else {
           for (const int64_t b : group_bins) {
-            const T* own_bin =
-                sums.template const_data_ptr<T>() + (k * bins + b) * padded + slice.first;
+            const T* own_bin = sum + (k * bins + b) * padded + slice.first;
             kernel.scatter(cells, table.taps(k), table.bins(k) + b, 1, slice.width, own_bin,
                            padded);
             witness(k, b, own_bin);
