@@ -53,6 +53,7 @@ void pool_forward(const PoolShape& s, const TapTable<T>& table,
   const auto sums = s.map.groups == 1
                         ? at::Tensor()
                         : fresh({s.rois, bins, padded}, c10::CppTypeToScalarType<T>::value);
+  T* sum = sums.defined() ? sums.template mutable_data_ptr<T>() : nullptr;
   at::parallel_for(0, tasks, grain(s, tasks), [&](int64_t begin, int64_t end) {
     const auto room = cell_room<T>(s.map);
     std::vector<T> own(s.map.groups == 1 ? bins * 4 * kernel.lanes : 0);
@@ -123,6 +124,7 @@ void pool_backward(const PoolShape& s, const TapTable<T>& table,
   const auto sums = s.map.groups == 1
                         ? at::Tensor()
                         : fresh({s.rois, bins, padded}, c10::CppTypeToScalarType<T>::value);
+  T* sum = sums.defined() ? sums.template mutable_data_ptr<T>() : nullptr;
   if (s.map.groups > 1)
     at::parallel_for(0, s.rois, 64, [&](int64_t begin, int64_t end) {
       for (int64_t k = begin; k < end; ++k)
