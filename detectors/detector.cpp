@@ -17,8 +17,8 @@ DetectorImpl::DetectorImpl(const DetectorOptions& given) : options(checked(given
   backbone_ = register_module("backbone", Backbone(options.backbone));
   rpn_ = register_module("rpn", Rpn(backbone_->channels, options.anchors, options.rpn));
   roi_heads_ = register_module(
-      "roi_heads",
-      BoxHead(backbone_->channels, static_cast<int64_t>(options.categories.size()), options.roi));
+      "roi_heads", BoxHead(backbone_->channels, backbone_->roi_scales,
+                           static_cast<int64_t>(options.categories.size()), options.roi));
 }
 
 Losses DetectorImpl::losses(const datasets::Batch& batch) {
@@ -27,8 +27,8 @@ Losses DetectorImpl::losses(const datasets::Batch& batch) {
   const auto rpn = rpn_->losses(anchors, batch.boxes);
   const auto proposals = rpn_->propose(anchors, batch.sizes);
   const auto targets = sample_rois(proposals, batch.boxes, batch.labels, options.roi);
-  features.resize(backbone_->roi_levels);
-  const auto predictions = roi_heads_->forward(features, targets.rois, batch.sizes);
+  features.resize(backbone_->roi_scales.size());
+  const auto predictions = roi_heads_->forward(features, targets.rois);
   const auto roi = roi_losses(predictions, targets);
   return {roi.classifier, roi.box_reg, rpn.objectness, rpn.box_reg};
 }
@@ -38,8 +38,8 @@ std::vector<Detections> DetectorImpl::detect(const datasets::Batch& batch) {
   auto features = backbone_->forward(batch.images);
   const auto proposals = rpn_->propose(rpn_->forward(features, batch.images), batch.sizes);
   const auto rois = to_rois(proposals);
-  features.resize(backbone_->roi_levels);
-  const auto predictions = roi_heads_->forward(features, rois, batch.sizes);
+  features.resize(backbone_->roi_scales.size());
+  const auto predictions = roi_heads_->forward(features, rois);
   return select_detections(predictions, rois, batch.sizes, batch.original_sizes, options.roi);
 }
 

@@ -16,15 +16,18 @@ void to_json(nlohmann::json& json, Norm norm) { json = name_of(norm); }
 void from_json(const nlohmann::json& json, Norm& norm) {
   norm = norm_from_name(json.get<std::string>());
 }
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BackboneOptions, depth, norm, fpn_stages, fpn_channels, fpn_pool,
-                                   trainable_stages)
+// With defaults: what later versions added is absent from the checkpoints of earlier ones.
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(BackboneOptions, depth, norm, norm_eps, fpn_stages,
+                                                fpn_channels, fpn_norm, fpn_pool, trainable_stages)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AnchorOptions, sizes, ratios)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RpnOptions, positive_iou, negative_iou, sampled_anchors,
-                                   positive_fraction, pre_nms_train, pre_nms_test, post_nms_train,
-                                   post_nms_test, nms_iou)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RoiOptions, positive_iou, sampled_rois, positive_fraction,
-                                   pooled_size, sampling_ratio, head_width, score_threshold,
-                                   nms_iou, most_detections)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RpnOptions, positive_iou, negative_iou,
+                                                sampled_anchors, positive_fraction, pre_nms_train,
+                                                pre_nms_test, post_nms_train, post_nms_test,
+                                                nms_iou, conv_depth)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RoiOptions, positive_iou, sampled_rois,
+                                                positive_fraction, pooled_size, sampling_ratio,
+                                                head_convs, head_width, score_threshold, nms_iou,
+                                                most_detections)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DetectorOptions, model, backbone, anchors, rpn, roi, resize,
                                    normalisation, categories)
 
@@ -75,6 +78,7 @@ void DetectorOptions::check() const {
                                       {"pre_nms_train", rpn.pre_nms_train},
                                       {"pre_nms_test", rpn.pre_nms_test},
                                       {"sampled_anchors", rpn.sampled_anchors},
+                                      {"rpn.conv_depth", rpn.conv_depth},
                                       {"sampled-rois", roi.sampled_rois},
                                       {"most_detections", roi.most_detections}})
     expect(count > 0, option, "a positive number", std::to_string(count));
@@ -91,6 +95,11 @@ void DetectorOptions::check() const {
     expect(deviation > 0, "normalisation.std", "positive numbers", std::to_string(deviation));
   expect(backbone.trainable_stages >= 0 && backbone.trainable_stages <= 5, "trainable-stages",
          "0 to 5", std::to_string(backbone.trainable_stages));
+  expect(backbone.norm_eps >= 0 && backbone.norm_eps < 1, "norm_eps", "0 to 1",
+         std::to_string(backbone.norm_eps));
+  expect(rpn.conv_depth <= 16 && roi.head_convs >= 0 && roi.head_convs <= 16, "head_convs",
+         "0 to 16, and rpn.conv_depth 1 to 16",
+         std::to_string(roi.head_convs) + " and " + std::to_string(rpn.conv_depth));
   expect(roi.pooled_size > 0 && roi.head_width > 0, "head-width", "a positive number",
          std::to_string(roi.head_width));
   expect(!categories.empty(), "num_classes", "at least one class", "none");

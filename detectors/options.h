@@ -20,9 +20,11 @@ enum class Norm {
 struct BackboneOptions {
   int depth = 50;  // ResNet-18, 34, 50 or 101
   Norm norm = Norm::batch;
+  double norm_eps = 1e-5;  // 0 for torchvision's published fasterrcnn_resnet50_fpn
   std::vector<int> fpn_stages{1, 2, 3,
                               4};  // ResNet stages 1..4, of strides 4, 8, 16, 32, in the FPN
   int64_t fpn_channels = 256;
+  bool fpn_norm = false;     // batch norm after the FPN's convolutions, which then have no bias
   bool fpn_pool = true;      // one level more, of every second cell of the last
   int trainable_stages = 5;  // counted from the end: 5 trains all, 3 freezes the stem and stage 1
 };
@@ -40,6 +42,7 @@ struct RpnOptions {
   int64_t pre_nms_train = 2000, pre_nms_test = 1000;  // a level
   int64_t post_nms_train = 2000, post_nms_test = 1000;
   double nms_iou = 0.7;
+  int64_t conv_depth = 1;  // 3x3 convolutions before the predictions
 };
 
 struct RoiOptions {
@@ -48,7 +51,9 @@ struct RoiOptions {
   double positive_fraction = 0.25;
   int64_t pooled_size = 7;
   int64_t sampling_ratio = 2;
-  int64_t head_width = 1024;  // of the two fully connected layers
+  int64_t head_convs =
+      0;  // 3x3 convolutions with batch norm, and one fully connected layer; 0: two
+  int64_t head_width = 1024;  // of the fully connected layers
   double score_threshold = 0.05;
   double nms_iou = 0.5;
   int64_t most_detections = 100;  // an image

@@ -28,12 +28,14 @@ at::Tensor by_anchor(const at::Tensor& x, int64_t per_anchor) {
 
 RpnImpl::RpnImpl(int64_t channels, const AnchorOptions& anchors, const RpnOptions& options)
     : options_(options), anchors_(anchors) {
-  conv_ = convolution(channels, channels, 3);
   cls_logits_ = convolution(channels, anchors_.per_cell(), 1);
   bbox_pred_ = convolution(channels, anchors_.per_cell() * 4, 1);
   auto head = register_module("head", std::make_shared<torch::nn::Module>());
-  torch::nn::ModuleList convs;  // "conv.0.0": torchvision's heads may have several
-  convs->push_back(torch::nn::Sequential(conv_));
+  torch::nn::ModuleList convs;  // "conv.0.0"
+  for (int64_t i = 0; i < options.conv_depth; ++i) {
+    convs_.push_back(convolution(channels, channels, 3));
+    convs->push_back(torch::nn::Sequential(convs_.back()));
+  }
   head->register_module("conv", convs);
   head->register_module("cls_logits", cls_logits_);
   head->register_module("bbox_pred", bbox_pred_);
@@ -44,7 +46,8 @@ AnchorPredictions RpnImpl::forward(const std::vector<at::Tensor>& features,
   std::vector<at::Tensor> objectness, deltas;
   AnchorPredictions predictions;
   for (const auto& feature : features) {
-    const auto hidden = conv_(feature).relu_();
+    auto hidden = feature;
+    for (auto& conv : convs_) hidden = conv(hidden).relu_();
     objectness.push_back(by_anchor(cls_logits_(hidden), 1));
     deltas.push_back(by_anchor(bbox_pred_(hidden), 4));
     predictions.anchors_of_level.push_back(objectness.back().size(1));

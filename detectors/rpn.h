@@ -40,7 +40,8 @@ class RpnImpl : public torch::nn::Module {
   RpnOptions options_;
   AnchorGenerator anchors_;
   ops::BoxCoder coder_;
-  torch::nn::Conv2d conv_{nullptr}, cls_logits_{nullptr}, bbox_pred_{nullptr};
+  std::vector<torch::nn::Conv2d> convs_;
+  torch::nn::Conv2d cls_logits_{nullptr}, bbox_pred_{nullptr};
 };
 TORCH_MODULE(Rpn);
 

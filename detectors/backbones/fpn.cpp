@@ -1,15 +1,23 @@
 #include "lanner/detectors/backbones/fpn.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace lanner::detectors {
 namespace {
 
-torch::nn::Sequential convolution(int64_t in, int64_t out, int64_t kernel) {
-  torch::nn::Conv2d conv(torch::nn::Conv2dOptions(in, out, kernel).padding(kernel / 2));
+torch::nn::Sequential convolution(int64_t in, int64_t out, int64_t kernel, bool norm) {
+  torch::nn::Conv2d conv(torch::nn::Conv2dOptions(in, out, kernel).padding(kernel / 2).bias(!norm));
   torch::nn::init::kaiming_uniform_(conv->weight, 1);
+  if (norm) return torch::nn::Sequential(conv, NormLayer(Norm::batch, out));
   torch::nn::init::zeros_(conv->bias);
   return torch::nn::Sequential(conv);
+}
+
+std::vector<double> scales_of(const std::vector<int>& stages) {
+  std::vector<double> scales;
+  for (const int stage : stages) scales.push_back(std::exp2(-stage - 1));
+  return scales;
 }
 
 at::Tensor run(torch::nn::ModuleList& blocks, size_t i, const at::Tensor& x) {
@@ -18,13 +26,13 @@ at::Tensor run(torch::nn::ModuleList& blocks, size_t i, const at::Tensor& x) {
 
 }  // namespace
 
-FpnImpl::FpnImpl(const std::vector<int64_t>& in_channels, int64_t channels, bool pool)
+FpnImpl::FpnImpl(const std::vector<int64_t>& in_channels, int64_t channels, bool norm, bool pool)
     : pool_(pool) {
   register_module("inner_blocks", inner_blocks_);
   register_module("layer_blocks", layer_blocks_);
   for (const int64_t in : in_channels) {
-    inner_blocks_->push_back(convolution(in, channels, 1));
-    layer_blocks_->push_back(convolution(channels, channels, 3));
+    inner_blocks_->push_back(convolution(in, channels, 1, norm));
+    layer_blocks_->push_back(convolution(channels, channels, 3, norm));
   }
 }
 
@@ -45,13 +53,15 @@ std::vector<at::Tensor> FpnImpl::forward(const std::vector<at::Tensor>& stages) 
 
 BackboneImpl::BackboneImpl(const BackboneOptions& options)
     : channels(options.fpn_channels),
-      roi_levels(options.fpn_stages.size()),
+      roi_scales(scales_of(options.fpn_stages)),
       stages_(options.fpn_stages) {
   body_ = register_module("body", ResNet(options.depth, options.norm, stages_.back()));
   body_->train_last(options.trainable_stages);
+  for (const auto& module : body_->modules())
+    if (auto* norm = module->as<NormLayer>()) norm->eps = options.norm_eps;
   std::vector<int64_t> in_channels;
   for (const int stage : stages_) in_channels.push_back(body_->channels(stage));
-  fpn_ = register_module("fpn", Fpn(in_channels, channels, options.fpn_pool));
+  fpn_ = register_module("fpn", Fpn(in_channels, channels, options.fpn_norm, options.fpn_pool));
 }
 
 std::vector<at::Tensor> BackboneImpl::forward(const at::Tensor& images) {

@@ -9,7 +9,7 @@ namespace lanner::detectors {
 // A feature pyramid (arXiv 1612.03144) under torchvision's names.
 class FpnImpl : public torch::nn::Module {
  public:
-  FpnImpl(const std::vector<int64_t>& in_channels, int64_t channels, bool pool);
+  FpnImpl(const std::vector<int64_t>& in_channels, int64_t channels, bool norm, bool pool);
   // Stage outputs, finest first, to as many levels of `channels`, and one more where `pool`.
   std::vector<at::Tensor> forward(const std::vector<at::Tensor>& stages);
 
@@ -26,7 +26,10 @@ class BackboneImpl : public torch::nn::Module {
   std::vector<at::Tensor> forward(const at::Tensor& images);
 
   const int64_t channels;
-  const size_t roi_levels;  // the levels that RoIs are pooled from; the pooled level is for the RPN
+  // Feature cells a pixel of the levels that RoIs are pooled from; one level more may be for the
+  // RPN alone. torchvision guesses them from its first images, and is the same for all but tiny
+  // ones.
+  const std::vector<double> roi_scales;
 
  private:
   std::vector<int> stages_;

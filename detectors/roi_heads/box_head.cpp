@@ -2,20 +2,10 @@
 
 #include <cmath>
 
+#include "lanner/detectors/backbones/norm.h"
 #include "lanner/ops/roi_align.h"
 
 namespace lanner::detectors {
-
-std::vector<double> level_scales(const std::vector<at::Tensor>& features,
-                                 const std::vector<datasets::ImageSize>& sizes) {
-  int64_t height = 0;
-  for (const auto& size : sizes) height = std::max(height, size.height);
-  std::vector<double> scales;
-  for (const auto& feature : features)
-    scales.push_back(std::exp2(
-        std::round(std::log2(static_cast<double>(feature.size(2)) / static_cast<double>(height)))));
-  return scales;
-}
 
 at::Tensor pool_from_levels(const std::vector<at::Tensor>& features,
                             const std::vector<double>& scales, const at::Tensor& rois, int64_t size,
@@ -48,25 +38,38 @@ at::Tensor pool_from_levels(const std::vector<at::Tensor>& features,
   return torch::cat(pooled).index_select(0, torch::cat(places).argsort());
 }
 
-BoxHeadImpl::BoxHeadImpl(int64_t channels, int64_t classes, const RoiOptions& options)
+BoxHeadImpl::BoxHeadImpl(int64_t channels, const std::vector<double>& scales, int64_t classes,
+                         const RoiOptions& options)
     : options_(options),
+      scales_(scales),
       fc6_(channels * options.pooled_size * options.pooled_size, options.head_width),
-      fc7_(options.head_width, options.head_width),
       cls_score_(options.head_width, classes + 1),
       bbox_pred_(options.head_width, 4 * (classes + 1)) {
   auto head = register_module("box_head", std::make_shared<torch::nn::Module>());
-  head->register_module("fc6", fc6_);
-  head->register_module("fc7", fc7_);
+  for (int64_t i = 0; i < options.head_convs; ++i) {
+    torch::nn::Conv2d conv(torch::nn::Conv2dOptions(channels, channels, 3).padding(1).bias(false));
+    torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
+    convs_.emplace_back(conv, NormLayer(Norm::batch, channels));
+    head->register_module(std::to_string(i), convs_.back());
+  }
+  if (options.head_convs > 0) {  // torchvision's numbers: after the convolutions, one that flattens
+    head->register_module(std::to_string(options.head_convs + 1), fc6_);
+  } else {
+    fc7_ = torch::nn::Linear(options.head_width, options.head_width);
+    head->register_module("fc6", fc6_);
+    head->register_module("fc7", fc7_);
+  }
   auto predictor = register_module("box_predictor", std::make_shared<torch::nn::Module>());
   predictor->register_module("cls_score", cls_score_);
   predictor->register_module("bbox_pred", bbox_pred_);
 }
 
-RoiPredictions BoxHeadImpl::forward(const std::vector<at::Tensor>& features, const RoiBatch& rois,
-                                    const std::vector<datasets::ImageSize>& sizes) {
-  const auto pooled = pool_from_levels(features, level_scales(features, sizes), rois.rois,
-                                       options_.pooled_size, options_.sampling_ratio);
-  const auto hidden = fc7_(fc6_(pooled.flatten(1)).relu_()).relu_();
+RoiPredictions BoxHeadImpl::forward(const std::vector<at::Tensor>& features, const RoiBatch& rois) {
+  auto pooled =
+      pool_from_levels(features, scales_, rois.rois, options_.pooled_size, options_.sampling_ratio);
+  for (auto& conv : convs_) pooled = conv->forward(pooled).relu_();
+  auto hidden = fc6_(pooled.flatten(1)).relu_();
+  if (fc7_) hidden = fc7_(hidden).relu_();
   return {cls_score_(hidden).to(torch::kFloat), bbox_pred_(hidden).to(torch::kFloat)};
 }
 

@@ -25,20 +25,19 @@ at::Tensor pool_from_levels(const std::vector<at::Tensor>& features,
                             const std::vector<double>& scales, const at::Tensor& rois, int64_t size,
                             int64_t sampling_ratio);
 
-// The scales of features for a batch: 2^round(log2(feature height / greatest image height)).
-std::vector<double> level_scales(const std::vector<at::Tensor>& features,
-                                 const std::vector<datasets::ImageSize>& sizes);
-
-// Faster R-CNN's RoI head: pooling, two fully connected layers, scores and boxes; torchvision's
-// names.
+// Faster R-CNN's RoI head: pooling, two fully connected layers (or convolutions and one, as in
+// torchvision's fasterrcnn_resnet50_fpn_v2), scores and boxes; torchvision's names.
 class BoxHeadImpl : public torch::nn::Module {
  public:
-  BoxHeadImpl(int64_t channels, int64_t classes, const RoiOptions& options);
-  RoiPredictions forward(const std::vector<at::Tensor>& features, const RoiBatch& rois,
-                         const std::vector<datasets::ImageSize>& sizes);
+  // scales: feature cells a pixel, of each level.
+  BoxHeadImpl(int64_t channels, const std::vector<double>& scales, int64_t classes,
+              const RoiOptions& options);
+  RoiPredictions forward(const std::vector<at::Tensor>& features, const RoiBatch& rois);
 
  private:
   RoiOptions options_;
+  std::vector<double> scales_;
+  std::vector<torch::nn::Sequential> convs_;
   torch::nn::Linear fc6_{nullptr}, fc7_{nullptr}, cls_score_{nullptr}, bbox_pred_{nullptr};
 };
 TORCH_MODULE(BoxHead);

@@ -1,4 +1,5 @@
 from lanner import ops as ops
 from lanner.detector import Detector as Detector, build as build, load as load
+from lanner.torchvision import from_torchvision as from_torchvision
 
 __version__: str

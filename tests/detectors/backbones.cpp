@@ -49,3 +49,23 @@ TEST_CASE("train_last freezes from the beginning") {
     CHECK(item.value().requires_grad() == !frozen);
   }
 }
+
+TEST_CASE("RoIs are pooled at the strides of the stages, whatever the images' sizes") {
+  BackboneOptions options;
+  options.depth = 18;
+  options.fpn_stages = {2, 3};
+  CHECK(Backbone(options)->roi_scales == std::vector<double>{1. / 8, 1. / 16});
+}
+
+TEST_CASE("an eps of the norm reaches every layer of the body") {
+  BackboneOptions options;
+  options.depth = 18;
+  options.norm_eps = 0;
+  int layers = 0;
+  for (const auto& module : Backbone(options)->modules())
+    if (const auto* norm = module->as<NormLayer>()) {
+      CHECK(norm->eps == 0);
+      ++layers;
+    }
+  CHECK(layers == 20);
+}

@@ -1,0 +1,50 @@
+"""python -m lanner convert IN.pth OUT.safetensors --architecture NAME [--classes FILE]"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import sys
+
+import torch
+
+from lanner.torchvision import from_torchvision
+
+
+def convert(arguments: argparse.Namespace) -> None:
+    state = torch.load(arguments.input, map_location="cpu", weights_only=True)
+    if isinstance(state, dict) and isinstance(state.get("model"), dict):
+        state = state["model"]  # a checkpoint of torchvision's reference scripts
+    if not isinstance(state, dict):
+        raise ValueError(f"{arguments.input}: expected a state_dict, got {type(state).__name__}")
+    classes = arguments.classes and arguments.classes.read_text().splitlines()
+    detector = from_torchvision(
+        arguments.architecture, state, classes=classes, norm_eps=arguments.norm_eps
+    )
+    detector.save(arguments.output)
+    print(f"{arguments.output}: {arguments.architecture}, {len(detector.classes)} classes")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m lanner", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("convert", help="torchvision's weights for lanner")
+    command.add_argument("input", type=pathlib.Path, help="a .pth file with a state_dict")
+    command.add_argument("output", type=pathlib.Path, help="the .safetensors file to write")
+    command.add_argument("--architecture", required=True, help="e.g. fasterrcnn_resnet50_fpn")
+    command.add_argument("--classes", type=pathlib.Path, help="a file of names, one a line")
+    command.add_argument("--norm-eps", type=float, help="of the backbone's batch norm")
+    arguments = parser.parse_args()
+    try:
+        convert(arguments)
+    except FileNotFoundError as error:
+        print(f"error: {error.filename or error}: no such file", file=sys.stderr)
+        return 66
+    except Exception as error:  # what torch.load finds wrong has no common type
+        print(f"error: {arguments.input}: {error}", file=sys.stderr)
+        return 65
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""torchvision's detectors: its weights, by name."""
+
+from __future__ import annotations
+
+import re
+from typing import Mapping, Sequence
+
+from torch import Tensor
+
+from lanner.detector import Detector, build
+
+# The published file of fasterrcnn_resnet50_fpn holds the names of an earlier torchvision.
+_OLD_NAMES = (
+    (re.compile(r"^rpn\.head\.conv\.(weight|bias)$"), r"rpn.head.conv.0.0.\1"),
+    (
+        re.compile(r"^backbone\.fpn\.(inner|layer)_blocks\.(\d+)\.(weight|bias)$"),
+        r"backbone.fpn.\1_blocks.\2.0.\3",
+    ),
+)
+
+
+def from_torchvision(
+    architecture: str,
+    state_dict: Mapping[str, Tensor],
+    *,
+    classes: Sequence[str] | None = None,
+    norm_eps: float | None = None,
+    **options,
+) -> Detector:
+    """A detector with the weights of a Faster R-CNN of torchvision's.
+
+    architecture: "fasterrcnn_resnet50_fpn", "fasterrcnn_resnet50_fpn_v2", or the former with another
+    ResNet (18, 34, 101). The number of classes is read from the weights; classes are their names,
+    without background. norm_eps: of the backbone's batch norm; by default 0 for the published
+    fasterrcnn_resnet50_fpn, as torchvision has it, which is known by its old names, else 1e-5.
+    options: as for `lanner.build`, where the model was made with others than torchvision's.
+    Raises ValueError with every tensor that is missing, unexpected or misshapen.
+    """
+    known = re.fullmatch(r"fasterrcnn_resnet(18|34|50|101)_fpn(_v2)?", architecture)
+    if not known:
+        raise ValueError(
+            "architecture: expected fasterrcnn_resnet{18,34,50,101}_fpn or "
+            f'fasterrcnn_resnet50_fpn_v2, got "{architecture}"'
+        )
+    state, old = {}, False
+    for name, tensor in state_dict.items():
+        now = name
+        for pattern, replacement in _OLD_NAMES:
+            now = pattern.sub(replacement, now)
+        old |= now != name
+        state[now] = tensor
+    score = state.get("roi_heads.box_predictor.cls_score.bias")
+    if score is None:
+        raise ValueError(
+            "state_dict: roi_heads.box_predictor.cls_score.bias: missing: "
+            "these are not a Faster R-CNN's weights"
+        )
+    count = len(score) - 1
+    if classes is not None and len(classes) != count:
+        raise ValueError(f"classes: expected {count} names, got {len(classes)}")
+    batch_norm = any(name.endswith("num_batches_tracked") for name in state)
+    backbone = {
+        "depth": int(known[1]),
+        "norm": "batch" if batch_norm else "frozen_batch",
+        "norm_eps": norm_eps if norm_eps is not None else (0.0 if old else 1e-5),
+        "fpn_norm": bool(known[2]),
+    }
+    if known[2]:
+        options["rpn"] = {"conv_depth": 2, **options.get("rpn", {})}
+        options["roi"] = {"head_convs": 4, **options.get("roi", {})}
+    names = list(classes) if classes is not None else [str(i + 1) for i in range(count)]
+    detector = build(classes=names, backbone=backbone, **options)
+    detector.load_state_dict(state)
+    return detector

@@ -1,0 +1,153 @@
+"""Weights of torchvision's detectors: the same detections and losses."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+import torchvision
+from torchvision.models import detection
+from torchvision.ops import misc
+
+import lanner
+
+
+def lively(model, seed=0):
+    """Random weights whose features, proposals and scores are neither all the same nor huge."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if name.endswith("running_var"):
+            tensor.data.fill_(3.0)
+        elif "rpn.head" in name and tensor.dim() > 1:
+            tensor.data.normal_(0, 0.05, generator=generator)
+        elif name.endswith("cls_score.weight"):
+            tensor.data.normal_(0, 0.2, generator=generator)
+    return model.eval()
+
+
+def make(version, **options):
+    torch.manual_seed(4)
+    build = {1: detection.fasterrcnn_resnet50_fpn, 2: detection.fasterrcnn_resnet50_fpn_v2}[version]
+    return lively(
+        build(weights=None, weights_backbone=None, num_classes=7, min_size=160, max_size=256, **options)
+    )
+
+
+NAMES = {1: "fasterrcnn_resnet50_fpn", 2: "fasterrcnn_resnet50_fpn_v2"}
+RESIZE = {"resize": {"min_size": 160, "max_size": 256}}
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def pair(request):
+    theirs = make(request.param)
+    return theirs, lanner.from_torchvision(NAMES[request.param], theirs.state_dict(), **RESIZE)
+
+
+# 195 and 161 are sides that scale to just below a whole number; 400 by 64 meets the longest side.
+SIZES = [(120, 160), (161, 161), (195, 140), (300, 90), (64, 400), (160, 256), (33, 47), (480, 640)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_detections_are_torchvisions(pair, size):
+    theirs, ours = pair
+    with torch.no_grad():  # torchvision keeps the scales that it finds for its first image
+        theirs([torch.rand(3, 160, 160)])
+    image = torch.rand(3, *size, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected = theirs([image])[0]
+    found = ours(image)
+    assert len(expected["boxes"]) > 5
+    assert_same(found, expected)
+
+
+def assert_same(found, expected):
+    """As many, in the same order but for scores that differ in the sixth digit or not at all."""
+    rows = [
+        torch.cat([d["labels"][:, None] * 1e4, d["boxes"], d["scores"][:, None]], 1)
+        for d in (found, expected)
+    ]
+    partner = torch.cdist(*rows, p=float("inf")).argmin(1)
+    assert sorted(partner.tolist()) == list(range(len(expected["boxes"])))
+    moved = partner != torch.arange(len(partner))
+    scores = expected["scores"]
+    assert ((scores[partner] - scores).abs()[moved] < 1e-5).all()
+    difference = (rows[0] - rows[1][partner]).abs().max(0).values
+    assert difference[0] == 0 and difference[1:5].max() < 0.05 and difference[5] < 1e-3
+
+
+def test_a_batch_of_two_sizes_is_torchvisions(pair):
+    theirs, ours = pair
+    generator = torch.Generator().manual_seed(2)
+    images = [torch.rand(3, *size, generator=generator) for size in ((120, 160), (200, 130))]
+    with torch.no_grad():
+        expected = theirs(images)
+    for mine, other in zip(ours(images), expected):
+        assert_same(mine, other)
+
+
+def test_the_published_file_has_old_names_and_an_eps_of_zero():
+    theirs = make(1)
+    misc_eps = [m for m in theirs.modules() if isinstance(m, misc.FrozenBatchNorm2d)]
+    for norm in misc_eps:
+        norm.eps = 0.0  # as torchvision does for COCO_V1
+    old = {
+        name.replace("rpn.head.conv.0.0.", "rpn.head.conv.")
+        .replace("blocks.0.0.", "blocks.0.")
+        .replace("blocks.1.0.", "blocks.1.")
+        .replace("blocks.2.0.", "blocks.2.")
+        .replace("blocks.3.0.", "blocks.3."): tensor
+        for name, tensor in theirs.state_dict().items()
+    }
+    assert "backbone.fpn.layer_blocks.3.weight" in old
+    ours = lanner.from_torchvision(NAMES[1], old, **RESIZE)
+    assert ours.options["backbone"]["norm_eps"] == 0
+    image = torch.rand(3, 120, 160, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        expected = theirs([image])[0]
+    assert_same(ours(image), expected)
+
+
+def test_convert_writes_what_load_reads(tmp_path):
+    theirs = make(2)
+    torch.save(theirs.state_dict(), tmp_path / "v2.pth")
+    (tmp_path / "names.txt").write_text("a\nb\nc\nd\ne\nf\n")
+
+    def convert(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "lanner", "convert", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+        )
+
+    out = tmp_path / "v2.safetensors"
+    options = ("--classes", tmp_path / "names.txt")
+    done = convert(tmp_path / "v2.pth", out, "--architecture", NAMES[2], *options)
+    assert done.returncode == 0, done.stderr
+    ours = lanner.load(out)
+    assert ours.classes == list("abcdef")
+    assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in theirs.parameters())
+    wrong = convert(tmp_path / "v2.pth", out, "--architecture", NAMES[1])
+    assert wrong.returncode == 65
+    assert "unexpected: roi_heads.box_head.0.0.weight" in wrong.stderr
+    assert "missing: roi_heads.box_head.fc6.weight" in wrong.stderr
+    assert convert("/nowhere.pth", out, "--architecture", NAMES[1]).returncode == 66
+    (tmp_path / "evil.pth").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    evil = convert(tmp_path / "evil.pth", out, "--architecture", NAMES[1])
+    assert evil.returncode == 65 and "error: " in evil.stderr
+    with pytest.raises(ValueError, match="architecture: expected fasterrcnn_resnet"):
+        lanner.from_torchvision("retinanet", theirs.state_dict())
+
+
+@pytest.mark.parametrize("depth", [18, 101])
+def test_other_resnets_of_torchvisions_builder_load(depth):
+    torch.manual_seed(5)
+    backbone = detection.backbone_utils.resnet_fpn_backbone(
+        backbone_name=f"resnet{depth}", weights=None
+    )
+    theirs = lively(detection.FasterRCNN(backbone, 4, min_size=160, max_size=256))
+    name = f"fasterrcnn_resnet{depth}_fpn"
+    ours = lanner.from_torchvision(name, theirs.state_dict(), **RESIZE)
+    image = torch.rand(3, 120, 160, generator=torch.Generator().manual_seed(6))
+    with torch.no_grad():
+        expected = theirs([image])[0]
+    assert_same(ours(image), expected)
