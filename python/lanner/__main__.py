@@ -16,7 +16,7 @@ def convert(arguments: argparse.Namespace) -> None:
     if isinstance(state, dict) and isinstance(state.get("model"), dict):
         state = state["model"]  # a checkpoint of torchvision's reference scripts
     if not isinstance(state, dict):
-        raise ValueError(f"{arguments.input}: expected a state_dict, got {type(state).__name__}")
+        raise ValueError(f"expected a state_dict, got {type(state).__name__}")
     classes = arguments.classes and arguments.classes.read_text().splitlines()
     detector = from_torchvision(
         arguments.architecture, state, classes=classes, norm_eps=arguments.norm_eps
