@@ -15,31 +15,29 @@ const DetectorOptions& checked(const DetectorOptions& options) {
 
 DetectorImpl::DetectorImpl(const DetectorOptions& given) : options(checked(given)) {
   backbone_ = register_module("backbone", Backbone(options.backbone));
-  rpn_ = register_module("rpn", Rpn(backbone_->channels, options.anchors, options.rpn));
-  roi_heads_ = register_module(
-      "roi_heads", BoxHead(backbone_->channels, backbone_->roi_scales,
-                           static_cast<int64_t>(options.categories.size()), options.roi));
+  rpn_ = register_module("rpn", Rpn(backbone_->rpn_channels, options.anchors, options.rpn));
+  roi_heads_ = register_module("roi_heads", make_roi_head(options, backbone_));
 }
 
 Losses DetectorImpl::losses(const datasets::Batch& batch) {
-  auto features = backbone_->forward(batch.images);
-  const auto anchors = rpn_->forward(features, batch.images);
+  const auto features = backbone_->forward(batch.images);
+  const auto anchors = rpn_->forward(features.rpn, batch.images);
   const auto rpn = rpn_->losses(anchors, batch.boxes);
   const auto proposals = rpn_->propose(anchors, batch.sizes);
-  const auto targets = sample_rois(proposals, batch.boxes, batch.labels, options.roi);
-  features.resize(backbone_->roi_scales.size());
-  const auto predictions = roi_heads_->forward(features, targets.rois);
+  auto targets = sample_rois(proposals, batch.boxes, batch.labels, options.roi);
+  auto predictions = roi_heads_->forward(features.roi, targets.rois.rois);
+  if (options.roi.sampling == Sampling::ohem)
+    keep_hardest(predictions, targets, options.roi.sampled_rois);
   const auto roi = roi_losses(predictions, targets);
   return {roi.classifier, roi.box_reg, rpn.objectness, rpn.box_reg};
 }
 
 std::vector<Detections> DetectorImpl::detect(const datasets::Batch& batch) {
   const torch::NoGradGuard no_grad;
-  auto features = backbone_->forward(batch.images);
-  const auto proposals = rpn_->propose(rpn_->forward(features, batch.images), batch.sizes);
+  const auto features = backbone_->forward(batch.images);
+  const auto proposals = rpn_->propose(rpn_->forward(features.rpn, batch.images), batch.sizes);
   const auto rois = to_rois(proposals);
-  features.resize(backbone_->roi_scales.size());
-  const auto predictions = roi_heads_->forward(features, rois);
+  const auto predictions = roi_heads_->forward(features.roi, rois.rois);
   return select_detections(predictions, rois, batch.sizes, batch.original_sizes, options.roi);
 }
 

@@ -2,7 +2,7 @@
 
 #include <torch/torch.h>
 
-#include "lanner/detectors/backbones/fpn.h"
+#include "lanner/detectors/backbones/backbone.h"
 #include "lanner/detectors/roi_heads/roi_targets.h"
 #include "lanner/detectors/rpn.h"
 
@@ -13,7 +13,8 @@ struct Losses {
   at::Tensor total() const { return classifier + box_reg + objectness + rpn_box_reg; }
 };
 
-// A two-stage detector (Faster R-CNN, arXiv 1506.01497, on a feature pyramid).
+// A two-stage detector: Faster R-CNN (arXiv 1506.01497) or R-FCN (arXiv 1605.06409), which differ
+// in their RoI head.
 class DetectorImpl : public torch::nn::Module {
  public:
   // Throws usage_error where the options contradict each other. Weights are drawn from torch's
@@ -37,7 +38,7 @@ class DetectorImpl : public torch::nn::Module {
  private:
   Backbone backbone_{nullptr};
   Rpn rpn_{nullptr};
-  BoxHead roi_heads_{nullptr};
+  std::shared_ptr<RoiHead> roi_heads_;
 };
 TORCH_MODULE(Detector);
 

@@ -1,5 +1,6 @@
 #include "lanner/detectors/options.h"
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "lanner/datasets/error.h"
@@ -12,28 +13,82 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Category, id, name)
 
 namespace lanner::detectors {
 
-void to_json(nlohmann::json& json, Norm norm) { json = name_of(norm); }
-void from_json(const nlohmann::json& json, Norm& norm) {
-  norm = norm_from_name(json.get<std::string>());
+namespace {
+
+template <typename E>
+struct Names;  // of an enumeration's values, in their order
+template <>
+struct Names<Norm> {
+  static constexpr const char* option = "norm";
+  static constexpr std::array all{"frozen_batch", "batch", "group", "layer"};
+};
+template <>
+struct Names<Neck> {
+  static constexpr const char* option = "neck";
+  static constexpr std::array all{"fpn", "c4", "dc5"};
+};
+template <>
+struct Names<Sampling> {
+  static constexpr const char* option = "sampling";
+  static constexpr std::array all{"balanced", "ohem"};
+};
+template <>
+struct Names<Pooling> {
+  static constexpr const char* option = "pooling";
+  static constexpr std::array all{"roi_align", "roi_pool"};
+};
+
+template <typename E>
+std::string name_of_value(E value) {
+  return Names<E>::all[static_cast<size_t>(value)];
 }
+
+template <typename E>
+E value_named(const std::string& name) {
+  std::string names;
+  for (size_t i = 0; i < Names<E>::all.size(); ++i) {
+    if (name == Names<E>::all[i]) return static_cast<E>(i);
+    names += (i ? ", " : "") + std::string(Names<E>::all[i]);
+  }
+  throw usage_error(std::string(Names<E>::option) + ": expected one of " + names + ", got \"" +
+                    name + "\"");
+}
+
+}  // namespace
+
+template <typename E>
+concept Named = requires { Names<E>::all; };
+template <Named E>
+void to_json(nlohmann::json& json, E value) {
+  json = name_of_value(value);
+}
+template <Named E>
+void from_json(const nlohmann::json& json, E& value) {
+  value = value_named<E>(json.get<std::string>());
+}
+
 // With defaults: what later versions added is absent from the checkpoints of earlier ones.
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(BackboneOptions, depth, norm, norm_eps, fpn_stages,
-                                                fpn_channels, fpn_norm, fpn_pool, trainable_stages)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(DeformableOptions, stages, groups, modulated)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(BackboneOptions, depth, neck, norm, norm_eps,
+                                                fpn_stages, fpn_channels, fpn_norm, fpn_pool,
+                                                dc5_channels, deformable, trainable_stages)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AnchorOptions, sizes, ratios)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RpnOptions, positive_iou, negative_iou,
                                                 sampled_anchors, positive_fraction, pre_nms_train,
                                                 pre_nms_test, post_nms_train, post_nms_test,
-                                                nms_iou, conv_depth)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RoiOptions, positive_iou, sampled_rois,
-                                                positive_fraction, pooled_size, sampling_ratio,
-                                                head_convs, head_width, score_threshold, nms_iou,
+                                                nms_iou, conv_depth, conv_channels)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RoiOptions, positive_iou, sampling, sampled_rois,
+                                                positive_fraction, pooling, deformable, pooled_size,
+                                                sampling_ratio, head_convs, head_width, score_threshold, nms_iou,
                                                 most_detections)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DetectorOptions, model, backbone, anchors, rpn, roi, resize,
                                    normalisation, categories)
 
 namespace {
 
-constexpr const char* kNorms[] = {"frozen_batch", "batch", "group", "layer"};
+size_t levels_of(const BackboneOptions& backbone) {
+  return backbone.neck == Neck::fpn ? backbone.fpn_stages.size() + (backbone.fpn_pool ? 1 : 0) : 1;
+}
 
 void expect(bool fine, const std::string& option, const std::string& expected,
             const std::string& got) {
@@ -43,23 +98,34 @@ void expect(bool fine, const std::string& option, const std::string& expected,
 }  // namespace
 
 void DetectorOptions::check() const {
-  expect(model == "faster_rcnn", "model", "faster_rcnn", "\"" + model + "\"");
+  expect(model == "faster_rcnn" || model == "rfcn", "model", "faster_rcnn or rfcn",
+         "\"" + model + "\"");
+  expect(model != "rfcn" || backbone.neck == Neck::dc5, "backbone",
+         "one that ends in -dc5, which R-FCN reads", backbone_name(backbone));
   const int depth = backbone.depth;
   expect(depth == 18 || depth == 34 || depth == 50 || depth == 101, "backbone",
          "resnet18, 34, 50 or 101", "resnet" + std::to_string(depth));
   expect(!backbone.fpn_stages.empty(), "fpn-stages", "at least one of 1..4", "none");
-  for (const int stage : backbone.fpn_stages)
-    expect(stage >= 1 && stage <= 4, "fpn-stages", "stages 1..4", std::to_string(stage));
+  for (const auto& [option, stages] :
+       {std::pair{"fpn-stages", backbone.fpn_stages},
+        {"deformable-stages", backbone.deformable.stages}})
+    for (const int stage : stages)
+      expect(stage >= 1 && stage <= 4, option, "stages 1..4", std::to_string(stage));
   for (size_t i = 1; i < backbone.fpn_stages.size(); ++i)
     expect(backbone.fpn_stages[i] == backbone.fpn_stages[i - 1] + 1, "fpn-stages",
            "stages that follow one another",
            std::to_string(backbone.fpn_stages[i - 1]) + " then " +
                std::to_string(backbone.fpn_stages[i]));
-  expect(backbone.fpn_channels > 0, "fpn-channels", "a positive number",
-         std::to_string(backbone.fpn_channels));
-  const size_t levels = backbone.fpn_stages.size() + (backbone.fpn_pool ? 1 : 0);
-  expect(anchors.sizes.size() == levels, "anchor-sizes",
-         "a list for each of the " + std::to_string(levels) + " FPN levels",
+  for (const auto& [option, channels] : {std::pair{"fpn-channels", backbone.fpn_channels},
+                                         {"dc5-channels", backbone.dc5_channels}})
+    expect(channels > 0, option, "a positive number", std::to_string(channels));
+  // Every stage has a power of two of channels, at least 64 times that in a bottleneck.
+  const int64_t groups = backbone.deformable.groups;
+  expect(groups > 0 && groups <= 64 && (groups & (groups - 1)) == 0, "deformable-groups",
+         "1, 2, 4, .. 64", std::to_string(groups));
+  expect(anchors.sizes.size() == levels_of(backbone), "anchor-sizes",
+         "a list for each of the " + std::to_string(levels_of(backbone)) + " levels of " +
+             backbone_name(backbone),
          std::to_string(anchors.sizes.size()));
   for (const auto& level : anchors.sizes) {
     expect(level.size() == anchors.sizes[0].size() && !level.empty(), "anchor-sizes",
@@ -100,6 +166,8 @@ void DetectorOptions::check() const {
   expect(rpn.conv_depth <= 16 && roi.head_convs >= 0 && roi.head_convs <= 16, "head_convs",
          "0 to 16, and rpn.conv_depth 1 to 16",
          std::to_string(roi.head_convs) + " and " + std::to_string(rpn.conv_depth));
+  expect(rpn.conv_channels >= 0, "rpn.conv_channels", "0 or a positive number",
+         std::to_string(rpn.conv_channels));
   expect(roi.pooled_size > 0 && roi.head_width > 0, "head-width", "a positive number",
          std::to_string(roi.head_width));
   expect(!categories.empty(), "num_classes", "at least one class", "none");
@@ -121,28 +189,43 @@ DetectorOptions options_from_json(const std::string& json, const std::string& so
   }
 }
 
-void set_backbone(BackboneOptions& options, const std::string& name) {
+int resnet_depth(const std::string& name) {
   for (const int depth : {18, 34, 50, 101})
-    if (const std::string plain = "resnet" + std::to_string(depth);
-        name == plain || name == plain + "-fpn") {
-      options.depth = depth;
-      return;
-    }
-  throw usage_error(
-      "backbone: expected resnet18-fpn, resnet34-fpn, resnet50-fpn or resnet101-fpn, got \"" +
-      name + "\"");
+    if (name == "resnet" + std::to_string(depth)) return depth;
+  throw usage_error("backbone: expected resnet18, resnet34, resnet50 or resnet101, got \"" + name +
+                    "\"");
+}
+
+void set_backbone(DetectorOptions& options, const std::string& name) {
+  auto& backbone = options.backbone;
+  const auto dash = name.find('-');
+  if (dash != std::string::npos) {
+    const auto neck = name.substr(dash + 1);
+    if (neck != "fpn" && neck != "c4" && neck != "dc5")
+      throw usage_error("backbone: expected a name that ends in -fpn, -c4 or -dc5, got \"" + name +
+                        "\"");
+    backbone.neck = value_named<Neck>(neck);
+  }
+  backbone.depth = resnet_depth(name.substr(0, dash));
+  auto& sizes = options.anchors.sizes;
+  const size_t levels = levels_of(backbone);
+  if (sizes.size() == levels) return;
+  std::vector<double> all;
+  for (const auto& level : sizes) all.insert(all.end(), level.begin(), level.end());
+  if (levels != 1 && all.size() % levels != 0) return;  // check() will say what is expected
+  sizes.assign(levels, {});
+  for (size_t i = 0; i < all.size(); ++i) sizes[i * levels / all.size()].push_back(all[i]);
 }
 
 std::string backbone_name(const BackboneOptions& options) {
-  return "resnet" + std::to_string(options.depth) + "-fpn";
+  return "resnet" + std::to_string(options.depth) + "-" + name_of_value(options.neck);
 }
 
-Norm norm_from_name(const std::string& name) {
-  for (int i = 0; i < 4; ++i)
-    if (name == kNorms[i]) return static_cast<Norm>(i);
-  throw usage_error("norm: expected frozen_batch, batch, group or layer, got \"" + name + "\"");
-}
-
-std::string name_of(Norm norm) { return kNorms[static_cast<int>(norm)]; }
+Norm norm_from_name(const std::string& name) { return value_named<Norm>(name); }
+Sampling sampling_from_name(const std::string& name) { return value_named<Sampling>(name); }
+Pooling pooling_from_name(const std::string& name) { return value_named<Pooling>(name); }
+std::string name_of(Norm norm) { return name_of_value(norm); }
+std::string name_of(Sampling sampling) { return name_of_value(sampling); }
+std::string name_of(Pooling pooling) { return name_of_value(pooling); }
 
 }  // namespace lanner::detectors

@@ -28,17 +28,22 @@ at::Tensor by_anchor(const at::Tensor& x, int64_t per_anchor) {
 
 RpnImpl::RpnImpl(int64_t channels, const AnchorOptions& anchors, const RpnOptions& options)
     : options_(options), anchors_(anchors) {
-  cls_logits_ = convolution(channels, anchors_.per_cell(), 1);
-  bbox_pred_ = convolution(channels, anchors_.per_cell() * 4, 1);
   auto head = register_module("head", std::make_shared<torch::nn::Module>());
   torch::nn::ModuleList convs;  // "conv.0.0"
+  int64_t width = channels;
   for (int64_t i = 0; i < options.conv_depth; ++i) {
-    convs_.push_back(convolution(channels, channels, 3));
-    convs->push_back(torch::nn::Sequential(convs_.back()));
+    const int64_t out = options.conv_channels > 0 ? options.conv_channels : channels;
+    const auto conv = convolution(width, out, 3);
+    convs->push_back(torch::nn::Sequential(conv));
+    convs_.emplace_back(conv, nullptr, true);
+    width = out;
   }
+  const auto predictor = [&](const char* name, int64_t out) {
+    return ConvUnit(head->register_module(name, convolution(width, out, 1)), nullptr, false);
+  };
   head->register_module("conv", convs);
-  head->register_module("cls_logits", cls_logits_);
-  head->register_module("bbox_pred", bbox_pred_);
+  cls_logits_ = predictor("cls_logits", anchors_.per_cell());
+  bbox_pred_ = predictor("bbox_pred", anchors_.per_cell() * 4);
 }
 
 AnchorPredictions RpnImpl::forward(const std::vector<at::Tensor>& features,
@@ -47,7 +52,7 @@ AnchorPredictions RpnImpl::forward(const std::vector<at::Tensor>& features,
   AnchorPredictions predictions;
   for (const auto& feature : features) {
     auto hidden = feature;
-    for (auto& conv : convs_) hidden = conv(hidden).relu_();
+    for (const auto& conv : convs_) hidden = conv(hidden);
     objectness.push_back(by_anchor(cls_logits_(hidden), 1));
     deltas.push_back(by_anchor(bbox_pred_(hidden), 4));
     predictions.anchors_of_level.push_back(objectness.back().size(1));

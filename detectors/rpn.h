@@ -4,6 +4,7 @@
 
 #include "lanner/datasets/sample.h"
 #include "lanner/detectors/anchors.h"
+#include "lanner/detectors/backbones/conv_unit.h"
 #include "lanner/ops/boxes.h"
 
 namespace lanner::detectors {
@@ -40,8 +41,8 @@ class RpnImpl : public torch::nn::Module {
   RpnOptions options_;
   AnchorGenerator anchors_;
   ops::BoxCoder coder_;
-  std::vector<torch::nn::Conv2d> convs_;
-  torch::nn::Conv2d cls_logits_{nullptr}, bbox_pred_{nullptr};
+  std::vector<ConvUnit> convs_;
+  ConvUnit cls_logits_, bbox_pred_;
 };
 TORCH_MODULE(Rpn);
 

@@ -1,7 +1,5 @@
 #include <torch/extension.h>
 
-#include <nlohmann/json.hpp>
-
 #include "lanner/datasets/image.h"
 #include "lanner/detectors/checkpoint.h"
 #include "lanner/detectors/detector.h"
@@ -92,15 +90,10 @@ void bind_detectors(py::module_& module) {
       .def("options", [](const Detector& d) { return detectors::to_json(d->options); });
   module.def("load", &load, NoGil());
   module.def("read_image", &read_image, NoGil());
-  module.def("preset", [](const std::string& name) {
-    return detectors::to_json(detectors::preset(name).options.detector);
-  });
-  module.def("backbone", [](const std::string& options, const std::string& name) {
-    auto changed = nlohmann::json::parse(options);
-    detectors::BackboneOptions backbone;
-    detectors::set_backbone(backbone, name);
-    changed["backbone"]["depth"] = backbone.depth;
-    return changed.dump();
+  module.def("preset", [](const std::string& name, const std::string& backbone) {
+    auto options = detectors::preset(name).options.detector;
+    if (!backbone.empty()) detectors::set_backbone(options, backbone);
+    return detectors::to_json(options);
   });
 }
 

@@ -33,9 +33,7 @@ int pretrain(const std::vector<std::string>& arguments) {
             options);
   if (parsed.help) return 0;
   o.images.assign(images.begin(), images.end());
-  detectors::BackboneOptions named;
-  detectors::set_backbone(named, backbone);
-  o.depth = named.depth;
+  o.depth = detectors::resnet_depth(backbone);
   o.norm = detectors::norm_from_name(norm);
   o.loop.config = resolved(parsed.values);
   return run_job("lanner_pretrain", &o);

@@ -114,7 +114,7 @@ int train(const std::vector<std::string>& arguments) {
             "  lanner train --config runs/a/config.cfg --resume\n",
             options);
   if (parsed.help) return 0;
-  detectors::set_backbone(d.backbone, backbone);
+  detectors::set_backbone(d, backbone);
   d.backbone.norm = detectors::norm_from_name(norm);
   d.backbone.fpn_stages.clear();
   for (const char stage : stages) d.backbone.fpn_stages.push_back(stage - '0');

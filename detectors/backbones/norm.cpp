@@ -19,8 +19,7 @@ NormLayerImpl::NormLayerImpl(Norm norm, int64_t channels)
 at::Tensor NormLayerImpl::forward(const at::Tensor& x) {
   switch (norm) {
     case Norm::frozen_batch: {
-      const auto scale = weight * (running_var + eps).rsqrt();
-      const auto shift = bias - running_mean * scale;
+      const auto [scale, shift] = line();
       return x * scale.to(x.dtype()).view({1, -1, 1, 1}) + shift.to(x.dtype()).view({1, -1, 1, 1});
     }
     case Norm::batch:
@@ -29,6 +28,11 @@ at::Tensor NormLayerImpl::forward(const at::Tensor& x) {
     default:
       return torch::group_norm(x, groups_, weight, bias, eps);
   }
+}
+
+std::pair<at::Tensor, at::Tensor> NormLayerImpl::line() const {
+  const auto scale = weight * (running_var + eps).rsqrt();
+  return {scale, bias - running_mean * scale};
 }
 
 }  // namespace lanner::detectors

@@ -13,6 +13,9 @@ class NormLayerImpl : public torch::nn::Module {
   NormLayerImpl(Norm norm, int64_t channels);
   at::Tensor forward(const at::Tensor& x);
 
+  // What batch norm of fixed statistics is: x * scale + shift, both [channels].
+  std::pair<at::Tensor, at::Tensor> line() const;
+
   Norm norm;
   double eps = 1e-5;
   at::Tensor weight, bias, running_mean, running_var;

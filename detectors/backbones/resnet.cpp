@@ -1,5 +1,6 @@
 #include "lanner/detectors/backbones/resnet.h"
 
+#include <algorithm>
 #include <array>
 
 #include "lanner/datasets/error.h"
@@ -7,11 +8,41 @@
 namespace lanner::detectors {
 namespace {
 
-torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t kernel, int64_t stride) {
-  torch::nn::Conv2d conv(
-      torch::nn::Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).bias(false));
+torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t kernel, int64_t stride = 1,
+                              int64_t dilation = 1) {
+  torch::nn::Conv2d conv(torch::nn::Conv2dOptions(in, out, kernel)
+                             .stride(stride)
+                             .padding(kernel / 2 * dilation)
+                             .dilation(dilation)
+                             .bias(false));
   torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
   return conv;
+}
+
+// What gives a 3x3 convolution its offsets, and where modulated its mask, sees what that sees.
+torch::nn::Conv2d offset_convolution(int64_t in, int64_t stride, int64_t dilation, int64_t groups,
+                                     bool modulated) {
+  torch::nn::Conv2d conv(torch::nn::Conv2dOptions(in, (modulated ? 27 : 18) * groups, 3)
+                             .stride(stride)
+                             .padding(dilation)
+                             .dilation(dilation));
+  torch::nn::init::zeros_(conv->weight);
+  torch::nn::init::zeros_(conv->bias);
+  return conv;
+}
+
+// The samples of a convolution, from what its offset convolution gives.
+SamplingOffsets split(const at::Tensor& given, const BlockOptions& o) {
+  const int64_t offsets = 18 * o.deformable_groups;
+  SamplingOffsets result{given.slice(1, 0, offsets), {}, o.dilation};
+  // 1 at first, when all that is given is 0.
+  if (o.modulated) result.mask = 2 * given.slice(1, offsets).sigmoid();
+  return result;
+}
+
+at::Tensor deformed(const ConvUnit& unit, const at::Tensor& x, const SamplingOffsets& samples,
+                    const at::Tensor& addend = {}) {
+  return unit.deformed(x, samples.offset, samples.mask, addend);
 }
 
 std::array<int, 4> blocks_of(int depth) {
@@ -31,56 +62,107 @@ std::array<int, 4> blocks_of(int depth) {
 
 }  // namespace
 
-BlockImpl::BlockImpl(bool bottleneck, int64_t in_channels, int64_t width, int64_t stride,
-                     Norm norm) {
-  const int64_t out_channels = bottleneck ? 4 * width : width;
-  conv1_ = register_module("conv1", bottleneck ? convolution(in_channels, width, 1, 1)
-                                               : convolution(in_channels, width, 3, stride));
-  bn1_ = register_module("bn1", NormLayer(norm, width));
-  conv2_ = register_module("conv2", convolution(width, width, 3, bottleneck ? stride : 1));
-  bn2_ = register_module("bn2", NormLayer(norm, width));
-  if (bottleneck) {
-    conv3_ = register_module("conv3", convolution(width, out_channels, 1, 1));
-    bn3_ = register_module("bn3", NormLayer(norm, out_channels));
+BlockImpl::BlockImpl(const BlockOptions& o) : options_(o) {
+  const int64_t out_channels = o.bottleneck ? 4 * o.width : o.width;
+  const auto unit = [&](const std::string& number, torch::nn::Conv2d conv, bool relu = true) {
+    register_module("conv" + number, conv);
+    return ConvUnit(conv, register_module("bn" + number, NormLayer(o.norm, conv->options.out_channels())), relu);
+  };
+  const auto offsets = [&](const std::string& name, int64_t in, int64_t stride) {
+    return ConvUnit(register_module(name, offset_convolution(in, stride, o.dilation, o.deformable_groups, o.modulated)), {nullptr}, false);
+  };
+  if (o.bottleneck) {
+    unit1_ = unit("1", convolution(o.in_channels, o.width, 1));
+    unit2_ = unit("2", convolution(o.width, o.width, 3, o.stride, o.dilation));
+    unit3_ = unit("3", convolution(o.width, out_channels, 1));
+  } else {
+    unit1_ = unit("1", convolution(o.in_channels, o.width, 3, o.stride, o.dilation));
+    unit2_ = unit("2", convolution(o.width, o.width, 3, 1, o.dilation));
   }
-  if (stride != 1 || in_channels != out_channels)
-    downsample_ = register_module(
-        "downsample", torch::nn::Sequential(convolution(in_channels, out_channels, 1, stride),
-                                            NormLayer(norm, out_channels)));
+  if (deformable()) {
+    if (!o.bottleneck) offset1_ = offsets("conv1_offset", o.in_channels, o.stride);
+    offset2_ = offsets("conv2_offset", o.width, o.bottleneck ? o.stride : 1);
+  }
+  if (o.stride != 1 || o.in_channels != out_channels) {
+    const auto conv = convolution(o.in_channels, out_channels, 1, o.stride);
+    const NormLayer norm(o.norm, out_channels);
+    register_module("downsample", torch::nn::Sequential(conv, norm));
+    shortcut_.emplace(conv, norm, false);
+  }
+}
+
+at::Tensor BlockImpl::before_last(const at::Tensor& x) {
+  return deformable() && !options_.bottleneck
+             ? deformed(unit1_, x, split(offset1_(x), options_))
+             : unit1_(x);
+}
+
+std::optional<SamplingOffsets> BlockImpl::offsets(const at::Tensor& x) {
+  if (!deformable() || (options_.bottleneck && options_.stride != 1)) return {};
+  return split(offset2_(before_last(x)), options_);
 }
 
 at::Tensor BlockImpl::forward(const at::Tensor& x) {
-  auto out = bn1_(conv1_(x)).relu_();
-  out = bn2_(conv2_(out));
-  if (conv3_) out = bn3_(conv3_(out.relu_()));
-  return out.add_(downsample_ ? downsample_->forward(x) : x).relu_();
+  const auto shortcut = shortcut_ ? (*shortcut_)(x) : x;
+  const auto hidden = before_last(x);
+  if (!deformable())
+    return options_.bottleneck ? unit3_(unit2_(hidden), shortcut) : unit2_(hidden, shortcut);
+  const auto samples = split(offset2_(hidden), options_);
+  return options_.bottleneck ? unit3_(deformed(unit2_, hidden, samples), shortcut)
+                             : deformed(unit2_, hidden, samples, shortcut);
 }
 
-ResNetImpl::ResNetImpl(int depth, Norm norm, int stages) : width_(depth >= 50 ? 256 : 64) {
-  const auto blocks = blocks_of(depth);
-  const bool bottleneck = depth >= 50;
-  conv1_ = register_module(
-      "conv1",
-      torch::nn::Conv2d(torch::nn::Conv2dOptions(3, 64, 7).stride(2).padding(3).bias(false)));
-  torch::nn::init::kaiming_normal_(conv1_->weight, 0, torch::kFanOut, torch::kReLU);
-  bn1_ = register_module("bn1", NormLayer(norm, 64));
+ResNetImpl::ResNetImpl(const ResNetOptions& o) : width_(o.depth >= 50 ? 256 : 64) {
+  const auto blocks = blocks_of(o.depth);
+  conv1_ = register_module("conv1", convolution(3, 64, 7, 2));
+  bn1_ = register_module("bn1", NormLayer(o.norm, 64));
+  unit1_ = ConvUnit(conv1_, bn1_, true);
   int64_t in_channels = 64;
-  for (int stage = 1; stage <= stages; ++stage) {
+  for (int stage = 1; stage <= o.stages; ++stage) {
     torch::nn::Sequential layer;
+    const bool dilated = stage == 4 && o.dilate_stage4;
+    const auto& bent = o.deformable.stages;
+    const bool deformable = std::find(bent.begin(), bent.end(), stage) != bent.end();
     for (int i = 0; i < blocks[stage - 1]; ++i) {
-      const int64_t stride = i == 0 && stage > 1 ? 2 : 1;
-      layer->push_back(Block(bottleneck, in_channels, int64_t{64} << (stage - 1), stride, norm));
+      layer->push_back(Block(BlockOptions{.bottleneck = o.depth >= 50,
+                                          .in_channels = in_channels,
+                                          .width = int64_t{64} << (stage - 1),
+                                          .stride = i == 0 && stage > 1 && !dilated ? 2 : 1,
+                                          .dilation = dilated ? 2 : 1,
+                                          .norm = o.norm,
+                                          .deformable_groups = deformable ? o.deformable.groups : 0,
+                                          .modulated = o.deformable.modulated}));
       in_channels = channels(stage);
     }
     layers_.push_back(register_module("layer" + std::to_string(stage), layer));
   }
 }
 
-std::vector<at::Tensor> ResNetImpl::forward(const at::Tensor& images) {
+at::Tensor ResNetImpl::stem(const at::Tensor& images) {
+  return torch::max_pool2d(unit1_(images), 3, 2, 1);
+}
+
+std::vector<at::Tensor> ResNetImpl::forward(const at::Tensor& images, int stages) {
   std::vector<at::Tensor> outputs;
-  auto x = torch::max_pool2d(bn1_(conv1_(images)).relu_(), 3, 2, 1);
-  for (auto& layer : layers_) outputs.push_back(x = layer->forward(x));
+  auto x = stem(images);
+  for (int stage = 1; stage <= std::min<int>(stages, layers_.size()); ++stage)
+    outputs.push_back(x = run_stage(stage, x));
   return outputs;
+}
+
+std::vector<SamplingOffsets> ResNetImpl::offsets(const at::Tensor& images) {
+  std::vector<SamplingOffsets> found;
+  auto x = stem(images);
+  for (auto& layer : layers_)
+    for (const auto& module : *layer) {
+      auto& block = *module.ptr()->as<Block>();
+      const auto samples = block.offsets(x);
+      x = block.forward(x);
+      if (!samples) continue;
+      found.push_back(*samples);
+      found.back().stride = static_cast<double>(images.size(3)) / static_cast<double>(x.size(3));
+    }
+  return found;
 }
 
 void ResNetImpl::train_last(int stages) {

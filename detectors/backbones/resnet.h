@@ -4,43 +4,85 @@
 
 #include <vector>
 
-#include "lanner/detectors/backbones/norm.h"
+#include "lanner/detectors/backbones/conv_unit.h"
 
 namespace lanner::detectors {
 
+// Where a deformable 3x3 convolution of stride 1 samples: tap k of the output cell (y, x) at
+// (y + (k / 3 - 1) * dilation + dy, x + (k % 3 - 1) * dilation + dx).
+struct SamplingOffsets {
+  at::Tensor offset;               // [N, 2 * groups * 9, H, W] in cells: per tap dy, dx
+  std::optional<at::Tensor> mask;  // [N, groups * 9, H, W], 0..2, where modulated
+  int64_t dilation;
+  double stride = 0;  // of the cells, in pixels of the batch
+};
+
+struct BlockOptions {
+  bool bottleneck;
+  int64_t in_channels, width, stride = 1, dilation = 1;
+  Norm norm;
+  int64_t deformable_groups = 0;  // 0: plain
+  bool modulated = false;
+};
+
 // A residual block under torchvision's names: two 3x3 convolutions (ResNet-18 and 34), or 1x1, 3x3
-// with the stride (v1.5), 1x1 to four times the width.
+// with the stride (v1.5), 1x1 to four times the width. Deformable 3x3 convolutions have their
+// offsets from conv1_offset, conv2_offset.
 class BlockImpl : public torch::nn::Module {
  public:
-  BlockImpl(bool bottleneck, int64_t in_channels, int64_t width, int64_t stride, Norm norm);
+  explicit BlockImpl(const BlockOptions& options);
   at::Tensor forward(const at::Tensor& x);
 
+  // Where the last 3x3 convolution samples for the block's input x; none where that is plain or has
+  // a stride.
+  std::optional<SamplingOffsets> offsets(const at::Tensor& x);
+
  private:
-  torch::nn::Conv2d conv1_{nullptr}, conv2_{nullptr}, conv3_{nullptr};
-  NormLayer bn1_{nullptr}, bn2_{nullptr}, bn3_{nullptr};
-  torch::nn::Sequential downsample_{nullptr};
+  bool deformable() const { return options_.deformable_groups > 0; }
+  at::Tensor before_last(const at::Tensor& x);  // 3x3 convolution
+
+  BlockOptions options_;
+  ConvUnit unit1_, unit2_, unit3_;  // the last adds the shortcut
+  ConvUnit offset1_, offset2_;      // where the 3x3 convolutions are deformable
+  std::optional<ConvUnit> shortcut_;
 };
 TORCH_MODULE(Block);
+
+struct ResNetOptions {
+  int depth = 50;  // 18, 34, 50 or 101
+  Norm norm = Norm::batch;
+  int stages = 4;              // how many are built
+  bool dilate_stage4 = false;  // stride 1, and dilation 2 in all of its 3x3 convolutions
+  DeformableOptions deformable{};
+};
 
 // ResNet (arXiv 1512.03385) without its classifier, torchvision's names and initialisation.
 class ResNetImpl : public torch::nn::Module {
  public:
-  // depth: 18, 34, 50 or 101; stages: how many of the four are built.
-  ResNetImpl(int depth, Norm norm, int stages = 4);
+  explicit ResNetImpl(const ResNetOptions& options);
 
   // [N, 3, H, W] to the output of each stage: [N, channels(s), H / 2^(s+1), W / 2^(s+1)], rounded
-  // up.
-  std::vector<at::Tensor> forward(const at::Tensor& images);
+  // up; a dilated stage 4 is of stage 3's size. stages: how many are run.
+  std::vector<at::Tensor> forward(const at::Tensor& images, int stages = 4);
+
+  // A stage, 1..4, alone, of the output of the one before.
+  at::Tensor run_stage(int stage, const at::Tensor& x) { return layers_[stage - 1]->forward(x); }
 
   int64_t channels(int stage) const { return width_ << (stage - 1); }  // stage: 1..4
 
   // Freezes all but the last `stages` of stem, stage 1, .. stage 4.
   void train_last(int stages);
 
+  // Where the deformable convolutions of stride 1 sample for a batch, in the network's order.
+  std::vector<SamplingOffsets> offsets(const at::Tensor& images);
+
  private:
+  at::Tensor stem(const at::Tensor& images);
+
   int64_t width_;  // channels of stage 1
   torch::nn::Conv2d conv1_{nullptr};
   NormLayer bn1_{nullptr};
+  ConvUnit unit1_;
   std::vector<torch::nn::Sequential> layers_;
 };
 TORCH_MODULE(ResNet);

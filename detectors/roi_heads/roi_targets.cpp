@@ -9,6 +9,13 @@ namespace {
 constexpr double kSmallestSide = 1e-2, kBeta = 1. / 9;
 const ops::BoxCoder kCoder{10, 10, 5, 5};
 
+// The deltas [N, 4] of given RoIs for given labels [N].
+at::Tensor deltas_of(const at::Tensor& deltas, const at::Tensor& roi, const at::Tensor& label) {
+  const auto by_class = deltas.view({deltas.size(0), -1, 4});
+  return by_class.size(1) == 1 ? by_class.select(1, 0).index_select(0, roi)
+                               : by_class.index({roi, label});
+}
+
 }  // namespace
 
 RoiBatch to_rois(const std::vector<at::Tensor>& boxes) {
@@ -31,10 +38,12 @@ RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>
     const auto candidates = torch::cat({proposals[n], boxes[n]});
     const auto matches = match(ops::box_iou(boxes[n], candidates), options.positive_iou,
                                options.positive_iou, /*keep_best=*/false);
-    const auto sampled = sample(matches, options.sampled_rois, options.positive_fraction);
-    const auto indices = torch::cat({sampled.positive, sampled.negative});
-    const auto rois = candidates.index_select(0, indices);
-    const auto matched = matches.index_select(0, indices);
+    auto rois = candidates, matched = matches;
+    if (options.sampling == Sampling::balanced) {
+      const auto sampled = sample(matches, options.sampled_rois, options.positive_fraction);
+      const auto indices = torch::cat({sampled.positive, sampled.negative});
+      rois = candidates.index_select(0, indices), matched = matches.index_select(0, indices);
+    }
     chosen_boxes.push_back(rois);
     if (boxes[n].size(0) == 0) {
       chosen_labels.push_back(torch::zeros_like(matched));
@@ -48,11 +57,38 @@ RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>
   return {to_rois(chosen_boxes), torch::cat(chosen_labels), torch::cat(chosen_deltas)};
 }
 
+void keep_hardest(RoiPredictions& predictions, RoiTargets& targets, int64_t count) {
+  std::vector<at::Tensor> kept;
+  {
+    const torch::NoGradGuard no_grad;
+    auto loss =
+        torch::cross_entropy_loss(predictions.logits, targets.labels, {}, at::Reduction::None);
+    const auto positive = torch::nonzero(targets.labels > 0).squeeze(1);
+    const auto own =
+        deltas_of(predictions.deltas, positive, targets.labels.index_select(0, positive));
+    loss.index_add_(0, positive,
+                    torch::smooth_l1_loss(own, targets.deltas.index_select(0, positive),
+                                          at::Reduction::None, kBeta)
+                        .sum(1));
+    int64_t first = 0;
+    for (auto& number : targets.rois.per_image) {
+      const auto own_losses = loss.slice(0, first, first + number);
+      kept.push_back(std::get<1>(own_losses.topk(std::min(count, number))) + first);
+      first += number;
+      number = kept.back().size(0);
+    }
+  }
+  const auto indices = torch::cat(kept);
+  for (auto* tensor : {&predictions.logits, &predictions.deltas, &targets.rois.rois,
+                       &targets.labels, &targets.deltas})
+    *tensor = tensor->index_select(0, indices);
+}
+
 RoiLosses roi_losses(const RoiPredictions& predictions, const RoiTargets& targets) {
   const auto classifier = torch::cross_entropy_loss(predictions.logits, targets.labels);
   const auto positive = torch::nonzero(targets.labels > 0).squeeze(1);
-  const auto deltas = predictions.deltas.view({targets.labels.size(0), -1, 4});
-  const auto own = deltas.index({positive, targets.labels.index_select(0, positive)});
+  const auto own =
+      deltas_of(predictions.deltas, positive, targets.labels.index_select(0, positive));
   const auto box_reg = torch::smooth_l1_loss(own, targets.deltas.index_select(0, positive),
                                              at::Reduction::Sum, kBeta) /
                        std::max<int64_t>(1, targets.labels.size(0));
@@ -63,8 +99,8 @@ std::vector<Detections> select_detections(const RoiPredictions& predictions, con
                                           const std::vector<datasets::ImageSize>& sizes,
                                           const std::vector<datasets::ImageSize>& original_sizes,
                                           const RoiOptions& options) {
-  const auto boxes =
-      kCoder.decode(predictions.deltas, rois.rois.slice(1, 1, 5)).split_with_sizes(rois.per_image);
+  const auto boxes = rois.rois.slice(1, 1, 5).split_with_sizes(rois.per_image);
+  const auto deltas = predictions.deltas.split_with_sizes(rois.per_image);
   const auto scores = predictions.logits.softmax(1).split_with_sizes(rois.per_image);
   std::vector<Detections> results;
   for (size_t n = 0; n < sizes.size(); ++n) {
@@ -72,7 +108,9 @@ std::vector<Detections> select_detections(const RoiPredictions& predictions, con
     const auto foreground = scores[n].slice(1, 1);
     const auto likely = torch::nonzero(foreground > options.score_threshold);
     const auto roi = likely.select(1, 0), label = likely.select(1, 1) + 1;
-    auto box = ops::clip_boxes(boxes[n].index({roi, label}), sizes[n].height, sizes[n].width);
+    auto box =
+        kCoder.decode(deltas_of(deltas[n], roi, label), boxes[n].index_select(0, roi)).squeeze(1);
+    box = ops::clip_boxes(box, sizes[n].height, sizes[n].width);
     auto score = scores[n].index({roi, label});
     const auto sides = box.slice(1, 2, 4) - box.slice(1, 0, 2);
     const auto large = torch::nonzero((sides >= kSmallestSide).all(1)).squeeze(1);

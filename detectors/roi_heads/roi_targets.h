@@ -1,6 +1,8 @@
 #pragma once
 
-#include "lanner/detectors/roi_heads/box_head.h"
+#include "lanner/datasets/sample.h"
+#include "lanner/detectors/roi_heads/roi_head.h"
+#include "lanner/detectors/rpn.h"
 
 namespace lanner::detectors {
 
@@ -26,9 +28,13 @@ struct Detections {
 RoiBatch to_rois(const std::vector<at::Tensor>& boxes);
 
 // Adds the ground truth to the proposals, matches and samples (algorithms of torchvision's
-// RoIHeads).
+// RoIHeads); all of them are taken for online hard example mining, which samples later.
 RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>& boxes,
                        const std::vector<at::Tensor>& labels, const RoiOptions& options);
+
+// Online hard example mining (arXiv 1605.06409, section 2.2): keeps the `count` RoIs of each image
+// whose losses are greatest, positive or not.
+void keep_hardest(RoiPredictions& predictions, RoiTargets& targets, int64_t count);
 
 RoiLosses roi_losses(const RoiPredictions& predictions, const RoiTargets& targets);
 

@@ -133,11 +133,10 @@ def build(
     if num_classes is not None and num_classes < 1:
         raise ValueError(f"num_classes: expected at least 1, got {num_classes}")
     names = list(classes) if classes is not None else [str(i + 1) for i in range(num_classes)]
-    chosen = json.loads(_core.preset(preset))
+    named = backbone if isinstance(backbone, str) else ""
+    chosen = json.loads(_core.preset(preset, named))
     if isinstance(backbone, Mapping):
         options["backbone"] = backbone
-    elif backbone is not None:
-        chosen = json.loads(_core.backbone(json.dumps(chosen), backbone))
     for name, value in options.items():
         if name not in chosen:
             raise TypeError(f"{name}: unknown option; there are {', '.join(chosen)}")

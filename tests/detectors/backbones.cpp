@@ -1,4 +1,4 @@
-#include "lanner/detectors/backbones/fpn.h"
+#include "lanner/detectors/backbones/backbone.h"
 
 #include "tests/catch.h"
 #include "tests/detectors/make_detector.h"
@@ -6,18 +6,26 @@
 using namespace lanner::detectors;
 using lanner::tests::parameters;
 
+namespace {
+
+ResNet resnet(int depth) { return ResNet(ResNetOptions{.depth = depth}); }
+
+}  // namespace
+
 TEST_CASE("ResNets have torchvision's number of parameters, less the classifier") {
-  CHECK(parameters(*ResNet(18, Norm::batch)) == 11'689'512 - 513'000);
-  CHECK(parameters(*ResNet(34, Norm::batch)) == 21'797'672 - 513'000);
-  CHECK(parameters(*ResNet(50, Norm::batch)) == 25'557'032 - 2'049'000);
-  CHECK(parameters(*ResNet(101, Norm::batch)) == 44'549'160 - 2'049'000);
+  CHECK(parameters(*resnet(18)) == 11'689'512 - 513'000);
+  CHECK(parameters(*resnet(34)) == 21'797'672 - 513'000);
+  CHECK(parameters(*resnet(50)) == 25'557'032 - 2'049'000);
+  CHECK(parameters(*resnet(101)) == 44'549'160 - 2'049'000);
 }
 
 TEST_CASE("stages and levels have the sizes and channels that they promise") {
   const torch::NoGradGuard no_grad;
   for (const auto norm : {Norm::frozen_batch, Norm::batch, Norm::group, Norm::layer}) {
     Backbone backbone(BackboneOptions{.depth = 18, .norm = norm, .fpn_channels = 32});
-    const auto levels = backbone->forward(torch::rand({2, 3, 64, 96}));
+    const auto features = backbone->forward(torch::rand({2, 3, 64, 96}));
+    const auto& levels = features.rpn;
+    REQUIRE(features.roi.size() == 4);
     REQUIRE(levels.size() == 5);
     CHECK(levels[0].sizes() == at::IntArrayRef{2, 32, 16, 24});
     CHECK(levels[3].sizes() == at::IntArrayRef{2, 32, 2, 3});
@@ -25,7 +33,7 @@ TEST_CASE("stages and levels have the sizes and channels that they promise") {
   }
   Backbone coarse(
       BackboneOptions{.depth = 50, .fpn_stages = {3, 4}, .fpn_channels = 16, .fpn_pool = false});
-  const auto levels = coarse->forward(torch::rand({1, 3, 64, 64}));
+  const auto levels = coarse->forward(torch::rand({1, 3, 64, 64})).rpn;
   REQUIRE(levels.size() == 2);
   CHECK(levels[0].size(2) == 4);
 }
@@ -40,7 +48,7 @@ TEST_CASE("frozen batch norm is a fixed line, and has nothing to learn") {
 }
 
 TEST_CASE("train_last freezes from the beginning") {
-  ResNet net(18, Norm::batch);
+  auto net = resnet(18);
   net->train_last(3);
   for (const auto& item : net->named_parameters()) {
     const auto& name = item.key();
@@ -68,4 +76,61 @@ TEST_CASE("an eps of the norm reaches every layer of the body") {
       ++layers;
     }
   CHECK(layers == 20);
+}
+
+TEST_CASE("C4 and dilated C5 give features of stride 16") {
+  const torch::NoGradGuard no_grad;
+  Backbone c4(BackboneOptions{.depth = 18, .neck = Neck::c4});
+  auto features = c4->forward(torch::rand({1, 3, 64, 96}));
+  CHECK(features.rpn[0].sizes() == at::IntArrayRef{1, 256, 4, 6});
+  CHECK(features.roi[0].is_same(features.rpn[0]));
+  CHECK(c4->body->run_stage(4, features.roi[0]).sizes() == at::IntArrayRef{1, 512, 2, 3});
+  for (const int depth : {18, 50}) {
+    Backbone dc5(BackboneOptions{.depth = depth, .neck = Neck::dc5, .dc5_channels = 24});
+    features = dc5->forward(torch::rand({1, 3, 64, 96}));
+    CHECK(features.rpn[0].sizes() == at::IntArrayRef{1, dc5->rpn_channels, 4, 6});
+    CHECK(features.roi[0].sizes() == at::IntArrayRef{1, 24, 4, 6});
+    CHECK(dc5->roi_scales == std::vector<double>{1. / 16});
+  }
+}
+
+TEST_CASE("a deformable ResNet begins as the plain one, and its samples follow its offsets") {
+  const torch::NoGradGuard no_grad;
+  for (const int depth : {18, 50})
+    for (const bool modulated : {false, true}) {
+      torch::manual_seed(1);
+      auto plain = resnet(depth);
+      ResNet bent(ResNetOptions{
+          .depth = depth,
+          .deformable = {.stages = {3, 4}, .groups = 2, .modulated = modulated}});
+      for (auto& item : plain->named_parameters())
+        bent->named_parameters()[item.key()].copy_(item.value());
+      plain->eval(), bent->eval();
+      const auto images = torch::rand({2, 3, 64, 64});
+      const auto expected = plain->forward(images).back();
+      CHECK(at::allclose(bent->forward(images).back(), expected, 1e-3, 1e-4));
+      auto offsets = bent->offsets(images);
+      // Those of stride 1: of ResNet-50 not the first of a stage.
+      REQUIRE(offsets.size() == (depth == 18 ? 4 : 7));
+      CHECK(offsets[0].offset.sizes() == at::IntArrayRef{2, 36, 4, 4});
+      CHECK(offsets[0].offset.abs().max().item<float>() == 0);
+      CHECK(offsets[0].stride == 16);
+      REQUIRE(offsets[0].mask.has_value() == modulated);
+      if (modulated) CHECK((*offsets[0].mask == 1).all().item<bool>());
+      for (auto& item : bent->named_parameters())
+        if (item.key().ends_with("offset.bias")) item.value().fill_(0.7);
+      CHECK_FALSE(at::allclose(bent->forward(images).back(), expected, 1e-3, 1e-4));
+      CHECK((bent->offsets(images)[0].offset == 0.7f).all().item<bool>());
+    }
+}
+
+TEST_CASE("all 3x3 convolutions of a dilated stage 4 reach two cells") {
+  torch::manual_seed(2);
+  ResNet net(ResNetOptions{.depth = 18, .dilate_stage4 = true});
+  net->eval();
+  auto input = torch::rand({1, 256, 33, 33}).requires_grad_();
+  net->run_stage(4, input)[0].slice(1, 16, 17).slice(2, 16, 17).sum().backward();
+  const auto reached = torch::nonzero(input.grad()[0].abs().sum(0));
+  CHECK(reached.select(1, 0).min().item<int64_t>() == 16 - 4 * 2);
+  CHECK(reached.select(1, 0).max().item<int64_t>() == 16 + 4 * 2);
 }

@@ -1,0 +1,150 @@
+#include "lanner/detectors/backbones/conv_unit.h"
+
+#include <ATen/autocast_mode.h>
+
+namespace lanner::detectors {
+namespace {
+
+// What tells whether a tensor has changed: its memory, and how often that was written to.
+using Version = std::pair<const void*, int64_t>;
+
+Version version_of(const at::Tensor& tensor) {
+  if (!tensor.defined()) return {nullptr, 0};
+  return {tensor.const_data_ptr(), tensor.is_inference() ? 0 : tensor._version()};
+}
+
+using Scalars = c10::List<std::optional<at::Scalar>>;
+
+at::Tensor pointwise(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                     const ops::DeformConv2dOptions& o, bool relu) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("mkldnn::_convolution_pointwise", "")
+                             .typed<at::Tensor(const at::Tensor&, const at::Tensor&,
+                                               const std::optional<at::Tensor>&, at::IntArrayRef,
+                                               at::IntArrayRef, at::IntArrayRef, int64_t,
+                                               std::string_view, Scalars,
+                                               std::optional<std::string_view>)>();
+  return op.call(x, weight, bias, o.padding, o.stride, o.dilation, 1, relu ? "relu" : "none",
+                 Scalars(), "");
+}
+
+at::Tensor pointwise_sum(const at::Tensor& x, const at::Tensor& addend, const at::Tensor& weight,
+                         const at::Tensor& bias, const ops::DeformConv2dOptions& o, bool relu) {
+  static const auto op =
+      c10::Dispatcher::singleton()
+          .findSchemaOrThrow("mkldnn::_convolution_pointwise", "binary")
+          .typed<at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&,
+                            const std::optional<at::Tensor>&, at::IntArrayRef, at::IntArrayRef,
+                            at::IntArrayRef, int64_t, std::string_view, std::optional<at::Scalar>,
+                            std::optional<std::string_view>, Scalars,
+                            std::optional<std::string_view>)>();
+  return op.call(x, addend, weight, bias, o.padding, o.stride, o.dilation, 1, "add",
+                 at::Scalar(1.0), relu ? std::optional<std::string_view>("relu") : std::nullopt,
+                 Scalars(), std::nullopt);
+}
+
+// The type that a convolution computes in.
+at::ScalarType compute_type(const at::Tensor& x) {
+  return at::autocast::is_autocast_enabled(x.device().type())
+             ? at::autocast::get_autocast_dtype(x.device().type())
+             : x.scalar_type();
+}
+
+bool fuses(const at::Tensor& x, at::ScalarType type) {
+  return !at::GradMode::is_enabled() && x.is_cpu() && at::hasMKLDNN() && x.numel() > 0 &&
+         (type == at::kFloat || (type == at::kBFloat16 && at::get_cpu_capability() == "AVX512"));
+}
+
+}  // namespace
+
+struct ConvUnit::Packed {
+  // What the weights were made of.
+  struct Source {
+    at::ScalarType type;
+    bool folded;
+    double eps;
+    std::array<Version, 6> versions;
+    bool operator==(const Source&) const = default;
+  } source;
+  at::Tensor weight, bias;
+};
+
+ConvUnit::ConvUnit(torch::nn::Conv2d conv, NormLayer norm, bool relu)
+    : conv_(std::move(conv)), norm_(std::move(norm)), relu_(relu) {
+  const auto& o = conv_->options;
+  TORCH_INTERNAL_ASSERT(o.groups() == 1);
+  const auto& padding = std::get<torch::ExpandingArray<2>>(o.padding());
+  sampling_ = {{(*o.stride())[0], (*o.stride())[1]},
+               {(*padding)[0], (*padding)[1]},
+               {(*o.dilation())[0], (*o.dilation())[1]}};
+}
+
+bool ConvUnit::folds() const {
+  return !norm_.is_empty() && (norm_->norm == Norm::frozen_batch ||
+                               (norm_->norm == Norm::batch && !norm_->is_training()));
+}
+
+std::pair<at::Tensor, at::Tensor> ConvUnit::folded() const {
+  if (!folds()) return {conv_->weight, conv_->bias};
+  const auto [scale, shift] = norm_->line();
+  return {conv_->weight * scale.view({-1, 1, 1, 1}),
+          conv_->bias.defined() ? shift + conv_->bias * scale : shift};
+}
+
+std::shared_ptr<const ConvUnit::Packed> ConvUnit::packed(at::ScalarType type) const {
+  Packed::Source source{type, folds(), 0, {version_of(conv_->weight), version_of(conv_->bias)}};
+  if (source.folded) {
+    source.eps = norm_->eps;
+    source.versions = {source.versions[0],
+                       source.versions[1],
+                       version_of(norm_->weight),
+                       version_of(norm_->bias),
+                       version_of(norm_->running_mean),
+                       version_of(norm_->running_var)};
+  }
+  const std::lock_guard lock(cache_->mutex);
+  auto& kept = cache_->packed;
+  if (kept && kept->source == source) return kept;
+  auto [weight, bias] = folded();
+  weight = weight.detach().to(type).contiguous(at::MemoryFormat::ChannelsLast);
+  // The stem is faster with its weights as they are.
+  if (weight.size(1) >= 16)
+    weight = at::mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), sampling_.padding,
+                                              sampling_.stride, sampling_.dilation);
+  if (bias.defined()) bias = bias.detach().to(type);
+  return kept = std::make_shared<Packed>(Packed{source, weight, bias});
+}
+
+at::Tensor ConvUnit::finish(at::Tensor x, bool normalised, const at::Tensor& addend) const {
+  if (!normalised && !norm_.is_empty()) x = norm_.ptr()->forward(x);
+  if (addend.defined()) x = x.add_(addend);
+  return relu_ ? x.relu_() : x;
+}
+
+at::Tensor ConvUnit::operator()(const at::Tensor& x, const at::Tensor& addend) const {
+  const auto type = compute_type(x);
+  const bool done = norm_.is_empty() || folds();
+  if (fuses(x, type)) {
+    const auto kept = packed(type);
+    const auto input = x.to(type).contiguous(at::MemoryFormat::ChannelsLast);
+    if (!done)
+      return finish(pointwise(input, kept->weight, kept->bias, sampling_, false), done, addend);
+    if (!addend.defined()) return pointwise(input, kept->weight, kept->bias, sampling_, relu_);
+    return pointwise_sum(input, addend.to(type), kept->weight, kept->bias, sampling_, relu_);
+  }
+  const auto [weight, bias] = folded();
+  return finish(
+      at::conv2d(x, weight, bias, sampling_.stride, sampling_.padding, sampling_.dilation), done,
+      addend);
+}
+
+at::Tensor ConvUnit::deformed(const at::Tensor& x, const at::Tensor& offset,
+                              const std::optional<at::Tensor>& mask,
+                              const at::Tensor& addend) const {
+  const auto [weight, bias] = folded();
+  const auto out = ops::deform_conv2d(
+      x, offset, weight, bias.defined() ? std::optional(bias) : std::nullopt, mask, sampling_);
+  return finish(out, norm_.is_empty() || folds(), addend);
+}
+
+}  // namespace lanner::detectors

@@ -1,0 +1,91 @@
+#include "lanner/detectors/roi_heads/roi_pooling.h"
+
+#include <cmath>
+
+#include "lanner/ops/deform_roi_pool.h"
+#include "lanner/ops/roi_align.h"
+#include "lanner/ops/roi_pool.h"
+
+namespace lanner::detectors {
+namespace {
+
+constexpr double kGamma = 0.1;  // of the RoI's size, that an offset of 1 moves a bin by
+
+}  // namespace
+
+RoiPoolingImpl::RoiPoolingImpl(int64_t channels, const std::vector<double>& scales, int64_t size,
+                               const RoiOptions& options)
+    : scales_(scales), size_(size), options_(options) {
+  if (!options.deformable) return;
+  offset_ = register_module("offset", torch::nn::Linear(channels * size * size, 2 * size * size));
+  torch::nn::init::zeros_(offset_->weight);
+  torch::nn::init::zeros_(offset_->bias);
+}
+
+at::Tensor RoiPoolingImpl::pool_level(const at::Tensor& features, double scale,
+                                      const at::Tensor& rois, const at::Tensor& offset) const {
+  // In float whatever the features are: 16 bits would round a coordinate of 500 by two pixels.
+  const auto input = features.to(rois.dtype());
+  const bool align = options_.pooling == Pooling::roi_align;
+  if (offset.defined() && align)
+    return ops::deform_roi_pool(input, rois, offset,
+                                {.spatial_scale = scale,
+                                 .pooled_height = size_,
+                                 .pooled_width = size_,
+                                 .sampling_ratio = options_.sampling_ratio,
+                                 .gamma = kGamma});
+  if (offset.defined())
+    return ops::deform_ps_roi_pool(input, rois, offset,
+                                   {.spatial_scale = scale,
+                                    .pooled_height = size_,
+                                    .pooled_width = size_,
+                                    .trans_std = kGamma});
+  if (align)
+    return ops::roi_align(input, rois,
+                          {.spatial_scale = scale,
+                           .pooled_height = size_,
+                           .pooled_width = size_,
+                           .sampling_ratio = options_.sampling_ratio,
+                           .aligned = false});
+  return ops::roi_pool(
+      input, rois, {.spatial_scale = scale, .pooled_height = size_, .pooled_width = size_});
+}
+
+at::Tensor RoiPoolingImpl::pool(const std::vector<at::Tensor>& features, const at::Tensor& rois,
+                                const at::Tensor& offset) const {
+  if (features.size() == 1) return pool_level(features[0], scales_[0], rois, offset);
+  const double finest = -std::log2(scales_.front()), coarsest = -std::log2(scales_.back());
+  const auto area =
+      (rois.select(1, 3) - rois.select(1, 1)) * (rois.select(1, 4) - rois.select(1, 2));
+  const auto levels =
+      ((area.sqrt() / 224).log2() + (4 + 1e-6)).floor().clamp(finest, coarsest) - finest;
+  std::vector<at::Tensor> pooled, places;
+  for (size_t level = 0; level < features.size(); ++level) {
+    const auto chosen = torch::nonzero(levels == static_cast<int64_t>(level)).squeeze(1);
+    if (chosen.size(0) == 0) continue;
+    pooled.push_back(pool_level(features[level], scales_[level], rois.index_select(0, chosen),
+                                offset.defined() ? offset.index_select(0, chosen) : offset));
+    places.push_back(chosen);
+  }
+  if (pooled.empty()) return pool_level(features[0], scales_[0], rois, offset);
+  if (pooled.size() == 1) return pooled[0];
+  // The levels' results, one after the other, back in the order of the RoIs.
+  return torch::cat(pooled).index_select(0, torch::cat(places).argsort());
+}
+
+at::Tensor RoiPoolingImpl::given(const std::vector<at::Tensor>& features, const at::Tensor& rois) {
+  const auto plain = pool(features, rois, {});
+  return offset_(plain.flatten(1)).to(rois.dtype()).view({-1, 2, size_, size_});
+}
+
+at::Tensor RoiPoolingImpl::forward(const std::vector<at::Tensor>& features,
+                                   const at::Tensor& rois) {
+  return pool(features, rois, offset_.is_empty() ? at::Tensor() : given(features, rois));
+}
+
+at::Tensor RoiPoolingImpl::offsets(const std::vector<at::Tensor>& features,
+                                   const at::Tensor& rois) {
+  return offset_.is_empty() ? at::Tensor() : kGamma * given(features, rois);
+}
+
+}  // namespace lanner::detectors

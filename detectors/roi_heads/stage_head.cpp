@@ -1,0 +1,28 @@
+#include "lanner/detectors/roi_heads/stage_head.h"
+
+namespace lanner::detectors {
+
+// Stage 4 halves what it is given.
+StageHead::StageHead(const BackboneImpl& backbone, int64_t classes, const RoiOptions& options)
+    : body_(backbone.body),
+      pooling_(backbone.roi_channels, backbone.roi_scales, 2 * options.pooled_size, options),
+      cls_score_(body_->channels(4), classes + 1),
+      bbox_pred_(body_->channels(4), 4 * (classes + 1)) {
+  register_module("box_roi_pool", pooling_);
+  auto predictor = register_module("box_predictor", std::make_shared<torch::nn::Module>());
+  predictor->register_module("cls_score", cls_score_);
+  predictor->register_module("bbox_pred", bbox_pred_);
+}
+
+RoiPredictions StageHead::forward(const std::vector<at::Tensor>& features,
+                                  const at::Tensor& rois) {
+  const auto pooled = pooling_(features, rois).contiguous(at::MemoryFormat::ChannelsLast);
+  const auto hidden = body_->run_stage(4, pooled).mean({2, 3});
+  return {cls_score_(hidden).to(torch::kFloat), bbox_pred_(hidden).to(torch::kFloat)};
+}
+
+at::Tensor StageHead::offsets(const std::vector<at::Tensor>& features, const at::Tensor& rois) {
+  return pooling_->offsets(features, rois);
+}
+
+}  // namespace lanner::detectors

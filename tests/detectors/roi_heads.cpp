@@ -1,0 +1,116 @@
+#include "lanner/detectors/roi_heads/roi_head.h"
+
+#include "lanner/detectors/roi_heads/roi_pooling.h"
+#include "lanner/detectors/roi_heads/roi_targets.h"
+#include "lanner/detectors/training/loop.h"
+#include "tests/catch.h"
+#include "tests/detectors/make_detector.h"
+
+using namespace lanner;
+using namespace lanner::detectors;
+using namespace lanner::tests;
+
+namespace {
+
+at::Tensor pool(const std::vector<at::Tensor>& features, const std::vector<double>& scales,
+                const at::Tensor& rois, int64_t size) {
+  return RoiPooling(features[0].size(1), scales, size, RoiOptions{})(features, rois);
+}
+
+}  // namespace
+
+TEST_CASE("pooling reads each RoI from the level of its size, in the order of the RoIs") {
+  const std::vector<at::Tensor> features{torch::full({1, 1, 64, 64}, 1.f),
+                                         torch::full({1, 1, 32, 32}, 2.f),
+                                         torch::full({1, 1, 16, 16}, 3.f)};
+  const auto rois = torch::tensor({0.f, 0.f, 0.f, 224.f, 224.f, 0.f, 0.f, 0.f, 20.f, 20.f, 0.f, 0.f,
+                                   0.f, 120.f, 120.f})
+                        .view({3, 5});
+  const auto pooled = pool(features, {0.25, 0.125, 0.0625}, rois, 2);
+  CHECK(pooled[0].mean().item<float>() == 3);
+  CHECK(pooled[1].mean().item<float>() == 1);
+  CHECK(pooled[2].mean().item<float>() == 2);
+}
+
+TEST_CASE("RoIs keep their coordinates when the features have sixteen bits") {
+  torch::manual_seed(5);
+  const std::vector<at::Tensor> features{torch::rand({1, 4, 80, 80})};
+  const auto rois = torch::tensor({0.f, 300.7f, 401.3f, 517.9f, 606.1f}).view({1, 5});
+  const auto expected = pool(features, {0.125}, rois, 7);
+  const Autocast autocast(true, torch::kCPU);
+  const auto found = pool({features[0].to(torch::kBFloat16)}, {0.125}, rois, 7);
+  CHECK((found.to(torch::kFloat) - expected).abs().max().item<double>() < 5e-3);
+}
+
+TEST_CASE("R-FCN's votes are the means of each class's own bins") {
+  // A naive answer: every bin's mean over the cells of its own map (arXiv 1605.06409, equation 1).
+  torch::manual_seed(6);
+  const torch::NoGradGuard no_grad;
+  for (const int64_t k : {3, 7}) {
+    auto options = tiny_detectors().at("rfcn, roi_align");
+    options.roi.pooling = Pooling::roi_pool;
+    options.roi.pooled_size = k;
+    Backbone backbone(options.backbone);
+    const auto head = make_roi_head(options, backbone);
+    const auto x = torch::randn({1, 32, 20, 24});
+    // A RoI whose bins are whole cells: it begins at cell (2, 1) and has two cells a bin.
+    const double side = double(2 * k) * 16 - 1;
+    const auto rois = torch::tensor({0., 16., 32., 16 + side, 32 + side}).to(torch::kFloat).view({1, 5});
+    const auto found = head->forward({x}, rois);
+    for (const auto& [name, votes] : {std::pair{"score_maps", found.logits}, {"box_maps", found.deltas}}) {
+      const auto parameters = head->named_parameters();
+      const auto maps = at::conv2d(x, parameters[std::string(name) + ".weight"],
+                                   parameters[std::string(name) + ".bias"]);
+      for (int64_t c = 0; c < votes.size(1); ++c) {
+        double sum = 0;
+        for (int64_t i = 0; i < k; ++i)
+          for (int64_t j = 0; j < k; ++j)
+            sum += maps[0][(c * k + i) * k + j]
+                       .slice(0, 2 + 2 * i, 4 + 2 * i)
+                       .slice(1, 1 + 2 * j, 3 + 2 * j)
+                       .mean()
+                       .item<double>();
+        CHECK(votes[0][c].item<double>() == Approx(sum / double(k * k)).margin(1e-5));
+      }
+    }
+    CHECK(found.logits.size(1) == 3);
+    CHECK(found.deltas.size(1) == 4);
+  }
+}
+
+TEST_CASE("hard example mining keeps the greatest losses of each image, positive or not") {
+  const auto roi = [](int64_t image) { return std::vector<float>{float(image), 0, 0, 9, 9}; };
+  RoiTargets targets;
+  targets.rois.per_image = {4, 2};
+  std::vector<float> rois;
+  for (const int image : {0, 0, 0, 0, 1, 1})
+    for (const float value : roi(image)) rois.push_back(value);
+  targets.rois.rois = torch::tensor(rois).view({6, 5});
+  targets.labels = torch::tensor({0, 1, 0, 1, 0, 0}, torch::kLong);
+  targets.deltas = torch::zeros({6, 4});
+  // Background is sure for row 0; row 1 is right but its box is far off; row 2 is wrong; row 3 is
+  // right in all.
+  RoiPredictions predictions{
+      torch::tensor({5.f, 0.f, 0.f, 5.f, 0.f, 2.f, 0.f, 5.f, 0.f, 1.f, 1.f, 0.f}).view({6, 2}),
+      torch::zeros({6, 4})};
+  predictions.deltas[1].fill_(3);
+  predictions.logits.requires_grad_();
+  keep_hardest(predictions, targets, 2);
+  CHECK(targets.rois.per_image == std::vector<int64_t>{2, 2});
+  CHECK(at::equal(targets.labels, torch::tensor({1, 0, 0, 0}, torch::kLong)));
+  CHECK(predictions.deltas[0][0].item<float>() == 3);
+  CHECK(predictions.logits[1][1].item<float>() == 2);
+  CHECK(predictions.logits.requires_grad());
+  CHECK(targets.rois.rois.select(1, 0).sum().item<float>() == 2);
+}
+
+TEST_CASE("boxes that do not depend on the class are decoded once for all") {
+  const auto roi = torch::tensor({0.f, 10.f, 10.f, 30.f, 30.f}).view({1, 5});
+  const RoiPredictions predictions{torch::tensor({0.f, 3.f, 2.9f}).view({1, 3}),
+                                   torch::tensor({1.f, 0.f, 0.f, 0.f}).view({1, 4})};
+  const auto found = select_detections(predictions, {roi, {1}}, {{100, 100}}, {{100, 100}}, {});
+  REQUIRE(found[0].boxes.size(0) == 2);
+  CHECK(at::allclose(found[0].boxes[0], torch::tensor({12.f, 10.f, 32.f, 30.f})));
+  CHECK(at::equal(found[0].boxes[0], found[0].boxes[1]));
+  CHECK(at::equal(found[0].labels, torch::tensor({1, 2}, torch::kLong)));
+}
