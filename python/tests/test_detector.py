@@ -8,6 +8,7 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
 import lanner
+from same_detections import assert_same
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +44,7 @@ def test_detections_are_torchvisions(pair, size):
         expected = theirs([image])[0]
     found = ours(image)
     assert len(expected["boxes"]) > 10
-    assert len(found["boxes"]) == len(expected["boxes"])
-    assert torch.equal(found["labels"], expected["labels"])
-    assert torch.allclose(found["boxes"], expected["boxes"], atol=0.05)
-    assert torch.allclose(found["scores"], expected["scores"], atol=1e-3)
+    assert_same(found, expected)
 
 
 def test_losses_are_torchvisions_when_nothing_is_left_to_sampling(pair):

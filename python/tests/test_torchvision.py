@@ -10,6 +10,7 @@ from torchvision.models import detection
 from torchvision.ops import misc
 
 import lanner
+from same_detections import assert_same
 
 
 def lively(model, seed=0):
@@ -58,21 +59,6 @@ def test_detections_are_torchvisions(pair, size):
     found = ours(image)
     assert len(expected["boxes"]) > 5
     assert_same(found, expected)
-
-
-def assert_same(found, expected):
-    """As many, in the same order but for scores that differ in the sixth digit or not at all."""
-    rows = [
-        torch.cat([d["labels"][:, None] * 1e4, d["boxes"], d["scores"][:, None]], 1)
-        for d in (found, expected)
-    ]
-    partner = torch.cdist(*rows, p=float("inf")).argmin(1)
-    assert sorted(partner.tolist()) == list(range(len(expected["boxes"])))
-    moved = partner != torch.arange(len(partner))
-    scores = expected["scores"]
-    assert ((scores[partner] - scores).abs()[moved] < 1e-5).all()
-    difference = (rows[0] - rows[1][partner]).abs().max(0).values
-    assert difference[0] == 0 and difference[1:5].max() < 0.05 and difference[5] < 1e-3
 
 
 def test_a_batch_of_two_sizes_is_torchvisions(pair):
