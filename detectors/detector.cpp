@@ -2,6 +2,7 @@
 
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/transforms.h"
+#include "lanner/ops/cpu/fresh.h"
 
 namespace lanner::detectors {
 namespace {
@@ -34,6 +35,7 @@ Losses DetectorImpl::losses(const datasets::Batch& batch) {
 
 std::vector<Detections> DetectorImpl::detect(const datasets::Batch& batch) {
   const torch::NoGradGuard no_grad;
+  const ops::KeepMemory keep;
   const auto features = backbone_->forward(batch.images);
   const auto proposals = rpn_->propose(rpn_->forward(features.rpn, batch.images), batch.sizes);
   const auto rois = to_rois(proposals);

@@ -13,15 +13,16 @@ namespace lanner::detectors {
 // A convolution with what follows it: norm (or none), an addend, ReLU. The modules are their
 // owner's and keep the owner's names; this is how they run. Batch norm of fixed statistics is
 // folded into the convolution's weights. Without gradients on a CPU all of it is one pass of
-// oneDNN's, with weights packed for it at the first call and again when they have changed; under
-// autocast in its type. Calls from several threads at once are safe.
+// oneDNN's, with weights that are made ready at the first call and again when they have changed;
+// under autocast in its type. Calls from several threads at once are safe.
 class ConvUnit {
  public:
   ConvUnit() = default;
   ConvUnit(torch::nn::Conv2d conv, NormLayer norm, bool relu);
 
-  // x: [N, C, H, W]; addend, where given, has the shape of the result.
-  at::Tensor operator()(const at::Tensor& x, const at::Tensor& addend = {}) const;
+  // x: [N, C, H, W]; addend, where given, has the shape of the result, which takes its memory if
+  // nobody else holds it.
+  at::Tensor operator()(const at::Tensor& x, at::Tensor addend = {}) const;
 
   // The same with samples moved by `offset` and weighted by `mask`, as ops::deform_conv2d takes
   // them.
@@ -29,16 +30,16 @@ class ConvUnit {
                       const std::optional<at::Tensor>& mask, const at::Tensor& addend) const;
 
  private:
-  struct Packed;
+  struct Ready;
   struct Cache {
     std::mutex mutex;
-    std::shared_ptr<const Packed> packed;
+    std::shared_ptr<const Ready> ready;
   };
 
   bool folds() const;
   std::pair<at::Tensor, at::Tensor> folded() const;  // weight, bias
   at::Tensor finish(at::Tensor x, bool normalised, const at::Tensor& addend) const;
-  std::shared_ptr<const Packed> packed(at::ScalarType type) const;
+  std::shared_ptr<const Ready> ready(at::ScalarType type) const;
 
   torch::nn::Conv2d conv_{nullptr};
   NormLayer norm_{nullptr};

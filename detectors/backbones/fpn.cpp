@@ -28,7 +28,7 @@ std::vector<at::Tensor> FpnImpl::forward(const std::vector<at::Tensor>& stages) 
   for (size_t i = stages.size(); i-- > 0;) {
     at::Tensor above;
     if (inner.defined()) above = at::upsample_nearest2d(inner, stages[i].sizes().slice(2));
-    inner = inner_[i](stages[i], above);
+    inner = inner_[i](stages[i], std::move(above));
     levels[i] = layer_[i](inner);
   }
   if (pool_) levels.push_back(torch::max_pool2d(levels.back(), 1, 2));

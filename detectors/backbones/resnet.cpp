@@ -102,13 +102,14 @@ std::optional<SamplingOffsets> BlockImpl::offsets(const at::Tensor& x) {
   return split(offset2_(before_last(x)), options_);
 }
 
-at::Tensor BlockImpl::forward(const at::Tensor& x) {
-  const auto shortcut = shortcut_ ? (*shortcut_)(x) : x;
+at::Tensor BlockImpl::forward(at::Tensor x) {
   const auto hidden = before_last(x);
+  auto shortcut = shortcut_ ? (*shortcut_)(x) : std::move(x);
   if (!deformable())
-    return options_.bottleneck ? unit3_(unit2_(hidden), shortcut) : unit2_(hidden, shortcut);
+    return options_.bottleneck ? unit3_(unit2_(hidden), std::move(shortcut))
+                               : unit2_(hidden, std::move(shortcut));
   const auto samples = split(offset2_(hidden), options_);
-  return options_.bottleneck ? unit3_(deformed(unit2_, hidden, samples), shortcut)
+  return options_.bottleneck ? unit3_(deformed(unit2_, hidden, samples), std::move(shortcut))
                              : deformed(unit2_, hidden, samples, shortcut);
 }
 
@@ -120,21 +121,23 @@ ResNetImpl::ResNetImpl(const ResNetOptions& o) : width_(o.depth >= 50 ? 256 : 64
   int64_t in_channels = 64;
   for (int stage = 1; stage <= o.stages; ++stage) {
     torch::nn::Sequential layer;
+    auto& blocks_here = layers_.emplace_back();
     const bool dilated = stage == 4 && o.dilate_stage4;
     const auto& bent = o.deformable.stages;
     const bool deformable = std::find(bent.begin(), bent.end(), stage) != bent.end();
     for (int i = 0; i < blocks[stage - 1]; ++i) {
-      layer->push_back(Block(BlockOptions{.bottleneck = o.depth >= 50,
+      blocks_here.emplace_back(BlockOptions{.bottleneck = o.depth >= 50,
                                           .in_channels = in_channels,
                                           .width = int64_t{64} << (stage - 1),
                                           .stride = i == 0 && stage > 1 && !dilated ? 2 : 1,
                                           .dilation = dilated ? 2 : 1,
                                           .norm = o.norm,
                                           .deformable_groups = deformable ? o.deformable.groups : 0,
-                                          .modulated = o.deformable.modulated}));
+                                          .modulated = o.deformable.modulated});
+      layer->push_back(blocks_here.back());
       in_channels = channels(stage);
     }
-    layers_.push_back(register_module("layer" + std::to_string(stage), layer));
+    register_module("layer" + std::to_string(stage), layer);
   }
 }
 
@@ -144,20 +147,24 @@ at::Tensor ResNetImpl::stem(const at::Tensor& images) {
 
 std::vector<at::Tensor> ResNetImpl::forward(const at::Tensor& images, int stages) {
   std::vector<at::Tensor> outputs;
-  auto x = stem(images);
-  for (int stage = 1; stage <= std::min<int>(stages, layers_.size()); ++stage)
-    outputs.push_back(x = run_stage(stage, x));
+  stages = std::min(stages, static_cast<int>(layers_.size()));
+  for (int stage = 1; stage <= stages; ++stage)
+    outputs.push_back(run_stage(stage, stage == 1 ? stem(images) : outputs.back()));
   return outputs;
+}
+
+at::Tensor ResNetImpl::run_stage(int stage, at::Tensor x) {
+  for (auto& block : layers_[stage - 1]) x = block->forward(std::move(x));
+  return x;
 }
 
 std::vector<SamplingOffsets> ResNetImpl::offsets(const at::Tensor& images) {
   std::vector<SamplingOffsets> found;
   auto x = stem(images);
   for (auto& layer : layers_)
-    for (const auto& module : *layer) {
-      auto& block = *module.ptr()->as<Block>();
-      const auto samples = block.offsets(x);
-      x = block.forward(x);
+    for (auto& block : layer) {
+      const auto samples = block->offsets(x);
+      x = block->forward(std::move(x));
       if (!samples) continue;
       found.push_back(*samples);
       found.back().stride = static_cast<double>(images.size(3)) / static_cast<double>(x.size(3));
@@ -172,7 +179,7 @@ void ResNetImpl::train_last(int stages) {
   const int frozen = 5 - stages;  // of stem, stage 1, .. stage 4
   if (frozen > 0) freeze(*conv1_), freeze(*bn1_);
   for (int stage = 1; stage < frozen && stage <= static_cast<int>(layers_.size()); ++stage)
-    freeze(*layers_[stage - 1]);
+    for (auto& block : layers_[stage - 1]) freeze(*block);
 }
 
 }  // namespace lanner::detectors

@@ -31,7 +31,8 @@ struct BlockOptions {
 class BlockImpl : public torch::nn::Module {
  public:
   explicit BlockImpl(const BlockOptions& options);
-  at::Tensor forward(const at::Tensor& x);
+  // The result may take x's memory where nobody else holds it.
+  at::Tensor forward(at::Tensor x);
 
   // Where the last 3x3 convolution samples for the block's input x; none where that is plain or has
   // a stride.
@@ -66,7 +67,7 @@ class ResNetImpl : public torch::nn::Module {
   std::vector<at::Tensor> forward(const at::Tensor& images, int stages = 4);
 
   // A stage, 1..4, alone, of the output of the one before.
-  at::Tensor run_stage(int stage, const at::Tensor& x) { return layers_[stage - 1]->forward(x); }
+  at::Tensor run_stage(int stage, at::Tensor x);
 
   int64_t channels(int stage) const { return width_ << (stage - 1); }  // stage: 1..4
 
@@ -83,7 +84,7 @@ class ResNetImpl : public torch::nn::Module {
   torch::nn::Conv2d conv1_{nullptr};
   NormLayer bn1_{nullptr};
   ConvUnit unit1_;
-  std::vector<torch::nn::Sequential> layers_;
+  std::vector<std::vector<Block>> layers_;
 };
 TORCH_MODULE(ResNet);
 

@@ -1,5 +1,7 @@
 #include "lanner/detectors/roi_heads/box_head.h"
 
+#include "lanner/detectors/roi_heads/linear.h"
+
 namespace lanner::detectors {
 
 BoxHead::BoxHead(const BackboneImpl& backbone, int64_t classes, const RoiOptions& options)
@@ -32,9 +34,10 @@ BoxHead::BoxHead(const BackboneImpl& backbone, int64_t classes, const RoiOptions
 RoiPredictions BoxHead::forward(const std::vector<at::Tensor>& features, const at::Tensor& rois) {
   auto pooled = pooling_(features, rois);
   for (const auto& conv : convs_) pooled = conv(pooled);
-  auto hidden = fc6_(pooled.flatten(1)).relu_();
-  if (!fc7_.is_empty()) hidden = fc7_(hidden).relu_();
-  return {cls_score_(hidden).to(torch::kFloat), bbox_pred_(hidden).to(torch::kFloat)};
+  auto hidden = linear(fc6_, pooled.flatten(1), true);
+  if (!fc7_.is_empty()) hidden = linear(fc7_, hidden, true);
+  return {linear(cls_score_, hidden, false).to(torch::kFloat),
+          linear(bbox_pred_, hidden, false).to(torch::kFloat)};
 }
 
 at::Tensor BoxHead::offsets(const std::vector<at::Tensor>& features, const at::Tensor& rois) {

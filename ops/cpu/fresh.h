@@ -10,4 +10,12 @@ namespace lanner::ops {
 at::Tensor fresh(at::IntArrayRef size, const at::TensorOptions& options,
                  at::MemoryFormat format = at::MemoryFormat::Contiguous);
 
+// While one lives, all large tensors that its thread makes, torch's own too, take such memory.
+class KeepMemory {
+ public:
+  KeepMemory();
+  KeepMemory(const KeepMemory&) = delete;
+  ~KeepMemory();
+};
+
 }  // namespace lanner::ops

@@ -1,5 +1,6 @@
 #include "lanner/detectors/roi_heads/roi_head.h"
 
+#include "lanner/detectors/roi_heads/linear.h"
 #include "lanner/detectors/roi_heads/roi_pooling.h"
 #include "lanner/detectors/roi_heads/roi_targets.h"
 #include "lanner/detectors/training/loop.h"
@@ -113,4 +114,22 @@ TEST_CASE("boxes that do not depend on the class are decoded once for all") {
   CHECK(at::allclose(found[0].boxes[0], torch::tensor({12.f, 10.f, 32.f, 30.f})));
   CHECK(at::equal(found[0].boxes[0], found[0].boxes[1]));
   CHECK(at::equal(found[0].labels, torch::tensor({1, 2}, torch::kLong)));
+}
+
+TEST_CASE("linear layers and their gradients are torch's") {
+  torch::manual_seed(7);
+  for (const bool relu : {false, true})
+    for (const int64_t rows : {0, 1, 33}) {
+      const torch::nn::Linear layer(48, 20);
+      auto x = torch::randn({rows, 48}).requires_grad_();
+      const auto weights = torch::randn({rows, 20});
+      const std::vector<at::Tensor> leaves{x, layer->weight, layer->bias};
+      auto expected = at::linear(x, layer->weight, layer->bias);
+      if (relu) expected = expected.relu();
+      const auto found = linear(layer, x, relu);
+      CHECK(at::allclose(found, expected, 1e-4, 1e-5));
+      const auto theirs = torch::autograd::grad({(expected * weights).sum()}, leaves);
+      const auto ours = torch::autograd::grad({(found * weights).sum()}, leaves);
+      for (size_t i = 0; i < leaves.size(); ++i) CHECK(at::allclose(ours[i], theirs[i], 1e-3, 1e-4));
+    }
 }

@@ -1,0 +1,41 @@
+#include "lanner/detectors/roi_heads/linear.h"
+
+#include <ATen/autocast_mode.h>
+
+#include "lanner/ops/cpu/matrix.h"
+
+namespace lanner::detectors {
+namespace {
+
+class Product : public torch::autograd::Function<Product> {
+ public:
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
+                            const at::Tensor& weight, const at::Tensor& bias) {
+    const at::AutoDispatchBelowADInplaceOrView below;
+    context->save_for_backward({x, weight});
+    return ops::times_transposed(x, weight, bias);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& grads) {
+    const auto saved = context->get_saved_variables();
+    const auto& grad = grads[0];
+    const bool x_needed = context->needs_input_grad(0), weight_needed = context->needs_input_grad(1);
+    const at::AutoDispatchBelowADInplaceOrView below;
+    return {x_needed ? ops::times_transposed(grad, saved[1].t()) : at::Tensor(),
+            weight_needed ? ops::times_transposed(grad.t(), saved[0].t()) : at::Tensor(),
+            grad.sum(0)};
+  }
+};
+
+}  // namespace
+
+at::Tensor linear(const torch::nn::Linear& layer, const at::Tensor& x, bool relu) {
+  const bool ours = x.is_cpu() && x.size(0) > 0 && layer->weight.scalar_type() == at::kFloat &&
+                    x.scalar_type() == at::kFloat && !at::autocast::is_autocast_enabled(at::kCPU);
+  const auto out = ours ? Product::apply(x, layer->weight, layer->bias)
+                        : at::linear(x, layer->weight, layer->bias);
+  return relu ? out.relu_() : out;
+}
+
+}  // namespace lanner::detectors
