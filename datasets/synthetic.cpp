@@ -75,9 +75,11 @@ Outline outline(int64_t label, Random& random) {
 struct Pose {
   double bend, stretch, angle, radius;
   cv::Point2d centre;
+  double shear = 0;
 
   cv::Point operator()(cv::Point2d p) const {
     p.y = p.y * stretch + bend * (p.x * p.x - 0.5);
+    p.x += shear * p.y;
     const double c = std::cos(angle), s = std::sin(angle);
     return {static_cast<int>(std::lround(centre.x + radius * (c * p.x - s * p.y))),
             static_cast<int>(std::lround(centre.y + radius * (s * p.x + c * p.y)))};
@@ -186,14 +188,23 @@ Scene draw_scene(const SyntheticOptions& options, Random& random) {
   const int shortest = std::min(size.width, size.height);
   for (int attempt = 0; static_cast<int>(drawn.size()) < wanted && attempt < 50; ++attempt) {
     const int64_t label = random.integer(1, static_cast<int>(kCategories.size()));
-    const Pose pose{random.real(-0.4, 0.4),
-                    random.real(0.75, 1.25),
-                    random.real(0, 2 * CV_PI),
-                    shortest * random.real(0.08, 0.24),
-                    {random.real(0.08, 0.92) * size.width, random.real(0.08, 0.92) * size.height}};
+    Pose pose{random.real(-0.4, 0.4),
+              random.real(0.75, 1.25),
+              random.real(0, 2 * CV_PI),
+              shortest * random.real(0.08, 0.24),
+              {random.real(0.08, 0.92) * size.width, random.real(0.08, 0.92) * size.height}};
+    if (options.deformation > 0) {
+      const auto more = [&] { return random.real(-options.deformation, options.deformation); };
+      pose.bend += 0.9 * more();
+      pose.stretch *= std::exp(0.7 * more());
+      pose.radius *= std::exp(0.5 * more());
+      pose.shear = more();
+    }
     const auto mask = object_mask(size, label, pose, random);
     // An object cut by the image's edge shows at least its greater part.
-    const double whole = CV_PI * pose.radius * pose.radius * (label == 2 || label == 3 ? 0.3 : 0.2);
+    const double thin = options.deformation > 0 ? std::min(1., pose.stretch) : 1;
+    const double whole =
+        CV_PI * pose.radius * pose.radius * thin * (label == 2 || label == 3 ? 0.3 : 0.2);
     if (cv::countNonZero(mask) < whole || !fits(mask)) continue;
     for (auto& cover : hidden) cover |= mask;
     paint(scene.rgb, mask, random);
@@ -240,6 +251,8 @@ void write_synthetic(const SyntheticOptions& options) {
   if (options.most_objects < 1)
     throw usage_error("most-objects: expected at least 1, got " +
                       std::to_string(options.most_objects));
+  if (!(options.deformation >= 0 && options.deformation <= 1))
+    throw usage_error("deformation: expected 0 to 1, got " + std::to_string(options.deformation));
   if (options.width < 64 || options.height < 64)
     throw usage_error("size: expected at least 64 x 64, got " + std::to_string(options.width) +
                       " x " + std::to_string(options.height));

@@ -11,7 +11,8 @@ struct SyntheticOptions {
   int images = 400;  // a fifth of them, at least one, is the val split
   uint64_t seed = 1;
   int width = 256, height = 192;
-  int most_objects = 5;  // an image has 1 to this many
+  int most_objects = 5;    // an image has 1 to this many
+  double deformation = 0;  // 0..1: how much more than usual objects bend, shear and scale
 };
 
 // Draws scenes of textured objects of four classes (leaf, star, ring, arrow), rotated, stretched,

@@ -16,6 +16,8 @@
 #include "lanner/datasets/visualize.h"
 #include "lanner/detectors/checkpoint.h"
 #include "lanner/detectors/evaluate.h"
+#include "lanner/detectors/show_offsets.h"
+#include "lanner/detectors/training/loop.h"
 #include "lanner/detectors/training/progress.h"
 
 namespace lanner::detectors {
@@ -136,15 +138,22 @@ class Job {
 
  private:
   void run_image(const Source& source) {
+    const Autocast autocast(options_.precision == "bf16", device_.type());
     auto rgb = datasets::read_image(source.place).rgb;
     const auto detections = detect_image(detector_, rgb);
     keep(detections, source, -1);
+    if (options_.show_offsets) {
+      auto drawn = rgb.clone();
+      draw_offsets(drawn, detector_, detections, options_.conf);
+      datasets::write_image(options_.out / "offsets" / source.name, drawn);
+    }
     draw(rgb, detections, detector_->options.categories, options_.conf);
     datasets::write_image(options_.out / source.name, rgb);
   }
 
   // Frame by frame: memory does not grow with the video's length.
   void run_video(const Source& source) {
+    const Autocast autocast(options_.precision == "bf16", device_.type());
     datasets::VideoReader reader(source.place);
     std::unique_ptr<datasets::VideoWriter> writer;
     ProgressLine line("detect " + source.name.string());
@@ -196,13 +205,17 @@ class Job {
 
 }  // namespace
 
-Detections detect_image(Detector& detector, const cv::Mat& rgb) {
-  const auto& options = detector->options;
+datasets::Batch prepare_image(DetectorImpl& detector, const cv::Mat& rgb) {
+  const auto& options = detector.options;
   datasets::Sample sample{rgb, {}, 0, "", rgb.cols, rgb.rows};
   datasets::resize(sample, datasets::resized({rgb.rows, rgb.cols}, options.resize));
   auto batch = datasets::collate({sample}, options.normalisation, 32);
-  batch.images = batch.images.to(detector->parameters().front().device());
-  const auto found = detector->detect(batch)[0];
+  batch.images = batch.images.to(detector.parameters().front().device());
+  return batch;
+}
+
+Detections detect_image(Detector& detector, const cv::Mat& rgb) {
+  const auto found = detector->detect(prepare_image(*detector, rgb))[0];
   return {found.boxes.cpu(), found.labels.cpu(), found.scores.cpu()};
 }
 

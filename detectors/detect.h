@@ -9,6 +9,9 @@
 
 namespace lanner::detectors {
 
+// One image, CV_8UC3 RGB of any size, resized, padded and normalised, on the detector's device.
+datasets::Batch prepare_image(DetectorImpl& detector, const cv::Mat& rgb);
+
 // One image, CV_8UC3 RGB of any size: its detections, on the CPU. The C++ caller's entry.
 Detections detect_image(Detector& detector, const cv::Mat& rgb);
 

@@ -13,7 +13,9 @@ struct DetectOptions {
   std::filesystem::path out;
   std::filesystem::path save_json;  // empty: out/detections.json
   bool save_video = false;
-  double conf = 0.5;  // what is drawn and saved
+  bool show_offsets = false;       // draw where deformable layers sample, into out/offsets
+  std::string precision = "fp32";  // or bf16
+  double conf = 0.5;               // what is drawn and saved
   std::string device = "cpu";
 };
 

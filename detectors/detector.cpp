@@ -43,6 +43,13 @@ std::vector<Detections> DetectorImpl::detect(const datasets::Batch& batch) {
   return select_detections(predictions, rois, batch.sizes, batch.original_sizes, options.roi);
 }
 
+SamplingPlaces DetectorImpl::sampling(const datasets::Batch& batch, const at::Tensor& boxes) {
+  const torch::NoGradGuard no_grad;
+  const auto rois = to_rois({boxes.to(batch.images.device())}).rois;
+  return {backbone_->body->offsets(batch.images),
+          roi_heads_->offsets(backbone_->forward(batch.images).roi, rois)};
+}
+
 datasets::Batch DetectorImpl::prepare(const std::vector<at::Tensor>& images) const {
   if (images.empty()) throw usage_error("images: expected at least one, got none");
   datasets::Batch batch;

@@ -13,6 +13,13 @@ struct Losses {
   at::Tensor total() const { return classifier + box_reg + objectness + rpn_box_reg; }
 };
 
+// Where a detector's deformable layers sample.
+struct SamplingPlaces {
+  std::vector<SamplingOffsets> convolutions;  // in the network's order
+  at::Tensor bins;  // [K, 2, bins, bins]: how far, x then y, pooling's bins are moved, as fractions
+                    // of the RoI's size; undefined where pooling is plain
+};
+
 // A two-stage detector: Faster R-CNN (arXiv 1506.01497) or R-FCN (arXiv 1605.06409), which differ
 // in their RoI head.
 class DetectorImpl : public torch::nn::Module {
@@ -23,6 +30,9 @@ class DetectorImpl : public torch::nn::Module {
 
   Losses losses(const datasets::Batch& batch);
   std::vector<Detections> detect(const datasets::Batch& batch);
+
+  // For one image, and boxes [K, 4] on it in the pixels of the batch.
+  SamplingPlaces sampling(const datasets::Batch& batch, const at::Tensor& boxes);
 
   // Images [3, H, W], RGB float 0..1, of any sizes, as a batch: normalised, resized, padded.
   datasets::Batch prepare(const std::vector<at::Tensor>& images) const;

@@ -37,15 +37,95 @@ TrainOptions small() {
   return options;
 }
 
+// What R-FCN and ResNet-C4 share, as they were trained on VOC: batch norm and the first stages
+// fixed, nine anchors, images of 600 pixels.
+TrainOptions voc(Neck neck) {
+  TrainOptions options;
+  auto& detector = options.detector;
+  detector.backbone = {
+      .depth = 101, .neck = neck, .norm = Norm::frozen_batch, .trainable_stages = 3};
+  detector.anchors.sizes = {{128, 256, 512}};
+  detector.rpn.conv_channels = 512;
+  detector.roi.sampled_rois = 128;
+  detector.roi.pooling = Pooling::roi_pool;
+  detector.roi.nms_iou = 0.3;
+  detector.rpn.pre_nms_test = 6000;
+  detector.rpn.post_nms_test = 300;
+  detector.resize = {.min_size = 600, .max_size = 1000};
+  options.loop.lr = 0.001;
+  options.loop.weight_decay = 5e-4;
+  options.loop.warmup_steps = 0;
+  return options;
+}
+
+TrainOptions c4() {
+  auto options = voc(Neck::c4);
+  options.detector.rpn.pre_nms_train = 12000;
+  options.detector.rpn.post_nms_train = 2000;
+  options.loop.epochs = 28;
+  options.loop.lr_drops = {5. / 7};
+  return options;
+}
+
+TrainOptions rfcn() {
+  auto options = voc(Neck::dc5);
+  options.detector.model = "rfcn";
+  options.detector.backbone.dc5_channels = 1024;
+  options.detector.rpn.pre_nms_train = 6000;
+  options.detector.rpn.post_nms_train = 300;
+  options.detector.roi.sampling = Sampling::ohem;
+  options.loop.epochs = 13;
+  options.loop.lr_drops = {8. / 11};
+  return options;
+}
+
+TrainOptions deformable_rfcn() {
+  auto options = rfcn();
+  options.detector.backbone.deformable = {.stages = {4}, .groups = 4};
+  options.detector.roi.deformable = true;
+  options.detector.roi.score_threshold = 0.001;
+  options.loop.epochs = 7;
+  options.loop.lr_drops = {4.83 / 7};
+  options.loop.warmup_steps = 1000;
+  return options;
+}
+
+TrainOptions small_rfcn() {
+  auto options = small();
+  auto& detector = options.detector;
+  detector.model = "rfcn";
+  detector.roi.head_convs = 1;
+  return options;
+}
+
+TrainOptions small_deformable_rfcn() {
+  auto options = small_rfcn();
+  options.detector.backbone.deformable.stages = {4};
+  options.detector.roi.deformable = true;
+  return options;
+}
+
 }  // namespace
 
 const std::vector<Preset>& presets() {
+  const char* own = "chosen here, on bccd";
   static const std::vector<Preset> all{
       {"faster_rcnn_resnet50_fpn",
-       "Faster R-CNN on ResNet-50-FPN with torchvision's constants",
+       "Faster R-CNN on ResNet-50-FPN",
+       "torchvision's fasterrcnn_resnet50_fpn and its training reference",
        {}},
-      {"small", "Faster R-CNN on ResNet-18-FPN for a few CPU cores, images of about 480 x 360",
-       small()},
+      {"faster_rcnn_resnet101_c4", "Faster R-CNN on ResNet-101-C4, the classic VOC recipe",
+       "py-faster-rcnn, end to end; arXiv 1512.03385, appendix A", c4()},
+      {"rfcn_resnet101", "R-FCN on dilated ResNet-101, with hard example mining",
+       "arXiv 1605.06409, section 3; py-R-FCN", rfcn()},
+      {"deformable_rfcn_resnet101",
+       "R-FCN with deformable convolutions in stage 4 and deformable pooling",
+       "arXiv 1703.06211; Deformable-ConvNets", deformable_rfcn()},
+      {"small", "Faster R-CNN on ResNet-18-FPN for a few CPU cores", own, small()},
+      {"small_rfcn", "R-FCN on ResNet-18-FPN for a few CPU cores", own, small_rfcn()},
+      {"small_deformable_rfcn",
+       "the same with deformable convolutions in stage 4 and deformable pooling", own,
+       small_deformable_rfcn()},
   };
   return all;
 }

@@ -7,6 +7,7 @@ namespace lanner::detectors {
 // A model with the training settings that suit it.
 struct Preset {
   std::string name, description;
+  std::string source;  // where its constants come from
   TrainOptions options;
 };
 

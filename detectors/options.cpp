@@ -57,7 +57,9 @@ E value_named(const std::string& name) {
 }  // namespace
 
 template <typename E>
-concept Named = requires { Names<E>::all; };
+concept Named = requires {
+  Names<E>::all;
+};
 template <Named E>
 void to_json(nlohmann::json& json, E value) {
   json = name_of_value(value);
@@ -79,8 +81,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RpnOptions, positive_iou, negati
                                                 nms_iou, conv_depth, conv_channels)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RoiOptions, positive_iou, sampling, sampled_rois,
                                                 positive_fraction, pooling, deformable, pooled_size,
-                                                sampling_ratio, head_convs, head_width, score_threshold, nms_iou,
-                                                most_detections)
+                                                sampling_ratio, head_convs, head_width,
+                                                score_threshold, nms_iou, most_detections)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DetectorOptions, model, backbone, anchors, rpn, roi, resize,
                                    normalisation, categories)
 
@@ -100,15 +102,14 @@ void expect(bool fine, const std::string& option, const std::string& expected,
 void DetectorOptions::check() const {
   expect(model == "faster_rcnn" || model == "rfcn", "model", "faster_rcnn or rfcn",
          "\"" + model + "\"");
-  expect(model != "rfcn" || backbone.neck == Neck::dc5, "backbone",
-         "one that ends in -dc5, which R-FCN reads", backbone_name(backbone));
+  expect(model != "rfcn" || backbone.neck != Neck::c4, "backbone",
+         "one that ends in -dc5 or -fpn: C4 has no maps for R-FCN", backbone_name(backbone));
   const int depth = backbone.depth;
   expect(depth == 18 || depth == 34 || depth == 50 || depth == 101, "backbone",
          "resnet18, 34, 50 or 101", "resnet" + std::to_string(depth));
   expect(!backbone.fpn_stages.empty(), "fpn-stages", "at least one of 1..4", "none");
-  for (const auto& [option, stages] :
-       {std::pair{"fpn-stages", backbone.fpn_stages},
-        {"deformable-stages", backbone.deformable.stages}})
+  for (const auto& [option, stages] : {std::pair{"fpn-stages", backbone.fpn_stages},
+                                       {"deformable-stages", backbone.deformable.stages}})
     for (const int stage : stages)
       expect(stage >= 1 && stage <= 4, option, "stages 1..4", std::to_string(stage));
   for (size_t i = 1; i < backbone.fpn_stages.size(); ++i)
@@ -116,8 +117,8 @@ void DetectorOptions::check() const {
            "stages that follow one another",
            std::to_string(backbone.fpn_stages[i - 1]) + " then " +
                std::to_string(backbone.fpn_stages[i]));
-  for (const auto& [option, channels] : {std::pair{"fpn-channels", backbone.fpn_channels},
-                                         {"dc5-channels", backbone.dc5_channels}})
+  for (const auto& [option, channels] :
+       {std::pair{"fpn-channels", backbone.fpn_channels}, {"dc5-channels", backbone.dc5_channels}})
     expect(channels > 0, option, "a positive number", std::to_string(channels));
   // Every stage has a power of two of channels, at least 64 times that in a bottleneck.
   const int64_t groups = backbone.deformable.groups;

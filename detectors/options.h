@@ -28,8 +28,8 @@ enum class Neck {
 // offsets, and is zero at first.
 struct DeformableOptions {
   std::vector<int> stages{};  // of the ResNet, 1..4, whose 3x3 convolutions are deformable
-  int64_t groups = 1;       // of channels that share offsets; 4 in the paper's own code
-  bool modulated = false;   // every sample is weighted too, 0..2 (arXiv 1811.11168)
+  int64_t groups = 1;         // of channels that share offsets; 4 in the paper's own code
+  bool modulated = false;     // every sample is weighted too, 0..2 (arXiv 1811.11168)
 };
 
 struct BackboneOptions {
@@ -40,8 +40,8 @@ struct BackboneOptions {
   std::vector<int> fpn_stages{1, 2, 3,
                               4};  // ResNet stages 1..4, of strides 4, 8, 16, 32, in the FPN
   int64_t fpn_channels = 256;
-  bool fpn_norm = false;     // batch norm after the FPN's convolutions, which then have no bias
-  bool fpn_pool = true;      // one level more, of every second cell of the last
+  bool fpn_norm = false;       // batch norm after the FPN's convolutions, which then have no bias
+  bool fpn_pool = true;        // one level more, of every second cell of the last
   int64_t dc5_channels = 256;  // of stage 4 after a 1x1 convolution: 1024 for R-FCN
   DeformableOptions deformable{};
   int trainable_stages = 5;  // counted from the end: 5 trains all, 3 freezes the stem and stage 1
@@ -81,8 +81,9 @@ struct RoiOptions {
   bool deformable = false;  // bins are moved by learned offsets (arXiv 1703.06211, section 2.2)
   int64_t pooled_size = 7;  // R-FCN's k
   int64_t sampling_ratio = 2;
-  int64_t head_convs =
-      0;  // 3x3 convolutions with batch norm, and one fully connected layer; 0: two
+  // 3x3 convolutions with batch norm: of the pooled RoIs, and then one fully connected layer in
+  // place of two; in R-FCN of the features, before its maps.
+  int64_t head_convs = 0;
   int64_t head_width = 1024;  // of the fully connected layers
   double score_threshold = 0.05;
   double nms_iou = 0.5;

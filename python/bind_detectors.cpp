@@ -54,6 +54,19 @@ Detector build(const std::string& options) {
   return detector;
 }
 
+// A torchvision ResNet's tensors, less its classifier, as `lanner train --init` reads them.
+void save_resnet(const std::string& path, int depth,
+                 const std::map<std::string, at::Tensor>& state) {
+  torch::nn::Module root;
+  auto backbone = root.register_module("backbone", std::make_shared<torch::nn::Module>());
+  backbone->register_module("body", detectors::ResNet(detectors::ResNetOptions{.depth = depth}));
+  std::map<std::string, at::Tensor> named;
+  for (const auto& [name, tensor] : state)
+    if (!name.starts_with("fc.")) named["backbone.body." + name] = tensor;
+  detectors::load_state(root, named, "state_dict");
+  detectors::write_safetensors(path, {detectors::state_of(root), {{"format", "1"}}});
+}
+
 template <typename Items>
 std::vector<std::pair<std::string, at::Tensor>> pairs(const Items& items) {
   std::vector<std::pair<std::string, at::Tensor>> result;
@@ -81,6 +94,12 @@ void bind_detectors(py::module_& module) {
            [](Detector& detector, const std::map<std::string, at::Tensor>& state) {
              detectors::load_state(*detector, state, "state_dict");
            })
+      .def("load_backbone",
+           [](Detector& detector, const std::string& path) {
+             const auto report = detectors::load_backbone(*detector, path);
+             return std::map<std::string, std::vector<std::string>>{
+                 {"loaded", report.loaded}, {"fresh", report.fresh}, {"unused", report.unused}};
+           })
       .def(
           "save",
           [](const Detector& detector, const std::string& path) {
@@ -89,6 +108,7 @@ void bind_detectors(py::module_& module) {
           NoGil())
       .def("options", [](const Detector& d) { return detectors::to_json(d->options); });
   module.def("load", &load, NoGil());
+  module.def("save_resnet", &save_resnet, NoGil());
   module.def("read_image", &read_image, NoGil());
   module.def("preset", [](const std::string& name, const std::string& backbone) {
     auto options = detectors::preset(name).options.detector;

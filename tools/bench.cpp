@@ -9,23 +9,28 @@ int bench(const std::vector<std::string>& arguments) {
   std::string what;
   po::options_description options("options", kWidth, kWidth / 2);
   auto add = options.add_options();
-  add("what", po::value(&what), "ops");
+  add("what", po::value(&what), "ops, detect, train or rois");
   add("threads", defaulted(&o.threads), "threads of LibTorch; 0 is its own choice");
   add("runs", defaulted(&o.runs), "how often each is timed; the median is shown");
   add("json", po::value(&o.json), "file to write the numbers to");
   const auto parsed = parse(arguments,
-                            "usage: lanner bench ops [options]\n\n"
-                            "Times the operators, forward and backward, beside torchvision's where "
-                            "it is installed.\n",
+                            "usage: lanner bench ops|detect|train|rois [options]\n\n"
+                            "Times on this machine, beside torchvision's where it is installed.\n\n"
+                            "  ops      the operators, forward and backward\n"
+                            "  detect   Faster R-CNN ResNet-50-FPN on an image of 800 x 1088\n"
+                            "  train    training steps of two images of 320 x 400\n"
+                            "  rois     R-FCN and Faster R-CNN C4 against the number of RoIs\n",
                             options, "what");
   if (parsed.help) return 0;
-  if (what != "ops")
-    throw usage_error("bench: expected ops" + (what.empty() ? "" : ", got \"" + what + "\""));
+  const bool known = what == "ops" || what == "detect" || what == "train" || what == "rois";
+  if (!known)
+    throw usage_error("bench: expected ops, detect, train or rois" +
+                      (what.empty() ? "" : ", got \"" + what + "\""));
   if (o.threads < 0 || o.threads > 1024)
     throw usage_error("threads: expected 0 to 1024, got " + std::to_string(o.threads));
   if (o.runs < 1 || o.runs > 1000)
     throw usage_error("runs: expected 1 to 1000, got " + std::to_string(o.runs));
-  return run_job("lanner_bench_ops", &o);
+  return run_job(("lanner_bench_" + what).c_str(), &o);
 }
 
 }  // namespace lanner::tools

@@ -17,6 +17,10 @@ int detect(const std::vector<std::string>& arguments) {
   add("save-json", po::value(&o.save_json),
       "file for the results, in place of OUT/detections.json");
   add("save-video", po::bool_switch(&o.save_video), "write each video annotated, frame for frame");
+  add("show-offsets", po::bool_switch(&o.show_offsets),
+      "draw where deformable layers sample, into OUT/offsets");
+  add("precision", defaulted(&o.precision),
+      "fp32 or bf16: faster, scores differ in the third digit");
   add("device", defaulted(&o.device), "cpu, cuda or cuda:N");
   const auto parsed =
       parse(arguments,
@@ -29,6 +33,8 @@ int detect(const std::vector<std::string>& arguments) {
   if (parsed.help) return 0;
   if (!(o.conf >= 0 && o.conf <= 1))
     throw usage_error("conf: expected 0 to 1, got " + std::to_string(o.conf));
+  if (o.precision != "fp32" && o.precision != "bf16")
+    throw usage_error("precision: expected fp32 or bf16, got \"" + o.precision + "\"");
   return run_job("lanner_detect", &o);
 }
 

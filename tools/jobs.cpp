@@ -20,8 +20,10 @@
 #include "lanner/detectors/pretraining/pretrain.h"
 #include "lanner/detectors/training/train.h"
 #include "lanner/ops/cuda.h"
+#include "tools/bench_detectors.h"
 #include "tools/bench_ops.h"
 #include "tools/eval_options.h"
+#include "tools/list_models.h"
 
 namespace lanner::tools {
 namespace {
@@ -199,6 +201,18 @@ int lanner_detect(const void* options) {
 }
 int lanner_bench_ops(const void* options) {
   return tools::run([&] { return tools::bench_ops(tools::as<tools::BenchOptions>(options)); });
+}
+int lanner_models(const void* options) {
+  return tools::run([&] { return tools::list_models(tools::as<tools::ModelsOptions>(options)); });
+}
+int lanner_bench_detect(const void* options) {
+  return tools::run([&] { return tools::bench_detect(tools::as<tools::BenchOptions>(options)); });
+}
+int lanner_bench_train(const void* options) {
+  return tools::run([&] { return tools::bench_train(tools::as<tools::BenchOptions>(options)); });
+}
+int lanner_bench_rois(const void* options) {
+  return tools::run([&] { return tools::bench_rois(tools::as<tools::BenchOptions>(options)); });
 }
 int lanner_doctor(const void*) { return tools::run(tools::diagnose); }
 

@@ -13,6 +13,8 @@ int synth(const std::vector<std::string>& arguments) {
   add("seed", defaulted(&o.seed), "the same seed draws the same pixels");
   add("width", defaulted(&o.width), "of an image, pixels");
   add("height", defaulted(&o.height), "of an image, pixels");
+  add("deformation", defaulted(&o.deformation),
+      "0 to 1: how much more than usual objects bend, shear and scale");
   add("most-objects", defaulted(&o.most_objects), "in an image");
   const auto parsed =
       parse(arguments,

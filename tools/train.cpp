@@ -35,11 +35,31 @@ std::vector<std::vector<double>> levels_from(const std::string& option, const st
   return levels;
 }
 
+std::vector<double> list_from(const std::string& option, const std::string& text) {
+  const auto lists = levels_from(option, text);
+  if (lists.size() != 1)
+    throw usage_error(option + ": expected one list such as 0.5,1,2, got \"" + text + "\"");
+  return lists[0];
+}
+
+// "offset=0.1,roi_heads=3".
+std::vector<std::pair<std::string, double>> factors_from(const std::string& text) {
+  std::vector<std::pair<std::string, double>> factors;
+  std::istringstream list(text);
+  for (std::string item; std::getline(list, item, ',');) {
+    const auto equals = item.find('=');
+    const std::string number = equals == std::string::npos ? "" : item.substr(equals + 1);
+    factors.emplace_back(item.substr(0, equals), list_from("lr-factors", number).at(0));
+  }
+  return factors;
+}
+
 // The preset must be known before the other options, whose defaults it sets.
 std::string preset_named(const std::vector<std::string>& arguments) {
-  std::string name = detectors::presets().front().name;
+  std::string name, model;
   po::options_description only;
-  only.add_options()("preset", po::value(&name))("config", po::value<std::string>());
+  only.add_options()("preset", po::value(&name))("model", po::value(&model))(
+      "config", po::value<std::string>());
   po::variables_map values;
   try {
     po::store(po::command_line_parser(arguments).options(only).allow_unregistered().run(), values);
@@ -51,7 +71,10 @@ std::string preset_named(const std::vector<std::string>& arguments) {
     throw usage_error(std::string(error.what()) + " (see lanner train --help)");
   }
   po::notify(values);
-  return name;
+  if (!name.empty()) return name;
+  for (const auto& preset : detectors::presets())
+    if (model.empty() || preset.options.detector.model == model) return preset.name;
+  return detectors::presets().front().name;  // the model is not known, which check() says
 }
 
 }  // namespace
@@ -64,6 +87,11 @@ int train(const std::vector<std::string>& arguments) {
               norm = detectors::name_of(d.backbone.norm);
   std::string sizes = joined(d.anchors.sizes), ratios = joined({d.anchors.ratios}), stages;
   for (const int stage : d.backbone.fpn_stages) stages += std::to_string(stage);
+  std::string bent, sampling = detectors::name_of(d.roi.sampling),
+                    pooling = detectors::name_of(d.roi.pooling);
+  for (const int stage : d.backbone.deformable.stages) bent += std::to_string(stage);
+  std::string drops = joined({o.loop.lr_drops}), factors;
+  bool deformable = false;
 
   po::options_description data("data", kWidth, kWidth / 2);
   auto add_data = data.add_options();
@@ -85,8 +113,9 @@ int train(const std::vector<std::string>& arguments) {
   po::options_description model("model", kWidth, kWidth / 2);
   auto add = model.add_options();
   add("preset", defaulted(&preset), "see lanner models; sets the defaults below");
-  add("model", defaulted(&d.model), "faster_rcnn");
-  add("backbone", defaulted(&backbone), "resnet18-fpn, 34, 50 or 101");
+  add("model", defaulted(&d.model), "faster_rcnn or rfcn");
+  add("backbone", defaulted(&backbone),
+      "resnet18, 34, 50 or 101 with -fpn, -c4 (stage 4 is the RoI head) or -dc5 (dilated)");
   add("norm", defaulted(&norm), "frozen_batch, batch, group or layer");
   add("init", po::value(&o.init), "backbone weights to start from, as lanner pretrain writes");
   add("trainable-stages", defaulted(&d.backbone.trainable_stages),
@@ -94,11 +123,32 @@ int train(const std::vector<std::string>& arguments) {
   add("fpn-stages", defaulted(&stages), "backbone stages in the FPN, such as 234");
   add("fpn-channels", defaulted(&d.backbone.fpn_channels), "of every level");
   add("fpn-pool", defaulted(&d.backbone.fpn_pool), "one coarser level for the RPN");
+  add("dc5-channels", defaulted(&d.backbone.dc5_channels), "of the dilated stage 4's features");
+  add("deformable", po::bool_switch(&deformable),
+      "deformable convolutions in stage 4 and deformable RoI pooling");
+  add("deformable-stages", defaulted(&bent),
+      "backbone stages whose 3x3 convolutions are deformable, such as 34");
+  add("deformable-groups", defaulted(&d.backbone.deformable.groups),
+      "of channels that share offsets");
+  add("modulated", defaulted(&d.backbone.deformable.modulated)->implicit_value(true),
+      "deformable convolutions weight their samples too");
+  add("deformable-pooling", defaulted(&d.roi.deformable)->implicit_value(true),
+      "of RoIs: bins are moved by learned offsets");
+  add("pooling", defaulted(&pooling), "of RoIs: roi_align or roi_pool");
+  add("pooled-size", defaulted(&d.roi.pooled_size), "bins on each axis; R-FCN's k");
   add("anchor-sizes", defaulted(&sizes), "pixels, a list a level: 32;64;128");
   add("anchor-ratios", defaulted(&ratios), "height / width");
   add("proposals", defaulted(&d.rpn.post_nms_train), "kept of an image while training");
   add("sampled-rois", defaulted(&d.roi.sampled_rois), "of an image, for the head's loss");
+  add("sampling", defaulted(&sampling),
+      "of RoIs: balanced (at random) or ohem (those of the greatest loss)");
+  add("head-convs", defaulted(&d.roi.head_convs), "3x3 convolutions of the head");
   add("head-width", defaulted(&d.roi.head_width), "of the head's fully connected layers");
+
+  add("lr-drops", defaulted(&drops),
+      "parts of the run after which the step schedule's lr is a tenth");
+  add("lr-factors", defaulted(&factors),
+      "of the parameters whose names hold a text: offset=0.1,roi_heads=3");
 
   po::options_description options(kWidth, kWidth / 2);
   options.add(data).add(model).add(loop_flags(o.loop));
@@ -114,15 +164,20 @@ int train(const std::vector<std::string>& arguments) {
             "  lanner train --config runs/a/config.cfg --resume\n",
             options);
   if (parsed.help) return 0;
-  detectors::set_backbone(d, backbone);
   d.backbone.norm = detectors::norm_from_name(norm);
   d.backbone.fpn_stages.clear();
   for (const char stage : stages) d.backbone.fpn_stages.push_back(stage - '0');
+  if (deformable) d.roi.deformable = true;
+  if (deformable && bent.empty()) bent = "4";
+  d.backbone.deformable.stages.clear();
+  for (const char stage : bent) d.backbone.deformable.stages.push_back(stage - '0');
+  d.roi.sampling = detectors::sampling_from_name(sampling);
+  d.roi.pooling = detectors::pooling_from_name(pooling);
   d.anchors.sizes = levels_from("anchor-sizes", sizes);
-  const auto one_list = levels_from("anchor-ratios", ratios);
-  if (one_list.size() != 1)
-    throw usage_error("anchor-ratios: expected one list such as 0.5,1,2, got \"" + ratios + "\"");
-  d.anchors.ratios = one_list[0];
+  detectors::set_backbone(d, backbone);
+  d.anchors.ratios = list_from("anchor-ratios", ratios);
+  o.loop.lr_drops = list_from("lr-drops", drops);
+  o.loop.lr_factors = factors_from(factors);
   o.loop.config = resolved(parsed.values);
   return run_job("lanner_train", &o);
 }

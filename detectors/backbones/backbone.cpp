@@ -29,8 +29,8 @@ BackboneImpl::BackboneImpl(const BackboneOptions& options) : options_(options) {
         roi_scales.push_back(std::exp2(-stage - 1));
       }
       rpn_channels = roi_channels = options.fpn_channels;
-      fpn_ = register_module(
-          "fpn", Fpn(in_channels, rpn_channels, options.fpn_norm, options.fpn_pool));
+      fpn_ = register_module("fpn",
+                             Fpn(in_channels, rpn_channels, options.fpn_norm, options.fpn_pool));
       break;
     }
     case Neck::c4:

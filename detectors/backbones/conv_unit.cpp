@@ -17,13 +17,12 @@ using Scalars = c10::List<std::optional<at::Scalar>>;
 
 at::Tensor pointwise(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                      const ops::DeformConv2dOptions& o, bool relu) {
-  static const auto op = c10::Dispatcher::singleton()
-                             .findSchemaOrThrow("mkldnn::_convolution_pointwise", "")
-                             .typed<at::Tensor(const at::Tensor&, const at::Tensor&,
-                                               const std::optional<at::Tensor>&, at::IntArrayRef,
-                                               at::IntArrayRef, at::IntArrayRef, int64_t,
-                                               std::string_view, Scalars,
-                                               std::optional<std::string_view>)>();
+  static const auto op =
+      c10::Dispatcher::singleton()
+          .findSchemaOrThrow("mkldnn::_convolution_pointwise", "")
+          .typed<at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                            at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t,
+                            std::string_view, Scalars, std::optional<std::string_view>)>();
   return op.call(x, weight, bias, o.padding, o.stride, o.dilation, 1, relu ? "relu" : "none",
                  Scalars(), "");
 }

@@ -66,10 +66,14 @@ BlockImpl::BlockImpl(const BlockOptions& o) : options_(o) {
   const int64_t out_channels = o.bottleneck ? 4 * o.width : o.width;
   const auto unit = [&](const std::string& number, torch::nn::Conv2d conv, bool relu = true) {
     register_module("conv" + number, conv);
-    return ConvUnit(conv, register_module("bn" + number, NormLayer(o.norm, conv->options.out_channels())), relu);
+    return ConvUnit(conv,
+                    register_module("bn" + number, NormLayer(o.norm, conv->options.out_channels())),
+                    relu);
   };
   const auto offsets = [&](const std::string& name, int64_t in, int64_t stride) {
-    return ConvUnit(register_module(name, offset_convolution(in, stride, o.dilation, o.deformable_groups, o.modulated)), {nullptr}, false);
+    return ConvUnit(register_module(name, offset_convolution(in, stride, o.dilation,
+                                                             o.deformable_groups, o.modulated)),
+                    {nullptr}, false);
   };
   if (o.bottleneck) {
     unit1_ = unit("1", convolution(o.in_channels, o.width, 1));
@@ -92,9 +96,8 @@ BlockImpl::BlockImpl(const BlockOptions& o) : options_(o) {
 }
 
 at::Tensor BlockImpl::before_last(const at::Tensor& x) {
-  return deformable() && !options_.bottleneck
-             ? deformed(unit1_, x, split(offset1_(x), options_))
-             : unit1_(x);
+  return deformable() && !options_.bottleneck ? deformed(unit1_, x, split(offset1_(x), options_))
+                                              : unit1_(x);
 }
 
 std::optional<SamplingOffsets> BlockImpl::offsets(const at::Tensor& x) {
@@ -126,14 +129,15 @@ ResNetImpl::ResNetImpl(const ResNetOptions& o) : width_(o.depth >= 50 ? 256 : 64
     const auto& bent = o.deformable.stages;
     const bool deformable = std::find(bent.begin(), bent.end(), stage) != bent.end();
     for (int i = 0; i < blocks[stage - 1]; ++i) {
-      blocks_here.emplace_back(BlockOptions{.bottleneck = o.depth >= 50,
-                                          .in_channels = in_channels,
-                                          .width = int64_t{64} << (stage - 1),
-                                          .stride = i == 0 && stage > 1 && !dilated ? 2 : 1,
-                                          .dilation = dilated ? 2 : 1,
-                                          .norm = o.norm,
-                                          .deformable_groups = deformable ? o.deformable.groups : 0,
-                                          .modulated = o.deformable.modulated});
+      blocks_here.emplace_back(
+          BlockOptions{.bottleneck = o.depth >= 50,
+                       .in_channels = in_channels,
+                       .width = int64_t{64} << (stage - 1),
+                       .stride = i == 0 && stage > 1 && !dilated ? 2 : 1,
+                       .dilation = dilated ? 2 : 1,
+                       .norm = o.norm,
+                       .deformable_groups = deformable ? o.deformable.groups : 0,
+                       .modulated = o.deformable.modulated});
       layer->push_back(blocks_here.back());
       in_channels = channels(stage);
     }

@@ -42,9 +42,8 @@ void PretrainOptions::check() const {
 CpcImpl::CpcImpl(const PretrainOptions& given) : options_(checked(given)) {
   auto backbone = register_module("backbone", std::make_shared<torch::nn::Module>());
   body_ = backbone->register_module(
-      "body",
-      ResNet(ResNetOptions{
-          .depth = options_.depth, .norm = options_.norm, .stages = options_.stages}));
+      "body", ResNet(ResNetOptions{
+                  .depth = options_.depth, .norm = options_.norm, .stages = options_.stages}));
   channels_ = body_->channels(options_.stages);
   using Options = torch::nn::Conv2dOptions;
   target_ = register_module("target", torch::nn::Conv2d(Options(channels_, kTargetChannels, 1)));

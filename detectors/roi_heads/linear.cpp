@@ -20,7 +20,8 @@ class Product : public torch::autograd::Function<Product> {
                                                  const torch::autograd::variable_list& grads) {
     const auto saved = context->get_saved_variables();
     const auto& grad = grads[0];
-    const bool x_needed = context->needs_input_grad(0), weight_needed = context->needs_input_grad(1);
+    const bool x_needed = context->needs_input_grad(0),
+               weight_needed = context->needs_input_grad(1);
     const at::AutoDispatchBelowADInplaceOrView below;
     return {x_needed ? ops::times_transposed(grad, saved[1].t()) : at::Tensor(),
             weight_needed ? ops::times_transposed(grad.t(), saved[0].t()) : at::Tensor(),

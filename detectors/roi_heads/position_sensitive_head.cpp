@@ -1,5 +1,6 @@
 #include "lanner/detectors/roi_heads/position_sensitive_head.h"
 
+#include "lanner/detectors/roi_heads/roi_pooling.h"
 #include "lanner/ops/deform_roi_pool.h"
 #include "lanner/ops/ps_roi_align.h"
 #include "lanner/ops/ps_roi_pool.h"
@@ -13,10 +14,17 @@ constexpr double kGamma = 0.1;  // of the RoI's size, that an offset of 1 moves 
 
 PositionSensitiveHead::PositionSensitiveHead(const BackboneImpl& backbone, int64_t classes,
                                              const RoiOptions& options)
-    : options_(options), scale_(backbone.roi_scales[0]) {
-  const auto maps = [&](const char* name, int64_t channels, double deviation) {
-    const int64_t bins = options.pooled_size * options.pooled_size;
-    torch::nn::Conv2d conv(torch::nn::Conv2dOptions(backbone.roi_channels, channels * bins, 1));
+    : options_(options), scales_(backbone.roi_scales) {
+  const int64_t channels = backbone.roi_channels, bins = options.pooled_size * options.pooled_size;
+  for (int64_t i = 0; i < options.head_convs; ++i) {
+    torch::nn::Conv2d conv(torch::nn::Conv2dOptions(channels, channels, 3).padding(1).bias(false));
+    torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
+    const NormLayer norm(Norm::batch, channels);
+    register_module("convs" + std::to_string(i), torch::nn::Sequential(conv, norm));
+    convs_.emplace_back(conv, norm, true);
+  }
+  const auto maps = [&](const char* name, int64_t per_bin, double deviation) {
+    torch::nn::Conv2d conv(torch::nn::Conv2dOptions(channels, per_bin * bins, 1));
     torch::nn::init::normal_(conv->weight, 0, deviation);
     torch::nn::init::zeros_(conv->bias);
     return ConvUnit(register_module(name, conv), nullptr, false);
@@ -28,51 +36,63 @@ PositionSensitiveHead::PositionSensitiveHead(const BackboneImpl& backbone, int64
   box_offsets_ = maps("box_offset_maps", 2, 0);
 }
 
-at::Tensor PositionSensitiveHead::pool(const at::Tensor& maps, const at::Tensor& rois,
-                                       const at::Tensor& offset) const {
-  return ops::deform_ps_roi_pool(maps.to(rois.dtype()), rois,
-                                 offset.defined() ? std::optional(offset) : std::nullopt,
-                                 {.spatial_scale = scale_,
-                                  .pooled_height = options_.pooled_size,
-                                  .pooled_width = options_.pooled_size,
-                                  .group_size = options_.pooled_size,
-                                  .trans_std = kGamma});
+PositionSensitiveHead::Levels PositionSensitiveHead::hidden(const Levels& features) const {
+  auto levels = features;
+  for (const auto& conv : convs_)
+    for (auto& level : levels) level = conv(level);
+  return levels;
 }
 
-at::Tensor PositionSensitiveHead::vote(const at::Tensor& maps, const at::Tensor& rois,
-                                       const at::Tensor& offset) const {
+at::Tensor PositionSensitiveHead::pool_deformed(const ConvUnit& maps, const Levels& hidden,
+                                                const at::Tensor& rois,
+                                                const at::Tensor& offset) const {
+  return pool_by_level(scales_, rois, [&](size_t level, const at::Tensor& chosen) {
+    const auto moved =
+        offset.defined() ? std::optional(offset.index_select(0, chosen)) : std::nullopt;
+    return ops::deform_ps_roi_pool(maps(hidden[level]).to(rois.dtype()),
+                                   rois.index_select(0, chosen), moved,
+                                   {.spatial_scale = scales_[level],
+                                    .pooled_height = options_.pooled_size,
+                                    .pooled_width = options_.pooled_size,
+                                    .group_size = options_.pooled_size,
+                                    .trans_std = kGamma});
+  });
+}
+
+at::Tensor PositionSensitiveHead::pool(const ConvUnit& maps, const Levels& hidden,
+                                       const at::Tensor& rois) const {
   const int64_t k = options_.pooled_size;
-  const auto input = maps.to(rois.dtype());
-  at::Tensor pooled;
-  if (offset.defined())
-    pooled = pool(input, rois, offset);
-  else if (options_.pooling == Pooling::roi_align)
-    pooled = ops::ps_roi_align(input, rois,
-                               {.spatial_scale = scale_,
+  return pool_by_level(scales_, rois, [&](size_t level, const at::Tensor& chosen) {
+    const auto input = maps(hidden[level]).to(rois.dtype());
+    const auto own = rois.index_select(0, chosen);
+    if (options_.pooling == Pooling::roi_align)
+      return ops::ps_roi_align(input, own,
+                               {.spatial_scale = scales_[level],
                                 .pooled_height = k,
                                 .pooled_width = k,
                                 .sampling_ratio = options_.sampling_ratio});
-  else
-    pooled = ops::ps_roi_pool(
-        input, rois,
-        {.spatial_scale = scale_, .pooled_height = k, .pooled_width = k, .original = true});
-  return pooled.mean({2, 3});
+    return ops::ps_roi_pool(
+        input, own,
+        {.spatial_scale = scales_[level], .pooled_height = k, .pooled_width = k, .original = true});
+  });
 }
 
 RoiPredictions PositionSensitiveHead::forward(const std::vector<at::Tensor>& features,
                                               const at::Tensor& rois) {
-  const auto& x = features[0];
-  at::Tensor score_offset, box_offset;
-  if (options_.deformable) {
-    score_offset = pool(score_offsets_(x), rois, {});
-    box_offset = pool(box_offsets_(x), rois, {});
-  }
-  return {vote(score_maps_(x), rois, score_offset), vote(box_maps_(x), rois, box_offset)};
+  const auto x = hidden(features);
+  const auto vote = [&](const ConvUnit& maps, const ConvUnit& offsets) {
+    const auto pooled = options_.deformable
+                            ? pool_deformed(maps, x, rois, pool_deformed(offsets, x, rois, {}))
+                            : pool(maps, x, rois);
+    return pooled.mean({2, 3});
+  };
+  return {vote(score_maps_, score_offsets_), vote(box_maps_, box_offsets_)};
 }
 
 at::Tensor PositionSensitiveHead::offsets(const std::vector<at::Tensor>& features,
                                           const at::Tensor& rois) {
-  return options_.deformable ? kGamma * pool(box_offsets_(features[0]), rois, {}) : at::Tensor();
+  if (!options_.deformable) return {};
+  return kGamma * pool_deformed(box_offsets_, hidden(features), rois, {});
 }
 
 }  // namespace lanner::detectors

@@ -13,6 +13,28 @@ constexpr double kGamma = 0.1;  // of the RoI's size, that an offset of 1 moves 
 
 }  // namespace
 
+at::Tensor pool_by_level(
+    const std::vector<double>& scales, const at::Tensor& rois,
+    const std::function<at::Tensor(size_t level, const at::Tensor& chosen)>& pool) {
+  const auto all = torch::arange(rois.size(0), rois.options().dtype(torch::kLong));
+  if (scales.size() == 1 || rois.size(0) == 0) return pool(0, all);
+  const double finest = -std::log2(scales.front()), coarsest = -std::log2(scales.back());
+  const auto area =
+      (rois.select(1, 3) - rois.select(1, 1)) * (rois.select(1, 4) - rois.select(1, 2));
+  const auto levels =
+      ((area.sqrt() / 224).log2() + (4 + 1e-6)).floor().clamp(finest, coarsest) - finest;
+  std::vector<at::Tensor> pooled, places;
+  for (size_t level = 0; level < scales.size(); ++level) {
+    const auto chosen = torch::nonzero(levels == static_cast<int64_t>(level)).squeeze(1);
+    if (chosen.size(0) == 0) continue;
+    pooled.push_back(pool(level, chosen));
+    places.push_back(chosen);
+  }
+  if (pooled.size() == 1) return pooled[0];
+  // The levels' results, one after the other, back in the order of the RoIs.
+  return torch::cat(pooled).index_select(0, torch::cat(places).argsort());
+}
+
 RoiPoolingImpl::RoiPoolingImpl(int64_t channels, const std::vector<double>& scales, int64_t size,
                                const RoiOptions& options)
     : scales_(scales), size_(size), options_(options) {
@@ -47,30 +69,16 @@ at::Tensor RoiPoolingImpl::pool_level(const at::Tensor& features, double scale,
                            .pooled_width = size_,
                            .sampling_ratio = options_.sampling_ratio,
                            .aligned = false});
-  return ops::roi_pool(
-      input, rois, {.spatial_scale = scale, .pooled_height = size_, .pooled_width = size_});
+  return ops::roi_pool(input, rois,
+                       {.spatial_scale = scale, .pooled_height = size_, .pooled_width = size_});
 }
 
 at::Tensor RoiPoolingImpl::pool(const std::vector<at::Tensor>& features, const at::Tensor& rois,
                                 const at::Tensor& offset) const {
-  if (features.size() == 1) return pool_level(features[0], scales_[0], rois, offset);
-  const double finest = -std::log2(scales_.front()), coarsest = -std::log2(scales_.back());
-  const auto area =
-      (rois.select(1, 3) - rois.select(1, 1)) * (rois.select(1, 4) - rois.select(1, 2));
-  const auto levels =
-      ((area.sqrt() / 224).log2() + (4 + 1e-6)).floor().clamp(finest, coarsest) - finest;
-  std::vector<at::Tensor> pooled, places;
-  for (size_t level = 0; level < features.size(); ++level) {
-    const auto chosen = torch::nonzero(levels == static_cast<int64_t>(level)).squeeze(1);
-    if (chosen.size(0) == 0) continue;
-    pooled.push_back(pool_level(features[level], scales_[level], rois.index_select(0, chosen),
-                                offset.defined() ? offset.index_select(0, chosen) : offset));
-    places.push_back(chosen);
-  }
-  if (pooled.empty()) return pool_level(features[0], scales_[0], rois, offset);
-  if (pooled.size() == 1) return pooled[0];
-  // The levels' results, one after the other, back in the order of the RoIs.
-  return torch::cat(pooled).index_select(0, torch::cat(places).argsort());
+  return pool_by_level(scales_, rois, [&](size_t level, const at::Tensor& chosen) {
+    return pool_level(features[level], scales_[level], rois.index_select(0, chosen),
+                      offset.defined() ? offset.index_select(0, chosen) : offset);
+  });
 }
 
 at::Tensor RoiPoolingImpl::given(const std::vector<at::Tensor>& features, const at::Tensor& rois) {

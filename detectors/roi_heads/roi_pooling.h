@@ -2,16 +2,24 @@
 
 #include <torch/torch.h>
 
+#include <functional>
 #include <vector>
 
 #include "lanner/detectors/options.h"
 
 namespace lanner::detectors {
 
-// Pools RoIs from one level or a pyramid: a RoI of 224 pixels is read at stride 16, and each
-// halving goes a level finer (arXiv 1612.03144, equation 1). Deformable pooling pools, takes from
-// that the offsets of the bins by a fully connected layer that is zero at first, and pools again
-// (arXiv 1703.06211, section 2.2).
+// Pools each RoI from its level of a pyramid: one of 224 pixels is read at stride 16, and each
+// halving goes a level finer (arXiv 1612.03144, equation 1). scales: feature cells a pixel, of each
+// level; rois: [K, 5]. pool gives the RoIs `chosen` (indices, [k]) of a level; the results, [K,
+// ..], come in the order of the RoIs.
+at::Tensor pool_by_level(
+    const std::vector<double>& scales, const at::Tensor& rois,
+    const std::function<at::Tensor(size_t level, const at::Tensor& chosen)>& pool);
+
+// RoIAlign or RoIPool, from one level or a pyramid. Deformable pooling pools, takes from that the
+// offsets of the bins by a fully connected layer that is zero at first, and pools again (arXiv
+// 1703.06211, section 2.2).
 class RoiPoolingImpl : public torch::nn::Module {
  public:
   // scales: feature cells a pixel, of each level; size: bins on each axis.

@@ -14,8 +14,7 @@ StageHead::StageHead(const BackboneImpl& backbone, int64_t classes, const RoiOpt
   predictor->register_module("bbox_pred", bbox_pred_);
 }
 
-RoiPredictions StageHead::forward(const std::vector<at::Tensor>& features,
-                                  const at::Tensor& rois) {
+RoiPredictions StageHead::forward(const std::vector<at::Tensor>& features, const at::Tensor& rois) {
   const auto pooled = pooling_(features, rois).contiguous(at::MemoryFormat::ChannelsLast);
   const auto hidden = body_->run_stage(4, pooled).mean({2, 3});
   return {cls_score_(hidden).to(torch::kFloat), bbox_pred_(hidden).to(torch::kFloat)};

@@ -303,6 +303,11 @@ void LoopOptions::check() const {
   expect(optimizer == "sgd" || optimizer == "adamw", "optimizer", "sgd or adamw", optimizer);
   expect(schedule == "step" || schedule == "cosine", "schedule", "step or cosine", schedule);
   expect(lr > 0, "lr", "a positive number", lr);
+  for (const double drop : lr_drops)
+    expect(drop > 0 && drop < 1, "lr-drops", "between 0 and 1", drop);
+  for (const auto& [name, factor] : lr_factors)
+    expect(factor > 0 && !name.empty(), "lr-factors", "NAME=FACTOR, a positive number",
+           name + "=" + std::to_string(factor));
   expect(warmup_steps >= 0, "warmup-steps", "0 or more", warmup_steps);
   expect(ema_decay >= 0 && ema_decay < 1, "ema-decay", "0 or more and below 1", ema_decay);
   expect(momentum >= 0 && momentum < 1, "momentum", "0 or more and below 1", momentum);

@@ -1,5 +1,7 @@
 #include "lanner/detectors/training/optimiser.h"
 
+#include <set>
+
 #include "lanner/datasets/error.h"
 
 namespace lanner::detectors {
@@ -10,12 +12,19 @@ constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEps = 1e-8;
 }  // namespace
 
 Optimiser::Optimiser(torch::nn::Module& module, const LoopOptions& options)
-    : options_(options), adam_(options.optimizer == "adamw"), groups_(2) {
-  groups_[0].weight_decay = options.weight_decay;
+    : options_(options), adam_(options.optimizer == "adamw") {
+  std::map<std::pair<double, double>, Group> groups;  // by decay and factor
+  std::set<std::string> unmet;
+  for (const auto& [text, factor] : options.lr_factors) unmet.insert(text);
   for (auto& item : module.named_parameters()) {
     const auto& parameter = item.value();
+    double factor = 1;
+    for (const auto& [text, own] : options.lr_factors)
+      if (item.key().find(text) != std::string::npos) factor *= own, unmet.erase(text);
     if (!parameter.requires_grad()) continue;
-    auto& group = groups_[parameter.dim() > 1 ? 0 : 1];
+    const double decay = parameter.dim() > 1 ? options.weight_decay : 0;
+    auto& group = groups[{decay, factor}];
+    group.weight_decay = decay, group.lr_factor = factor;
     group.names.push_back(item.key());
     group.parameters.push_back(parameter);
     group.means.push_back(torch::zeros_like(parameter));
@@ -23,6 +32,9 @@ Optimiser::Optimiser(torch::nn::Module& module, const LoopOptions& options)
     group.squares.push_back(torch::zeros_like(parameter));
     group.steps.push_back(torch::zeros({}, parameter.options()));
   }
+  if (!unmet.empty())
+    throw usage_error("lr-factors: no parameter's name holds \"" + *unmet.begin() + "\"");
+  for (auto& [key, group] : groups) groups_.push_back(std::move(group));
 }
 
 void Optimiser::zero_grad() {
@@ -37,21 +49,22 @@ void Optimiser::step(double lr) {
     for (size_t i = 0; i < group.parameters.size(); ++i) {
       if (!group.parameters[i].grad().defined()) continue;
       used.parameters.push_back(group.parameters[i]);
-      used.means.push_back(group.means[i]);
+      if (keeps_means()) used.means.push_back(group.means[i]);
       if (!adam_) continue;
       used.squares.push_back(group.squares[i]);
       used.steps.push_back(group.steps[i].add_(1));
     }
     if (used.parameters.empty()) continue;
+    const double own_lr = lr * group.lr_factor;
     std::vector<at::Tensor> grads;
     for (const auto& parameter : used.parameters) grads.push_back(parameter.grad());
     if (adam_)
-      at::_fused_adamw_(used.parameters, grads, used.means, used.squares, {}, used.steps, lr,
+      at::_fused_adamw_(used.parameters, grads, used.means, used.squares, {}, used.steps, own_lr,
                         kBeta1, kBeta2, group.weight_decay, kEps,
                         /*amsgrad=*/false, /*maximize=*/false);
     else
-      at::_fused_sgd_(used.parameters, grads, used.means, group.weight_decay, options_.momentum, lr,
-                      /*dampening=*/0, /*nesterov=*/false, /*maximize=*/false,
+      at::_fused_sgd_(used.parameters, grads, used.means, group.weight_decay, options_.momentum,
+                      own_lr, /*dampening=*/0, /*nesterov=*/false, /*maximize=*/false,
                       /*is_first_step=*/false);
   }
 }

@@ -7,7 +7,8 @@
 namespace lanner::detectors {
 
 // SGD with momentum or AdamW over a module's trainable parameters, by LibTorch's fused kernels; the
-// weights of norms and all biases do not decay.
+// weights of norms and all biases do not decay. Throws usage_error where no parameter's name holds
+// the text of one of lr_factors.
 class Optimiser {
  public:
   Optimiser(torch::nn::Module& module, const LoopOptions& options);
@@ -22,8 +23,9 @@ class Optimiser {
   void load_state(const std::map<std::string, at::Tensor>& state, const std::string& source);
 
  private:
+  bool keeps_means() const { return adam_ || options_.momentum > 0; }
   struct Group {
-    double weight_decay = 0;
+    double weight_decay = 0, lr_factor = 1;
     std::vector<std::string> names;
     std::vector<at::Tensor> parameters;
     std::vector<at::Tensor> means;           // SGD's momentum, Adam's first moment

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "lanner/detectors/options.h"
 
@@ -18,12 +20,15 @@ struct LoopOptions {
   double lr = 0.0025;             // torchvision's 0.02 for 16 images, scaled to batch_size 2
   double momentum = 0.9;          // sgd
   double weight_decay = 1e-4;
-  std::string schedule = "step";  // step: a tenth at 62 % and 85 % of the run; cosine: to 0
-  int64_t warmup_steps = 1000;    // linear, from a thousandth
-  double clip_norm = 0;           // gradient norm; 0: not clipped
-  double ema_decay = 0;           // of averaged weights, which are what is saved; 0: none
-  bool amp = false;               // bfloat16 autocast
-  bool resume = false;            // go on from out/last.safetensors
+  std::string schedule = "step";  // step: a tenth at each of lr_drops; cosine: to 0
+  std::vector<double> lr_drops{16. / 26, 22. / 26};  // parts of the run
+  // Factors of the learning rate of the parameters whose names hold the text.
+  std::vector<std::pair<std::string, double>> lr_factors{};
+  int64_t warmup_steps = 1000;  // linear, from a thousandth
+  double clip_norm = 0;         // gradient norm; 0: not clipped
+  double ema_decay = 0;         // of averaged weights, which are what is saved; 0: none
+  bool amp = false;             // bfloat16 autocast
+  bool resume = false;          // go on from out/last.safetensors
   uint64_t seed = 0;
   std::string device = "cpu";
   int workers = 2;       // threads that load data

@@ -11,8 +11,9 @@ double schedule_factor(const LoopOptions& options, int64_t step, double progress
   double factor = 1;
   if (options.schedule == "cosine")
     factor = 0.5 * (1 + std::cos(std::numbers::pi * progress));
-  else  // torchvision drops after 16 and 22 of 26 epochs
-    factor = progress >= 22. / 26 ? 0.01 : progress >= 16. / 26 ? 0.1 : 1;
+  else
+    for (const double drop : options.lr_drops)
+      if (progress >= drop) factor *= 0.1;
   if (step < options.warmup_steps) {
     // A tenth of the run is warm-up enough, however short the run.
     const double warm = std::max(

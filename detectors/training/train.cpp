@@ -35,6 +35,9 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   const auto& loop = options.loop;
   loop.check();
   options.augment.check();
+  auto trial = options.detector;  // what it is made of is wrong sooner than its data
+  trial.categories.push_back({1, "any"});
+  trial.check();
   const auto device = device_from_name(loop.device);
   const auto data = datasets::open_dataset(options.data, options.image_root);
   datasets::Dataset val;

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import re
 import sys
 
 import torch
 
+from lanner import _core
 from lanner.torchvision import from_torchvision
 
 
@@ -18,6 +20,11 @@ def convert(arguments: argparse.Namespace) -> None:
     if not isinstance(state, dict):
         raise ValueError(f"expected a state_dict, got {type(state).__name__}")
     classes = arguments.classes and arguments.classes.read_text().splitlines()
+    resnet = re.fullmatch(r"resnet(18|34|50|101)", arguments.architecture)
+    if resnet:
+        _core.save_resnet(str(arguments.output), int(resnet[1]), state)
+        print(f"{arguments.output}: {arguments.architecture}, a backbone for lanner train --init")
+        return
     detector = from_torchvision(
         arguments.architecture, state, classes=classes, norm_eps=arguments.norm_eps
     )
@@ -31,7 +38,7 @@ def main() -> int:
     command = commands.add_parser("convert", help="torchvision's weights for lanner")
     command.add_argument("input", type=pathlib.Path, help="a .pth file with a state_dict")
     command.add_argument("output", type=pathlib.Path, help="the .safetensors file to write")
-    command.add_argument("--architecture", required=True, help="e.g. fasterrcnn_resnet50_fpn")
+    command.add_argument("--architecture", required=True, help="e.g. fasterrcnn_resnet50_fpn; or resnet50, a backbone")
     command.add_argument("--classes", type=pathlib.Path, help="a file of names, one a line")
     command.add_argument("--norm-eps", type=float, help="of the backbone's batch norm")
     arguments = parser.parse_args()

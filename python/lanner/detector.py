@@ -104,6 +104,14 @@ class Detector:
         """All or nothing: ValueError lists every missing, unexpected and misshapen tensor."""
         self._core.load_state_dict(dict(state))
 
+    def load_backbone(self, path: str | os.PathLike) -> dict[str, list[str]]:
+        """Takes the backbone's tensors from a .safetensors file: of `lanner pretrain`, of another
+        detector, or a converted torchvision ResNet. Returns the names that were "loaded", that stay
+        "fresh", and those of the file that are "unused"; ValueError where a shape differs, and then
+        nothing is loaded.
+        """
+        return self._core.load_backbone(os.fspath(path))
+
     def save(self, path: str | os.PathLike) -> None:
         """Writes a .safetensors file that `lanner.load` and `lanner detect` read."""
         self._core.save(os.fspath(path))

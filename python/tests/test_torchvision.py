@@ -137,3 +137,26 @@ def test_other_resnets_of_torchvisions_builder_load(depth):
     with torch.no_grad():
         expected = theirs([image])[0]
     assert_same(ours(image), expected)
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_torchvisions_image_net_resnets_are_backbones(depth, tmp_path):
+    torch.manual_seed(7)
+    theirs = getattr(torchvision.models, f"resnet{depth}")(weights=None)
+    torch.save(theirs.state_dict(), tmp_path / "net.pth")
+    command = ["convert", tmp_path / "net.pth", tmp_path / "net.safetensors"]
+    command += ["--architecture", f"resnet{depth}"]
+    subprocess.run([sys.executable, "-m", "lanner", *map(str, command)], check=True)
+    for neck in ("fpn", "c4", "dc5"):
+        ours = lanner.build(3, backbone=f"resnet{depth}-{neck}")
+        report = ours.load_backbone(tmp_path / "net.safetensors")
+        assert not report["fresh"] and not report["unused"]
+        state = ours.state_dict()
+        for name, tensor in theirs.state_dict().items():
+            if not name.startswith("fc.") and not name.endswith("num_batches_tracked"):
+                assert torch.equal(state[f"backbone.body.{name}"], tensor), name
+    other = lanner.build(3, backbone="resnet50-fpn" if depth == 18 else "resnet18-fpn")
+    before = other.state_dict()["backbone.body.conv1.weight"].clone()
+    with pytest.raises(ValueError, match="misshapen: backbone.body.layer"):
+        other.load_backbone(tmp_path / "net.safetensors")
+    assert torch.equal(other.state_dict()["backbone.body.conv1.weight"], before)

@@ -42,6 +42,17 @@ TEST_CASE("the VOC and COCO forms say the same, and without faults") {
   }
 }
 
+TEST_CASE("deformed scenes differ from plain ones, and are as exact") {
+  const TemporaryFolder plain, bent;
+  write_synthetic({.out = plain.path, .images = 10});
+  write_synthetic({.out = bent.path, .images = 10, .deformation = 1});
+  const char* image = "JPEGImages/scene_00002.jpg";
+  CHECK(read(plain.path / image) != read(bent.path / image));
+  Faults faults;
+  CHECK(read_dataset(bent.path.string() + ":train", {}, nullptr, faults).images.size() == 8);
+  CHECK(faults.empty());
+}
+
 TEST_CASE("sizes that make no sense are refused") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(write_synthetic({.out = folder.path, .images = 1}),

@@ -101,8 +101,7 @@ TEST_CASE("a deformable ResNet begins as the plain one, and its samples follow i
       torch::manual_seed(1);
       auto plain = resnet(depth);
       ResNet bent(ResNetOptions{
-          .depth = depth,
-          .deformable = {.stages = {3, 4}, .groups = 2, .modulated = modulated}});
+          .depth = depth, .deformable = {.stages = {3, 4}, .groups = 2, .modulated = modulated}});
       for (auto& item : plain->named_parameters())
         bent->named_parameters()[item.key()].copy_(item.value());
       plain->eval(), bent->eval();

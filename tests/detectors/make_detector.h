@@ -61,6 +61,10 @@ inline std::map<std::string, detectors::DetectorOptions> tiny_detectors() {
         o.roi.sampling = Sampling::ohem;
         o.roi.pooled_size = 7;
       }));
+  add("rfcn, fpn, deformable", "resnet18-fpn", rfcn([](auto& o) {
+        o.roi.deformable = true;
+        o.roi.head_convs = 1;
+      }));
   add("rfcn, deformable", "resnet18-dc5", rfcn([](auto& o) {
         o.roi.deformable = true;
         o.backbone.deformable = {.stages = {4}, .groups = 4};

@@ -56,9 +56,11 @@ TEST_CASE("R-FCN's votes are the means of each class's own bins") {
     const auto x = torch::randn({1, 32, 20, 24});
     // A RoI whose bins are whole cells: it begins at cell (2, 1) and has two cells a bin.
     const double side = double(2 * k) * 16 - 1;
-    const auto rois = torch::tensor({0., 16., 32., 16 + side, 32 + side}).to(torch::kFloat).view({1, 5});
+    const auto rois =
+        torch::tensor({0., 16., 32., 16 + side, 32 + side}).to(torch::kFloat).view({1, 5});
     const auto found = head->forward({x}, rois);
-    for (const auto& [name, votes] : {std::pair{"score_maps", found.logits}, {"box_maps", found.deltas}}) {
+    for (const auto& [name, votes] :
+         {std::pair{"score_maps", found.logits}, {"box_maps", found.deltas}}) {
       const auto parameters = head->named_parameters();
       const auto maps = at::conv2d(x, parameters[std::string(name) + ".weight"],
                                    parameters[std::string(name) + ".bias"]);
@@ -130,6 +132,7 @@ TEST_CASE("linear layers and their gradients are torch's") {
       CHECK(at::allclose(found, expected, 1e-4, 1e-5));
       const auto theirs = torch::autograd::grad({(expected * weights).sum()}, leaves);
       const auto ours = torch::autograd::grad({(found * weights).sum()}, leaves);
-      for (size_t i = 0; i < leaves.size(); ++i) CHECK(at::allclose(ours[i], theirs[i], 1e-3, 1e-4));
+      for (size_t i = 0; i < leaves.size(); ++i)
+        CHECK(at::allclose(ours[i], theirs[i], 1e-3, 1e-4));
     }
 }

@@ -80,6 +80,24 @@ TEST_CASE("the optimiser steps as torch::optim does, norms and biases without de
   }
 }
 
+TEST_CASE("parameters whose names hold a text have their own learning rate") {
+  torch::manual_seed(6);
+  Net net;
+  const auto before = net->conv->weight.detach().clone(),
+             other = net->linear->weight.detach().clone();
+  LoopOptions options;
+  options.momentum = 0, options.weight_decay = 0;
+  options.lr_factors = {{"linear", 0.5}, {"linear.w", 0.2}};
+  Optimiser optimiser(*net, options);
+  net(torch::rand({2, 3, 6, 6})).sum().backward();
+  optimiser.step(0.1);
+  CHECK(at::allclose(net->conv->weight, before - 0.1 * net->conv->weight.grad()));
+  CHECK(at::allclose(net->linear->weight, other - 0.01 * net->linear->weight.grad()));
+  options.lr_factors = {{"offset", 0.1}};
+  CHECK_THROWS_WITH(Optimiser(*net, options),
+                    ContainsSubstring("lr-factors: no parameter's name holds \"offset\""));
+}
+
 TEST_CASE("schedules warm up, and fall as they promise") {
   LoopOptions options;
   options.warmup_steps = 10;

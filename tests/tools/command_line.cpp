@@ -1,6 +1,7 @@
 #include <sys/wait.h>
 
 #include <nlohmann/json.hpp>
+#include <opencv2/imgcodecs.hpp>
 
 #include "tests/catch.h"
 #include "tests/datasets/make_data.h"
@@ -31,9 +32,10 @@ void expect(const std::string& arguments, int code, const std::string& text) {
   CHECK_THAT(result.output, ContainsSubstring(text));
 }
 
-const std::string tiny =
-    " --preset small --epochs 2 --batch-size 2 --workers 1 --min-size 96 --max-size 128 "
+const std::string tiny_sizes =
+    " --epochs 2 --batch-size 2 --workers 1 --min-size 96 --max-size 128 "
     "--fpn-channels 32 --head-width 64 --evaluations 1 ";
+const std::string tiny = " --preset small" + tiny_sizes;
 
 }  // namespace
 
@@ -48,12 +50,25 @@ TEST_CASE("command lines that make no sense end with 2 and say why") {
   expect("", 2, "usage: lanner");
   expect("fly", 2, "error: \"fly\" is not a command");
   expect("train", 2, "--data");
-  expect("bench", 2, "bench: expected ops");
+  expect("bench", 2, "bench: expected ops, detect, train or rois");
   expect("bench opps", 2, "got \"opps\"");
   expect("bench ops --runs 0", 2, "runs: expected 1 to 1000, got 0");
   expect("train --data x --out y --lr fast", 2, "lr");
   expect("train --data x --out y --preset huge", 2, "preset: expected one of");
-  expect("train --data x --out /tmp --backbone vgg", 2, "backbone: expected resnet18-fpn");
+  expect("train --data x --out /tmp --backbone vgg", 2, "backbone: expected resnet18, resnet34");
+  expect("train --data x --out y --model yolo", 2, "model: expected faster_rcnn or rfcn");
+  expect("train --data x --out y --model rfcn --backbone resnet50-c4", 2,
+         "backbone: expected one that ends in -dc5 or -fpn");
+  expect("train --data x --out y --pooling max", 2, "pooling: expected one of roi_align, roi_pool");
+  expect("train --data x --out y --sampling all", 2, "sampling: expected one of balanced, ohem");
+  expect("train --data x --out y --deformable-stages 5", 2,
+         "deformable-stages: expected stages 1..4");
+  expect("train --data x --out y --lr-factors offset", 2, "lr-factors: expected one list");
+  expect("train --data x --out y --lr-drops 2", 2, "lr-drops: expected between 0 and 1, got 2");
+  expect("detect --weights a --out b x.jpg --precision fp8", 2,
+         "precision: expected fp32 or bf16, got \"fp8\"");
+  expect("models --height 0", 2, "height: expected 1 to 10000, got 0");
+  expect("synth --out /tmp/x --deformation 2", 2, "deformation: expected 0 to 1");
   expect("train --data x --out /tmp --frobnicate 1", 2, "frobnicate");
   expect("eval --weights a", 2, "expected --weights and --data, or --annotations and --detections");
   expect("eval --weights a --data b --metric auc", 2,
@@ -136,6 +151,31 @@ TEST_CASE(
     CHECK(one.at("bbox").size() == 4);
     CHECK(one.at("category_id") >= 1);
   }
+  expect("detect --weights " + at("run/last.safetensors") + " " + at("data/JPEGImages") +
+             " --precision bf16 --out " + at("bf16"),
+         0, "detections:");
+  expect("detect --weights " + at("run/last.safetensors") + " " + at("data/JPEGImages") +
+             " --show-offsets --out " + at("plain"),
+         2, "show-offsets: the detector has no deformable layers");
+  expect("train --data " + at("data") + ":train --out " + at("bent") + tiny_sizes +
+             " --deformable --preset small_rfcn --lr-factors offset=0.1",
+         0, "step 8");
+  expect("detect --weights " + at("bent/last.safetensors") + " " + at("data/JPEGImages") +
+             " --conf 0.01 --show-offsets --out " + at("bent_out"),
+         0, "detections:");
+  CHECK(fs::exists(folder.path / "bent_out/offsets/scene_00000.jpg"));
+  // Images of every kind and size.
+  const auto odd = folder.path / "odd";
+  fs::create_directories(odd);
+  cv::imwrite((odd / "one.png").string(), cv::Mat(1, 1, CV_8UC3, cv::Scalar(9, 99, 200)));
+  cv::imwrite((odd / "long.png").string(), cv::Mat(1, 4000, CV_8UC3, cv::Scalar(9, 99, 200)));
+  cv::imwrite((odd / "grey.png").string(), cv::Mat(60, 80, CV_8UC1, cv::Scalar(99)));
+  cv::imwrite((odd / "deep.png").string(), cv::Mat(60, 80, CV_16UC3, cv::Scalar(9, 999, 60000)));
+  cv::imwrite((odd / "alpha.png").string(), cv::Mat(60, 80, CV_8UC4, cv::Scalar(9, 99, 200, 7)));
+  for (const char* run : {"run", "bent"})
+    expect("detect --weights " + at(std::string(run) + "/last.safetensors") + " " + at("odd") +
+               " --conf 0.01 --out " + at(std::string("odd_") + run),
+           0, "detections:");
   // A damaged image is passed over and named; the others are done.
   write(folder.path / "mixed/bad.jpg", "no image");
   write_plain_image(folder.path / "mixed/good.jpg", 90, 70);
