@@ -24,6 +24,8 @@ namespace lanner::detectors {
 namespace fs = std::filesystem;
 namespace {
 
+const fs::path kOffsets = "offsets";  // the folder of --show-offsets
+
 struct Source {
   std::string place;  // a file, or what VideoReader takes
   fs::path name;      // where its picture or video goes, below the output folder
@@ -64,11 +66,16 @@ std::vector<Source> sources_of(const DetectOptions& options) {
   // Nothing is written over: neither what is read, nor one result by another.
   std::set<fs::path> names;
   for (const auto& [place, name, video] : sources) {
-    std::error_code none;
-    if (fs::equivalent(options.out / name, place, none))
-      throw usage_error("out: " + options.out.string() + " would write over " + place);
-    if (!names.insert(name).second)
-      throw usage_error("source: two of them would be written as " + (options.out / name).string());
+    std::vector<fs::path> written{name};
+    if (options.show_offsets && !video) written.push_back(kOffsets / name);
+    for (const auto& file : written) {
+      std::error_code none;
+      if (fs::equivalent(options.out / file, place, none))
+        throw usage_error("out: " + options.out.string() + " would write over " + place);
+      if (!names.insert(file).second)
+        throw usage_error("source: two of them would be written as " +
+                          (options.out / file).string());
+    }
   }
   return sources;
 }
@@ -145,7 +152,7 @@ class Job {
     if (options_.show_offsets) {
       auto drawn = rgb.clone();
       draw_offsets(drawn, detector_, detections, options_.conf);
-      datasets::write_image(options_.out / "offsets" / source.name, drawn);
+      datasets::write_image(options_.out / kOffsets / source.name, drawn);
     }
     draw(rgb, detections, detector_->options.categories, options_.conf);
     datasets::write_image(options_.out / source.name, rgb);

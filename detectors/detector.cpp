@@ -27,9 +27,8 @@ Losses DetectorImpl::losses(const datasets::Batch& batch) {
   const auto proposals = rpn_->propose(anchors, batch.sizes);
   auto targets = sample_rois(proposals, batch.boxes, batch.labels, options.roi);
   auto predictions = roi_heads_->forward(features.roi, targets.rois.rois);
-  if (options.roi.sampling == Sampling::ohem)
-    keep_hardest(predictions, targets, options.roi.sampled_rois);
-  const auto roi = roi_losses(predictions, targets);
+  if (options.roi.sampling == Sampling::ohem) keep_hardest(predictions, targets, options.roi);
+  const auto roi = roi_losses(predictions, targets, options.roi);
   return {roi.classifier, roi.box_reg, rpn.objectness, rpn.box_reg};
 }
 
@@ -46,7 +45,9 @@ std::vector<Detections> DetectorImpl::detect(const datasets::Batch& batch) {
 SamplingPlaces DetectorImpl::sampling(const datasets::Batch& batch, const at::Tensor& boxes) {
   const torch::NoGradGuard no_grad;
   const auto rois = to_rois({boxes.to(batch.images.device())}).rois;
-  return {backbone_->body->offsets(batch.images),
+  // C4's stage 4 runs on RoIs, not on the image.
+  const int stages = options.backbone.neck == Neck::c4 ? 3 : 4;
+  return {backbone_->body->offsets(batch.images, stages),
           roi_heads_->offsets(backbone_->forward(batch.images).roi, rois)};
 }
 

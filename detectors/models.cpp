@@ -49,12 +49,14 @@ TrainOptions voc(Neck neck) {
   detector.roi.sampled_rois = 128;
   detector.roi.pooling = Pooling::roi_pool;
   detector.roi.nms_iou = 0.3;
+  detector.roi.beta = 1;
   detector.rpn.pre_nms_test = 6000;
   detector.rpn.post_nms_test = 300;
   detector.resize = {.min_size = 600, .max_size = 1000};
   options.loop.lr = 0.001;
   options.loop.weight_decay = 5e-4;
   options.loop.warmup_steps = 0;
+  options.loop.lr_factors = {{"bias", 2}};
   return options;
 }
 
@@ -86,6 +88,7 @@ TrainOptions deformable_rfcn() {
   options.detector.roi.score_threshold = 0.001;
   options.loop.epochs = 7;
   options.loop.lr_drops = {4.83 / 7};
+  options.loop.lr_factors = {{"projection", 3}};
   options.loop.warmup_steps = 1000;
   return options;
 }
@@ -95,6 +98,9 @@ TrainOptions small_rfcn() {
   auto& detector = options.detector;
   detector.model = "rfcn";
   detector.roi.head_convs = 1;
+  detector.roi.pooled_size = 3;
+  // The mean over bins divides the gradients of their maps by as many.
+  options.loop.lr_factors = {{"score_maps", 9}, {"box_maps", 9}};
   return options;
 }
 
@@ -102,6 +108,7 @@ TrainOptions small_deformable_rfcn() {
   auto options = small_rfcn();
   options.detector.backbone.deformable.stages = {4};
   options.detector.roi.deformable = true;
+  options.detector.roi.pooling = Pooling::roi_pool;
   return options;
 }
 
@@ -137,6 +144,12 @@ const Preset& preset(const std::string& name) {
     names += (names.empty() ? "" : ", ") + known.name;
   }
   throw usage_error("preset: expected one of " + names + ", got \"" + name + "\"");
+}
+
+const Preset& preset_of_model(const std::string& model) {
+  for (const auto& known : presets())
+    if (known.options.detector.model == model) return known;
+  throw usage_error("model: expected faster_rcnn or rfcn, got \"" + model + "\"");
 }
 
 }  // namespace lanner::detectors

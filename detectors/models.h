@@ -14,5 +14,7 @@ struct Preset {
 // All presets; the first is what is taken where none is named.
 const std::vector<Preset>& presets();
 const Preset& preset(const std::string& name);  // throws usage_error
+// The first of a model, "faster_rcnn" or "rfcn". Throws usage_error.
+const Preset& preset_of_model(const std::string& model);
 
 }  // namespace lanner::detectors

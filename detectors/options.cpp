@@ -81,7 +81,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RpnOptions, positive_iou, negati
                                                 nms_iou, conv_depth, conv_channels)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RoiOptions, positive_iou, sampling, sampled_rois,
                                                 positive_fraction, pooling, deformable, pooled_size,
-                                                sampling_ratio, head_convs, head_width,
+                                                sampling_ratio, head_convs, head_width, beta,
                                                 score_threshold, nms_iou, most_detections)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DetectorOptions, model, backbone, anchors, rpn, roi, resize,
                                    normalisation, categories)
@@ -117,6 +117,10 @@ void DetectorOptions::check() const {
            "stages that follow one another",
            std::to_string(backbone.fpn_stages[i - 1]) + " then " +
                std::to_string(backbone.fpn_stages[i]));
+  const int built = backbone.neck == Neck::fpn ? backbone.fpn_stages.back() : 4;
+  for (const int stage : backbone.deformable.stages)
+    expect(stage <= built, "deformable-stages",
+           "stages that the FPN reaches, up to " + std::to_string(built), std::to_string(stage));
   for (const auto& [option, channels] :
        {std::pair{"fpn-channels", backbone.fpn_channels}, {"dc5-channels", backbone.dc5_channels}})
     expect(channels > 0, option, "a positive number", std::to_string(channels));
@@ -169,8 +173,12 @@ void DetectorOptions::check() const {
          std::to_string(roi.head_convs) + " and " + std::to_string(rpn.conv_depth));
   expect(rpn.conv_channels >= 0, "rpn.conv_channels", "0 or a positive number",
          std::to_string(rpn.conv_channels));
-  expect(roi.pooled_size > 0 && roi.head_width > 0, "head-width", "a positive number",
-         std::to_string(roi.head_width));
+  expect(roi.pooled_size > 0 && roi.pooled_size <= 64, "pooled-size", "1 to 64",
+         std::to_string(roi.pooled_size));
+  expect(roi.beta > 0, "roi.beta", "a positive number", std::to_string(roi.beta));
+  expect(model != "rfcn" || !roi.deformable || roi.pooling == Pooling::roi_pool, "pooling",
+         "roi_pool, which deformable R-FCN has alone", name_of(roi.pooling));
+  expect(roi.head_width > 0, "head-width", "a positive number", std::to_string(roi.head_width));
   expect(!categories.empty(), "num_classes", "at least one class", "none");
 }
 

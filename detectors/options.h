@@ -84,7 +84,8 @@ struct RoiOptions {
   // 3x3 convolutions with batch norm: of the pooled RoIs, and then one fully connected layer in
   // place of two; in R-FCN of the features, before its maps.
   int64_t head_convs = 0;
-  int64_t head_width = 1024;  // of the fully connected layers
+  int64_t head_width = 1024;  // of the fully connected layers; in R-FCN of the convolutions
+  double beta = 1. / 9;       // of the smooth L1 loss of boxes: below it that is quadratic
   double score_threshold = 0.05;
   double nms_iou = 0.5;
   int64_t most_detections = 100;  // an image

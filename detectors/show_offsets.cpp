@@ -16,7 +16,7 @@ using Points = std::vector<cv::Point2d>;  // in pixels of the batch
 
 // The points that a layer reads to know its cells at `wanted`.
 Points reads(const SamplingOffsets& layer, const Points& wanted) {
-  const auto offset = layer.offset[0].to(torch::kFloat).contiguous();
+  const auto offset = layer.offset[0].to(torch::kCPU, torch::kFloat).contiguous();
   const auto at = offset.accessor<float, 3>();
   Points points;
   for (const auto& point : wanted) {
@@ -25,7 +25,8 @@ Points reads(const SamplingOffsets& layer, const Points& wanted) {
     if (row < 0 || row >= at.size(1) || column < 0 || column >= at.size(2)) continue;
     for (int64_t tap = 0; tap < 9; ++tap) {
       const double y = double(row + (tap / 3 - 1) * layer.dilation) + at[2 * tap][row][column];
-      const double x = double(column + (tap % 3 - 1) * layer.dilation) + at[2 * tap + 1][row][column];
+      const double x =
+          double(column + (tap % 3 - 1) * layer.dilation) + at[2 * tap + 1][row][column];
       points.emplace_back((x + 0.5) * layer.stride, (y + 0.5) * layer.stride);
     }
   }
@@ -76,7 +77,8 @@ void draw_offsets(cv::Mat& rgb, Detector& detector, const Detections& detections
     if (!layers.empty())
       for (const auto& point : points)
         cv::circle(rgb, place(point.x, point.y), thick + 1, kPointColour, cv::FILLED, cv::LINE_AA);
-    cv::circle(rgb, place(centre.x, centre.y), 2 * thick + 2, kCentreColour, cv::FILLED, cv::LINE_AA);
+    cv::circle(rgb, place(centre.x, centre.y), 2 * thick + 2, kCentreColour, cv::FILLED,
+               cv::LINE_AA);
   }
 }
 

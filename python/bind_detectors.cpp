@@ -110,6 +110,8 @@ void bind_detectors(py::module_& module) {
   module.def("load", &load, NoGil());
   module.def("save_resnet", &save_resnet, NoGil());
   module.def("read_image", &read_image, NoGil());
+  module.def("preset_of_model",
+             [](const std::string& model) { return detectors::preset_of_model(model).name; });
   module.def("preset", [](const std::string& name, const std::string& backbone) {
     auto options = detectors::preset(name).options.detector;
     if (!backbone.empty()) detectors::set_backbone(options, backbone);

@@ -66,12 +66,13 @@ Peer::Peer(const std::string& what, int depth, int threads) {
   int in[2], out[2];
   if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0)
     throw Error(ExitCode::io, "bench: cannot make a pipe");
+  signal(SIGPIPE, SIG_IGN);  // of a process that has ended: run() says so
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, in[0], 0);
   posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-  std::vector<std::string> words{LANNER_PYTHON,         "-c", kProgram, what, std::to_string(depth),
-                                 std::to_string(threads)};
+  std::vector<std::string> words{
+      LANNER_PYTHON, "-c", kProgram, what, std::to_string(depth), std::to_string(threads)};
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);

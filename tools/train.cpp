@@ -42,7 +42,14 @@ std::vector<double> list_from(const std::string& option, const std::string& text
   return lists[0];
 }
 
-// "offset=0.1,roi_heads=3".
+// "offset=0.1,roi_heads=3": factors by name.
+std::string joined(const std::vector<std::pair<std::string, double>>& factors) {
+  std::ostringstream text;
+  for (const auto& [name, factor] : factors)
+    text << (text.tellp() > 0 ? "," : "") << name << "=" << factor;
+  return text.str();
+}
+
 std::vector<std::pair<std::string, double>> factors_from(const std::string& text) {
   std::vector<std::pair<std::string, double>> factors;
   std::istringstream list(text);
@@ -72,9 +79,7 @@ std::string preset_named(const std::vector<std::string>& arguments) {
   }
   po::notify(values);
   if (!name.empty()) return name;
-  for (const auto& preset : detectors::presets())
-    if (model.empty() || preset.options.detector.model == model) return preset.name;
-  return detectors::presets().front().name;  // the model is not known, which check() says
+  return model.empty() ? detectors::presets().front().name : detectors::preset_of_model(model).name;
 }
 
 }  // namespace
@@ -90,7 +95,7 @@ int train(const std::vector<std::string>& arguments) {
   std::string bent, sampling = detectors::name_of(d.roi.sampling),
                     pooling = detectors::name_of(d.roi.pooling);
   for (const int stage : d.backbone.deformable.stages) bent += std::to_string(stage);
-  std::string drops = joined({o.loop.lr_drops}), factors;
+  std::string drops = joined({o.loop.lr_drops}), factors = joined(o.loop.lr_factors);
   bool deformable = false;
 
   po::options_description data("data", kWidth, kWidth / 2);
@@ -143,12 +148,13 @@ int train(const std::vector<std::string>& arguments) {
   add("sampling", defaulted(&sampling),
       "of RoIs: balanced (at random) or ohem (those of the greatest loss)");
   add("head-convs", defaulted(&d.roi.head_convs), "3x3 convolutions of the head");
-  add("head-width", defaulted(&d.roi.head_width), "of the head's fully connected layers");
+  add("head-width", defaulted(&d.roi.head_width),
+      "of the head's fully connected layers; in R-FCN of its convolutions");
 
   add("lr-drops", defaulted(&drops),
       "parts of the run after which the step schedule's lr is a tenth");
   add("lr-factors", defaulted(&factors),
-      "of the parameters whose names hold a text: offset=0.1,roi_heads=3");
+      "of the parameters whose names hold a text: offset=0.1,roi_heads=3; replaces the preset's");
 
   po::options_description options(kWidth, kWidth / 2);
   options.add(data).add(model).add(loop_flags(o.loop));
@@ -167,17 +173,25 @@ int train(const std::vector<std::string>& arguments) {
   d.backbone.norm = detectors::norm_from_name(norm);
   d.backbone.fpn_stages.clear();
   for (const char stage : stages) d.backbone.fpn_stages.push_back(stage - '0');
-  if (deformable) d.roi.deformable = true;
-  if (deformable && bent.empty()) bent = "4";
+  if (deformable) {
+    if (bent.empty()) bent = "4";
+    if (!parsed.given("deformable-pooling")) d.roi.deformable = true;
+    if (d.model == "rfcn" && !parsed.given("pooling")) pooling = "roi_pool";
+  }
   d.backbone.deformable.stages.clear();
   for (const char stage : bent) d.backbone.deformable.stages.push_back(stage - '0');
   d.roi.sampling = detectors::sampling_from_name(sampling);
   d.roi.pooling = detectors::pooling_from_name(pooling);
-  d.anchors.sizes = levels_from("anchor-sizes", sizes);
   detectors::set_backbone(d, backbone);
+  if (parsed.given("anchor-sizes")) d.anchors.sizes = levels_from("anchor-sizes", sizes);
   d.anchors.ratios = list_from("anchor-ratios", ratios);
   o.loop.lr_drops = list_from("lr-drops", drops);
-  o.loop.lr_factors = factors_from(factors);
+  // Those of a preset are of its own model.
+  const bool own = d.model == detectors::preset(preset).options.detector.model;
+  if (own || parsed.given("lr-factors"))
+    o.loop.lr_factors = factors_from(factors);
+  else
+    o.loop.lr_factors.clear();
   o.loop.config = resolved(parsed.values);
   return run_job("lanner_train", &o);
 }

@@ -5,12 +5,15 @@
 namespace lanner::detectors {
 namespace {
 
-// What tells whether a tensor has changed: its memory, and how often that was written to.
-using Version = std::pair<const void*, int64_t>;
+// What tells whether a tensor has changed: its memory, how often that was written to, and, since
+// Python's `.data` writes uncounted, its first number.
+using Version = std::tuple<const void*, int64_t, float>;
 
 Version version_of(const at::Tensor& tensor) {
-  if (!tensor.defined()) return {nullptr, 0};
-  return {tensor.const_data_ptr(), tensor.is_inference() ? 0 : tensor._version()};
+  if (!tensor.defined() || tensor.numel() == 0) return {};
+  const bool readable = tensor.is_cpu() && tensor.scalar_type() == at::kFloat;
+  return {tensor.const_data_ptr(), tensor.is_inference() ? 0 : tensor._version(),
+          readable ? *tensor.const_data_ptr<float>() : 0};
 }
 
 using Scalars = c10::List<std::optional<at::Scalar>>;
@@ -128,7 +131,7 @@ at::Tensor ConvUnit::operator()(const at::Tensor& x, at::Tensor addend) const {
       return finish(pointwise(input, kept->weight, kept->bias, sampling_, false), done, addend);
     if (!addend.defined()) return pointwise(input, kept->weight, kept->bias, sampling_, relu_);
     addend = addend.to(type).contiguous(at::MemoryFormat::ChannelsLast);
-    if (addend.use_count() > 1) addend = addend.clone();
+    if (addend.use_count() > 1 || addend.storage().use_count() > 1) addend = addend.clone();
     pointwise_sum(input, addend, kept->weight, kept->bias, sampling_, relu_);
     return addend;
   }

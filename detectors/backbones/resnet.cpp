@@ -162,11 +162,11 @@ at::Tensor ResNetImpl::run_stage(int stage, at::Tensor x) {
   return x;
 }
 
-std::vector<SamplingOffsets> ResNetImpl::offsets(const at::Tensor& images) {
+std::vector<SamplingOffsets> ResNetImpl::offsets(const at::Tensor& images, int stages) {
   std::vector<SamplingOffsets> found;
   auto x = stem(images);
-  for (auto& layer : layers_)
-    for (auto& block : layer) {
+  for (int stage = 0; stage < std::min(stages, static_cast<int>(layers_.size())); ++stage)
+    for (auto& block : layers_[stage]) {
       const auto samples = block->offsets(x);
       x = block->forward(std::move(x));
       if (!samples) continue;

@@ -74,8 +74,9 @@ class ResNetImpl : public torch::nn::Module {
   // Freezes all but the last `stages` of stem, stage 1, .. stage 4.
   void train_last(int stages);
 
-  // Where the deformable convolutions of stride 1 sample for a batch, in the network's order.
-  std::vector<SamplingOffsets> offsets(const at::Tensor& images);
+  // Where the last deformable convolution of each block samples for a batch, in the network's
+  // order, but for those of a stride.
+  std::vector<SamplingOffsets> offsets(const at::Tensor& images, int stages = 4);
 
  private:
   at::Tensor stem(const at::Tensor& images);

@@ -12,13 +12,7 @@ BoxHead::BoxHead(const BackboneImpl& backbone, int64_t classes, const RoiOptions
   register_module("box_roi_pool", pooling_);
   auto head = register_module("box_head", std::make_shared<torch::nn::Module>());
   const int64_t channels = backbone.roi_channels;
-  for (int64_t i = 0; i < options.head_convs; ++i) {
-    torch::nn::Conv2d conv(torch::nn::Conv2dOptions(channels, channels, 3).padding(1).bias(false));
-    torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
-    const NormLayer norm(Norm::batch, channels);
-    head->register_module(std::to_string(i), torch::nn::Sequential(conv, norm));
-    convs_.emplace_back(conv, norm, true);
-  }
+  convs_ = add_convolutions(*head, options.head_convs, channels, channels);
   if (options.head_convs > 0) {  // torchvision's numbers: after the convolutions, one that flattens
     head->register_module(std::to_string(options.head_convs + 1), fc6_);
   } else {

@@ -20,6 +20,8 @@ class Product : public torch::autograd::Function<Product> {
                                                  const torch::autograd::variable_list& grads) {
     const auto saved = context->get_saved_variables();
     const auto& grad = grads[0];
+    // With create_graph, by what has a gradient itself.
+    if (at::GradMode::is_enabled()) return {grad.mm(saved[1]), grad.t().mm(saved[0]), grad.sum(0)};
     const bool x_needed = context->needs_input_grad(0),
                weight_needed = context->needs_input_grad(1);
     const at::AutoDispatchBelowADInplaceOrView below;

@@ -6,23 +6,13 @@
 #include "lanner/ops/ps_roi_pool.h"
 
 namespace lanner::detectors {
-namespace {
-
-constexpr double kGamma = 0.1;  // of the RoI's size, that an offset of 1 moves a bin by
-
-}  // namespace
-
 PositionSensitiveHead::PositionSensitiveHead(const BackboneImpl& backbone, int64_t classes,
                                              const RoiOptions& options)
     : options_(options), scales_(backbone.roi_scales) {
-  const int64_t channels = backbone.roi_channels, bins = options.pooled_size * options.pooled_size;
-  for (int64_t i = 0; i < options.head_convs; ++i) {
-    torch::nn::Conv2d conv(torch::nn::Conv2dOptions(channels, channels, 3).padding(1).bias(false));
-    torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
-    const NormLayer norm(Norm::batch, channels);
-    register_module("convs" + std::to_string(i), torch::nn::Sequential(conv, norm));
-    convs_.emplace_back(conv, norm, true);
-  }
+  const int64_t bins = options.pooled_size * options.pooled_size;
+  auto stack = register_module("convs", std::make_shared<torch::nn::Module>());
+  convs_ = add_convolutions(*stack, options.head_convs, backbone.roi_channels, options.head_width);
+  const int64_t channels = convs_.empty() ? backbone.roi_channels : options.head_width;
   const auto maps = [&](const char* name, int64_t per_bin, double deviation) {
     torch::nn::Conv2d conv(torch::nn::Conv2dOptions(channels, per_bin * bins, 1));
     torch::nn::init::normal_(conv->weight, 0, deviation);
@@ -55,7 +45,7 @@ at::Tensor PositionSensitiveHead::pool_deformed(const ConvUnit& maps, const Leve
                                     .pooled_height = options_.pooled_size,
                                     .pooled_width = options_.pooled_size,
                                     .group_size = options_.pooled_size,
-                                    .trans_std = kGamma});
+                                    .trans_std = kOffsetScale});
   });
 }
 
@@ -92,7 +82,7 @@ RoiPredictions PositionSensitiveHead::forward(const std::vector<at::Tensor>& fea
 at::Tensor PositionSensitiveHead::offsets(const std::vector<at::Tensor>& features,
                                           const at::Tensor& rois) {
   if (!options_.deformable) return {};
-  return kGamma * pool_deformed(box_offsets_, hidden(features), rois, {});
+  return kOffsetScale * pool_deformed(box_offsets_, hidden(features), rois, {});
 }
 
 }  // namespace lanner::detectors

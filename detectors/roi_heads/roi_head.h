@@ -31,6 +31,14 @@ class RoiHead : public torch::nn::Module {
   virtual at::Tensor offsets(const std::vector<at::Tensor>&, const at::Tensor&) { return {}; }
 };
 
+// How far a bin of deformable pooling is moved by an offset of 1, as a fraction of the RoI's size.
+constexpr double kOffsetScale = 0.1;
+
+// 3x3 convolutions with batch norm and ReLU, from `in` to `out` channels: modules "0", "1", .. of
+// `owner`.
+std::vector<ConvUnit> add_convolutions(torch::nn::Module& owner, int64_t count, int64_t in,
+                                       int64_t out);
+
 // The head that the options ask for. It may borrow a stage of the backbone's body, which stays the
 // backbone's by name.
 std::shared_ptr<RoiHead> make_roi_head(const DetectorOptions& options, const Backbone& backbone);

@@ -2,17 +2,13 @@
 
 #include <cmath>
 
+#include "lanner/detectors/roi_heads/linear.h"
+#include "lanner/detectors/roi_heads/roi_head.h"
 #include "lanner/ops/deform_roi_pool.h"
 #include "lanner/ops/roi_align.h"
 #include "lanner/ops/roi_pool.h"
 
 namespace lanner::detectors {
-namespace {
-
-constexpr double kGamma = 0.1;  // of the RoI's size, that an offset of 1 moves a bin by
-
-}  // namespace
-
 at::Tensor pool_by_level(
     const std::vector<double>& scales, const at::Tensor& rois,
     const std::function<at::Tensor(size_t level, const at::Tensor& chosen)>& pool) {
@@ -55,13 +51,13 @@ at::Tensor RoiPoolingImpl::pool_level(const at::Tensor& features, double scale,
                                  .pooled_height = size_,
                                  .pooled_width = size_,
                                  .sampling_ratio = options_.sampling_ratio,
-                                 .gamma = kGamma});
+                                 .gamma = kOffsetScale});
   if (offset.defined())
     return ops::deform_ps_roi_pool(input, rois, offset,
                                    {.spatial_scale = scale,
                                     .pooled_height = size_,
                                     .pooled_width = size_,
-                                    .trans_std = kGamma});
+                                    .trans_std = kOffsetScale});
   if (align)
     return ops::roi_align(input, rois,
                           {.spatial_scale = scale,
@@ -83,7 +79,7 @@ at::Tensor RoiPoolingImpl::pool(const std::vector<at::Tensor>& features, const a
 
 at::Tensor RoiPoolingImpl::given(const std::vector<at::Tensor>& features, const at::Tensor& rois) {
   const auto plain = pool(features, rois, {});
-  return offset_(plain.flatten(1)).to(rois.dtype()).view({-1, 2, size_, size_});
+  return linear(offset_, plain.flatten(1), false).to(rois.dtype()).view({-1, 2, size_, size_});
 }
 
 at::Tensor RoiPoolingImpl::forward(const std::vector<at::Tensor>& features,
@@ -93,7 +89,7 @@ at::Tensor RoiPoolingImpl::forward(const std::vector<at::Tensor>& features,
 
 at::Tensor RoiPoolingImpl::offsets(const std::vector<at::Tensor>& features,
                                    const at::Tensor& rois) {
-  return offset_.is_empty() ? at::Tensor() : kGamma * given(features, rois);
+  return offset_.is_empty() ? at::Tensor() : kOffsetScale * given(features, rois);
 }
 
 }  // namespace lanner::detectors

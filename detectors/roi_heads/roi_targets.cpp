@@ -6,12 +6,12 @@
 namespace lanner::detectors {
 namespace {
 
-constexpr double kSmallestSide = 1e-2, kBeta = 1. / 9;
+constexpr double kSmallestSide = 1e-2;
 const ops::BoxCoder kCoder{10, 10, 5, 5};
 
 // The deltas [N, 4] of given RoIs for given labels [N].
 at::Tensor deltas_of(const at::Tensor& deltas, const at::Tensor& roi, const at::Tensor& label) {
-  const auto by_class = deltas.view({deltas.size(0), -1, 4});
+  const auto by_class = deltas.view({deltas.size(0), deltas.size(1) / 4, 4});
   return by_class.size(1) == 1 ? by_class.select(1, 0).index_select(0, roi)
                                : by_class.index({roi, label});
 }
@@ -57,7 +57,7 @@ RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>
   return {to_rois(chosen_boxes), torch::cat(chosen_labels), torch::cat(chosen_deltas)};
 }
 
-void keep_hardest(RoiPredictions& predictions, RoiTargets& targets, int64_t count) {
+void keep_hardest(RoiPredictions& predictions, RoiTargets& targets, const RoiOptions& options) {
   std::vector<at::Tensor> kept;
   {
     const torch::NoGradGuard no_grad;
@@ -68,12 +68,12 @@ void keep_hardest(RoiPredictions& predictions, RoiTargets& targets, int64_t coun
         deltas_of(predictions.deltas, positive, targets.labels.index_select(0, positive));
     loss.index_add_(0, positive,
                     torch::smooth_l1_loss(own, targets.deltas.index_select(0, positive),
-                                          at::Reduction::None, kBeta)
+                                          at::Reduction::None, options.beta)
                         .sum(1));
     int64_t first = 0;
     for (auto& number : targets.rois.per_image) {
       const auto own_losses = loss.slice(0, first, first + number);
-      kept.push_back(std::get<1>(own_losses.topk(std::min(count, number))) + first);
+      kept.push_back(std::get<1>(own_losses.topk(std::min(options.sampled_rois, number))) + first);
       first += number;
       number = kept.back().size(0);
     }
@@ -84,13 +84,14 @@ void keep_hardest(RoiPredictions& predictions, RoiTargets& targets, int64_t coun
     *tensor = tensor->index_select(0, indices);
 }
 
-RoiLosses roi_losses(const RoiPredictions& predictions, const RoiTargets& targets) {
+RoiLosses roi_losses(const RoiPredictions& predictions, const RoiTargets& targets,
+                     const RoiOptions& options) {
   const auto classifier = torch::cross_entropy_loss(predictions.logits, targets.labels);
   const auto positive = torch::nonzero(targets.labels > 0).squeeze(1);
   const auto own =
       deltas_of(predictions.deltas, positive, targets.labels.index_select(0, positive));
   const auto box_reg = torch::smooth_l1_loss(own, targets.deltas.index_select(0, positive),
-                                             at::Reduction::Sum, kBeta) /
+                                             at::Reduction::Sum, options.beta) /
                        std::max<int64_t>(1, targets.labels.size(0));
   return {classifier, box_reg};
 }

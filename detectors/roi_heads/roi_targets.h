@@ -32,11 +32,12 @@ RoiBatch to_rois(const std::vector<at::Tensor>& boxes);
 RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>& boxes,
                        const std::vector<at::Tensor>& labels, const RoiOptions& options);
 
-// Online hard example mining (arXiv 1605.06409, section 2.2): keeps the `count` RoIs of each image
-// whose losses are greatest, positive or not.
-void keep_hardest(RoiPredictions& predictions, RoiTargets& targets, int64_t count);
+// Online hard example mining (arXiv 1605.06409, section 2.2): keeps the sampled_rois RoIs of each
+// image whose losses are greatest, positive or not.
+void keep_hardest(RoiPredictions& predictions, RoiTargets& targets, const RoiOptions& options);
 
-RoiLosses roi_losses(const RoiPredictions& predictions, const RoiTargets& targets);
+RoiLosses roi_losses(const RoiPredictions& predictions, const RoiTargets& targets,
+                     const RoiOptions& options);
 
 // Scores, decodes, clips, drops the unlikely and the small, suppresses within each class, keeps the
 // best, and scales to the original images.

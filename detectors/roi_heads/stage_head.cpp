@@ -1,5 +1,7 @@
 #include "lanner/detectors/roi_heads/stage_head.h"
 
+#include "lanner/detectors/roi_heads/linear.h"
+
 namespace lanner::detectors {
 
 // Stage 4 halves what it is given.
@@ -17,7 +19,8 @@ StageHead::StageHead(const BackboneImpl& backbone, int64_t classes, const RoiOpt
 RoiPredictions StageHead::forward(const std::vector<at::Tensor>& features, const at::Tensor& rois) {
   const auto pooled = pooling_(features, rois).contiguous(at::MemoryFormat::ChannelsLast);
   const auto hidden = body_->run_stage(4, pooled).mean({2, 3});
-  return {cls_score_(hidden).to(torch::kFloat), bbox_pred_(hidden).to(torch::kFloat)};
+  return {linear(cls_score_, hidden, false).to(torch::kFloat),
+          linear(bbox_pred_, hidden, false).to(torch::kFloat)};
 }
 
 at::Tensor StageHead::offsets(const std::vector<at::Tensor>& features, const at::Tensor& rois) {

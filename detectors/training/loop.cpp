@@ -13,6 +13,7 @@
 #include "lanner/detectors/checkpoint.h"
 #include "lanner/detectors/training/optimiser.h"
 #include "lanner/detectors/training/schedule.h"
+#include "lanner/ops/cpu/fresh.h"
 
 namespace lanner::detectors {
 namespace fs = std::filesystem;
@@ -169,6 +170,7 @@ class Run {
   void step() {
     // What is drawn at a step follows from the seed and the step: a resumed run goes on as it would
     // have.
+    const ops::KeepMemory keep;
     torch::manual_seed(options_.seed * 1'000'003 + static_cast<uint64_t>(state_.step));
     lr_ = options_.lr * schedule_factor(options_, state_.step, progress());
     optimiser_.zero_grad();

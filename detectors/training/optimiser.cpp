@@ -56,6 +56,8 @@ void Optimiser::step(double lr) {
     }
     if (used.parameters.empty()) continue;
     const double own_lr = lr * group.lr_factor;
+    // The fused kernels write without counting it; what is kept of weights (ConvUnit) looks there.
+    for (auto& parameter : used.parameters) torch::autograd::impl::bump_version(parameter);
     std::vector<at::Tensor> grads;
     for (const auto& parameter : used.parameters) grads.push_back(parameter.grad());
     if (adam_)

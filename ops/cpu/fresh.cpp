@@ -46,17 +46,22 @@ class LargeMemory final : public c10::Allocator {
     if (found == size_of_.end()) return false;
     kept_.push_back(data);
     kept_size_ += found->second;
-    while (kept_size_ > kMostKept) {
+    drop_to(kMostKept);
+    return true;
+  }
+
+ private:
+  // Frees the oldest until no more than `most` is kept.
+  void drop_to(size_t most) {
+    while (kept_size_ > most) {
       const auto oldest = size_of_.find(kept_.front());
       kept_size_ -= oldest->second;
       std::free(oldest->first);
       size_of_.erase(oldest);
       kept_.pop_front();
     }
-    return true;
   }
 
- private:
   // A kept block of the size or little more, or a new one.
   void* take(size_t size) {
     const std::lock_guard lock(mutex_);
@@ -68,6 +73,10 @@ class LargeMemory final : public c10::Allocator {
         return data;
       }
     void* data = std::aligned_alloc(kHugePage, size);
+    if (!data) {
+      drop_to(0);
+      data = std::aligned_alloc(kHugePage, size);
+    }
     TORCH_CHECK(data, "out of memory: could not allocate ", size, " bytes");
 #ifdef MADV_HUGEPAGE
     madvise(data, size, MADV_HUGEPAGE);  // advice: may fail
@@ -98,13 +107,10 @@ class Router final : public c10::Allocator {
     own()->copy_data(to, from, size);
   }
 
-  static void install() {
-    static const bool once = [] {
-      own();
-      c10::SetCPUAllocator(new Router, /*priority=*/100);
-      return true;
-    }();
-    (void)once;
+  static bool install() {
+    own();
+    c10::SetCPUAllocator(new Router, /*priority=*/100);
+    return true;
   }
 
  private:
@@ -117,12 +123,12 @@ class Router final : public c10::Allocator {
   }
 };
 
+// As the library is loaded, before there are threads that would see it change.
+[[maybe_unused]] const bool installed = Router::install();
+
 }  // namespace
 
-KeepMemory::KeepMemory() {
-  Router::install();
-  ++keeping;
-}
+KeepMemory::KeepMemory() { ++keeping; }
 
 KeepMemory::~KeepMemory() { --keeping; }
 

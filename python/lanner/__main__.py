@@ -21,6 +21,8 @@ def convert(arguments: argparse.Namespace) -> None:
         raise ValueError(f"expected a state_dict, got {type(state).__name__}")
     classes = arguments.classes and arguments.classes.read_text().splitlines()
     resnet = re.fullmatch(r"resnet(18|34|50|101)", arguments.architecture)
+    if resnet and (arguments.classes or arguments.norm_eps is not None):
+        raise ValueError("--classes, --norm-eps: of detectors, not of a backbone")
     if resnet:
         _core.save_resnet(str(arguments.output), int(resnet[1]), state)
         print(f"{arguments.output}: {arguments.architecture}, a backbone for lanner train --init")

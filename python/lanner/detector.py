@@ -122,19 +122,34 @@ def load(path: str | os.PathLike, device: str = "cpu") -> Detector:
     return Detector(_core.load(os.fspath(path), str(device)))
 
 
+def _replace(chosen: dict, parts: Mapping, place: str = "") -> None:
+    """Puts parts of nested options in the place of what is there; TypeError for an unknown name."""
+    unknown = sorted(set(parts) - set(chosen))
+    if unknown:
+        where = f"{place}: " if place else ""
+        raise TypeError(f"{where}unknown option {unknown}; there are {', '.join(chosen)}")
+    for name, value in parts.items():
+        if isinstance(chosen[name], dict) and isinstance(value, Mapping):
+            _replace(chosen[name], value, f"{place}.{name}" if place else name)
+        else:
+            chosen[name] = value
+
+
 def build(
     num_classes: int | None = None,
     *,
     classes: Sequence[str] | None = None,
-    preset: str = "faster_rcnn_resnet50_fpn",
+    preset: str | None = None,
     backbone: str | Mapping | None = None,
     **options,
 ) -> Detector:
     """A detector of fresh weights, drawn from torch's generator.
 
     Give the number of classes (without background) or their names. `backbone` is such as
-    "resnet18-fpn", or a part of the options, as the others are. Further keywords replace parts of the preset's options, whose names and values
-    `Detector.options` shows: `resize={"min_size": 480}`, `roi={"score_threshold": 0.2}`.
+    "resnet18-fpn", "resnet50-c4" or "resnet101-dc5", or a part of the options, as the others are.
+    Further keywords replace parts of the preset's options, whose names and values `Detector.options`
+    shows: `resize={"min_size": 480}`, `roi={"score_threshold": 0.2}`. Without a preset it is the
+    first one of `model`.
     """
     if (num_classes is None) == (classes is None):
         raise ValueError("num_classes, classes: expected one of them")
@@ -142,18 +157,11 @@ def build(
         raise ValueError(f"num_classes: expected at least 1, got {num_classes}")
     names = list(classes) if classes is not None else [str(i + 1) for i in range(num_classes)]
     named = backbone if isinstance(backbone, str) else ""
+    if preset is None:
+        preset = _core.preset_of_model(options.get("model", "faster_rcnn"))
     chosen = json.loads(_core.preset(preset, named))
     if isinstance(backbone, Mapping):
         options["backbone"] = backbone
-    for name, value in options.items():
-        if name not in chosen:
-            raise TypeError(f"{name}: unknown option; there are {', '.join(chosen)}")
-        if not isinstance(chosen[name], dict):
-            chosen[name] = value
-            continue
-        unknown = set(value) - set(chosen[name])
-        if unknown:
-            raise TypeError(f"{name}: unknown {sorted(unknown)}; there are {', '.join(chosen[name])}")
-        chosen[name].update(value)
+    _replace(chosen, options)
     chosen["categories"] = [{"id": i + 1, "name": name} for i, name in enumerate(names)]
     return Detector(_core.Detector(json.dumps(chosen)))

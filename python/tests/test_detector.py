@@ -131,7 +131,9 @@ def test_what_does_not_fit_is_an_exception_that_says_so(tmp_path):
         lanner.build(2, preset="huge")
     with pytest.raises(TypeError, match="unknown option"):
         lanner.build(2, frobnicate=1)
-    with pytest.raises(TypeError, match=r"roi: unknown \['treshold'\]"):
+    with pytest.raises(TypeError, match=r"backbone.deformable: unknown option \['stage'\]"):
+        lanner.build(2, backbone={"deformable": {"stage": [4]}})
+    with pytest.raises(TypeError, match=r"roi: unknown option \['treshold'\]"):
         lanner.build(2, roi={"treshold": 1})
     detector = lanner.build(2, preset="small")
     with pytest.raises(ValueError, match=r"images\[0\]: expected a float tensor \[3, H, W\]"):

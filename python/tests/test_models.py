@@ -99,7 +99,7 @@ def test_bfloat16_finds_the_same_but_for_what_is_borderline():
     image[:, 30:90, 40:120] = 1
     target = {"boxes": torch.tensor([[40.0, 30, 120, 90]]), "labels": torch.tensor([1])}
     detector.train()
-    for _ in range(25):
+    for _ in range(80):
         loss = sum(detector([image, image.flip(2)], [target, target]).values())
         optimizer.zero_grad()
         loss.backward()
@@ -108,7 +108,7 @@ def test_bfloat16_finds_the_same_but_for_what_is_borderline():
     exact = detector(image)
     with torch.autocast("cpu", torch.bfloat16):
         rough = detector(image)
-    sure = exact["scores"] > 0.5
+    sure = exact["scores"] > 0.7
     assert sure.sum() > 0
     overlaps = lanner.ops.box_iou(exact["boxes"][sure], rough["boxes"]).max(1)
     assert (overlaps.values > 0.9).all()

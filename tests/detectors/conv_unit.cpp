@@ -70,10 +70,26 @@ TEST_CASE("a unit follows its weights, however they change") {
   CHECK(same());
   parts.norm->eps = 0.1;
   CHECK(same());
+  parts.conv->weight.variable_data().normal_();  // Python's .data
+  CHECK(same());
   parts.conv->weight.set_data(torch::randn_like(parts.conv->weight));
   CHECK(same());
   parts.norm->train();  // by the batch's own statistics
   CHECK(same());
+}
+
+TEST_CASE("an addend that others hold, or share the memory of, keeps its values") {
+  torch::manual_seed(5);
+  const torch::NoGradGuard no_grad;
+  Parts parts(16, 32, Norm::frozen_batch);
+  const ConvUnit unit(parts.conv, parts.norm, true);
+  const auto x = torch::randn({1, 16, 9, 9});
+  const auto both = torch::randn({2, 32, 5, 5}).contiguous(at::MemoryFormat::ChannelsLast);
+  const auto before = both.clone();
+  const auto held = both.slice(0, 0, 1);
+  CHECK(difference(unit(x, held), parts.plain(x, held, true)) < 1e-4);
+  CHECK(difference(unit(x, both.slice(0, 1, 2)), parts.plain(x, both.slice(0, 1, 2), true)) < 1e-4);
+  CHECK(at::equal(both, before));
 }
 
 TEST_CASE("the gradients of a unit are those of its parts") {

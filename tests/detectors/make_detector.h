@@ -63,9 +63,11 @@ inline std::map<std::string, detectors::DetectorOptions> tiny_detectors() {
       }));
   add("rfcn, fpn, deformable", "resnet18-fpn", rfcn([](auto& o) {
         o.roi.deformable = true;
+        o.roi.pooling = Pooling::roi_pool;
         o.roi.head_convs = 1;
       }));
   add("rfcn, deformable", "resnet18-dc5", rfcn([](auto& o) {
+        o.roi.pooling = Pooling::roi_pool;
         o.roi.deformable = true;
         o.backbone.deformable = {.stages = {4}, .groups = 4};
       }));

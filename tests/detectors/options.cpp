@@ -31,6 +31,16 @@ TEST_CASE("options that make no sense are refused by name") {
   options.model = "rfcn";
   set_backbone(options, "resnet18-c4");
   CHECK_THROWS_WITH(options.check(), ContainsSubstring("backbone: expected one that ends in -dc5"));
+  options = tiny_detectors().at("rfcn, deformable");
+  options.roi.pooling = Pooling::roi_align;
+  CHECK_THROWS_WITH(options.check(), ContainsSubstring("pooling: expected roi_pool"));
+  options = tiny_options();
+  options.backbone.fpn_stages = {1, 2, 3};
+  options.backbone.deformable.stages = {4};
+  CHECK_THROWS_WITH(options.check(), ContainsSubstring("deformable-stages: expected stages that"));
+  options = tiny_options();
+  options.roi.pooled_size = 0;
+  CHECK_THROWS_WITH(options.check(), ContainsSubstring("pooled-size: expected 1 to 64, got 0"));
   options.model = "yolo";
   CHECK_THROWS_WITH(options.check(), ContainsSubstring("model: expected faster_rcnn or rfcn"));
   CHECK_THROWS_WITH(pooling_from_name("max"),

@@ -98,7 +98,7 @@ TEST_CASE("hard example mining keeps the greatest losses of each image, positive
       torch::zeros({6, 4})};
   predictions.deltas[1].fill_(3);
   predictions.logits.requires_grad_();
-  keep_hardest(predictions, targets, 2);
+  keep_hardest(predictions, targets, RoiOptions{.sampled_rois = 2});
   CHECK(targets.rois.per_image == std::vector<int64_t>{2, 2});
   CHECK(at::equal(targets.labels, torch::tensor({1, 0, 0, 0}, torch::kLong)));
   CHECK(predictions.deltas[0][0].item<float>() == 3);
@@ -135,4 +135,25 @@ TEST_CASE("linear layers and their gradients are torch's") {
       for (size_t i = 0; i < leaves.size(); ++i)
         CHECK(at::allclose(ours[i], theirs[i], 1e-3, 1e-4));
     }
+}
+
+TEST_CASE("second derivatives pass through linear layers") {
+  torch::manual_seed(8);
+  const torch::nn::Linear layer(8, 3);
+  const auto x = torch::randn({5, 8}).requires_grad_();
+  const auto penalty = [&](const at::Tensor& out) {
+    const auto first = torch::autograd::grad({out.pow(2).sum()}, {x}, {}, true, true)[0];
+    return torch::autograd::grad({first.pow(2).sum()}, {layer->weight})[0];
+  };
+  const auto expected = penalty(at::linear(x, layer->weight, layer->bias));
+  CHECK(at::allclose(penalty(linear(layer, x, false)), expected, 1e-3, 1e-4));
+}
+
+TEST_CASE("an image without RoIs has no detections, and takes no part in the losses") {
+  const auto none = torch::zeros({0, 5});
+  const RoiPredictions predictions{torch::zeros({0, 3}), torch::zeros({0, 12})};
+  const auto found = select_detections(predictions, {none, {0}}, {{9, 9}}, {{9, 9}}, {});
+  CHECK(found[0].boxes.sizes() == at::IntArrayRef{0, 4});
+  const RoiTargets targets{{none, {0}}, torch::zeros({0}, torch::kLong), torch::zeros({0, 4})};
+  CHECK(roi_losses(predictions, targets, {}).box_reg.item<float>() == 0);
 }

@@ -40,7 +40,8 @@ TEST_CASE("the offsets that are drawn are those of the network") {
   parameters["backbone.body.layer4.1.conv2_offset.bias"].fill_(1.5);
   parameters["roi_heads.box_roi_pool.offset.bias"].fill_(2);
   const auto batch = detector->prepare({torch::rand({3, 96, 128})});
-  const auto found = detector->sampling(batch, torch::tensor({20.f, 30.f, 90.f, 80.f}).view({1, 4}));
+  const auto found =
+      detector->sampling(batch, torch::tensor({20.f, 30.f, 90.f, 80.f}).view({1, 4}));
   REQUIRE(found.convolutions.size() == 2);
   CHECK((found.convolutions[1].offset == 1.5).all().item<bool>());
   CHECK((found.convolutions[0].offset == 0).all().item<bool>());

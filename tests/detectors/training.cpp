@@ -98,6 +98,28 @@ TEST_CASE("parameters whose names hold a text have their own learning rate") {
                     ContainsSubstring("lr-factors: no parameter's name holds \"offset\""));
 }
 
+TEST_CASE("what is kept of a detector's weights follows the optimiser") {
+  torch::manual_seed(7);
+  auto options = tiny_options();
+  options.backbone.norm = Norm::frozen_batch;
+  options.roi.score_threshold = 0;
+  Detector detector(options);
+  LoopOptions loop;
+  loop.weight_decay = 0;
+  Optimiser optimiser(*detector, loop);
+  auto batch = detector->prepare({torch::rand({3, 96, 128})});
+  detector->set_targets(batch, {torch::tensor({10.f, 10.f, 60.f, 70.f}).view({1, 4})},
+                        {torch::ones({1}, torch::kLong)});
+  const auto weight = detector->named_parameters()["backbone.body.layer2.0.conv1.weight"];
+  for (int i = 0; i < 2; ++i) {
+    const auto version = weight._version();
+    optimiser.zero_grad();
+    detector->losses(batch).total().backward();
+    optimiser.step(0.01);
+    CHECK(weight._version() > version);
+  }
+}
+
 TEST_CASE("schedules warm up, and fall as they promise") {
   LoopOptions options;
   options.warmup_steps = 10;
