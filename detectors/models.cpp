@@ -86,6 +86,7 @@ TrainOptions deformable_rfcn() {
   options.detector.backbone.deformable = {.stages = {4}, .groups = 4};
   options.detector.roi.deformable = true;
   options.detector.roi.score_threshold = 0.001;
+  options.offset_lr = 1;
   options.loop.epochs = 7;
   options.loop.lr_drops = {4.83 / 7};
   options.loop.lr_factors = {{"projection", 3}};

@@ -42,7 +42,7 @@ std::vector<double> list_from(const std::string& option, const std::string& text
   return lists[0];
 }
 
-// "offset=0.1,roi_heads=3": factors by name.
+// "backbone=0.1,roi_heads=3": factors by name.
 std::string joined(const std::vector<std::pair<std::string, double>>& factors) {
   std::ostringstream text;
   for (const auto& [name, factor] : factors)
@@ -151,10 +151,12 @@ int train(const std::vector<std::string>& arguments) {
   add("head-width", defaulted(&d.roi.head_width),
       "of the head's fully connected layers; in R-FCN of its convolutions");
 
+  add("offset-lr", defaulted(&o.offset_lr),
+      "factor of lr for what gives deformable layers their offsets");
   add("lr-drops", defaulted(&drops),
       "parts of the run after which the step schedule's lr is a tenth");
   add("lr-factors", defaulted(&factors),
-      "of the parameters whose names hold a text: offset=0.1,roi_heads=3; replaces the preset's");
+      "of the parameters whose names hold a text: backbone=0.1,roi_heads=3; replaces the preset's");
 
   po::options_description options(kWidth, kWidth / 2);
   options.add(data).add(model).add(loop_flags(o.loop));

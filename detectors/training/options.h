@@ -42,8 +42,11 @@ struct TrainOptions {
   std::string data, val;             // DATA[:SPLIT]; val may be empty
   std::filesystem::path image_root;  // for COCO files whose images are elsewhere
   std::filesystem::path init;        // backbone weights to start from
-  int evaluations = 10;              // how often val is evaluated, evenly over the run
-  DetectorOptions detector;          // its categories are read from data
+  // Factor of the learning rate of what gives deformable layers their offsets. At 1 and a learning
+  // rate of 0.02 offsets soon point outside the image, and the features there are 0.
+  double offset_lr = 0.1;
+  int evaluations = 10;      // how often val is evaluated, evenly over the run
+  DetectorOptions detector;  // its categories are read from data
   datasets::AugmentOptions augment;
   LoopOptions loop;
 };

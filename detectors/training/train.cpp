@@ -32,7 +32,9 @@ void to_device(datasets::Batch& batch, const torch::Device& device) {
 }  // namespace
 
 LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
-  const auto& loop = options.loop;
+  auto loop = options.loop;
+  if (!options.detector.backbone.deformable.stages.empty() || options.detector.roi.deformable)
+    loop.lr_factors.emplace_back("offset", options.offset_lr);
   loop.check();
   options.augment.check();
   auto trial = options.detector;  // what it is made of is wrong sooner than its data

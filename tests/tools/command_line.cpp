@@ -158,7 +158,7 @@ TEST_CASE(
              " --show-offsets --out " + at("plain"),
          2, "show-offsets: the detector has no deformable layers");
   expect("train --data " + at("data") + ":train --out " + at("bent") + tiny_sizes +
-             " --deformable --preset small_rfcn --lr-factors offset=0.1",
+             " --deformable --preset small_rfcn --offset-lr 0.05",
          0, "step 8");
   expect("detect --weights " + at("bent/last.safetensors") + " " + at("data/JPEGImages") +
              " --conf 0.01 --show-offsets --out " + at("bent_out"),
