@@ -124,7 +124,7 @@ void DetectorOptions::check() const {
   for (const auto& [option, channels] :
        {std::pair{"fpn-channels", backbone.fpn_channels}, {"dc5-channels", backbone.dc5_channels}})
     expect(channels > 0, option, "a positive number", std::to_string(channels));
-  // Every stage has a power of two of channels, at least 64 times that in a bottleneck.
+  // The 3x3 convolutions see 64 channels or twice, four times, .. as many.
   const int64_t groups = backbone.deformable.groups;
   expect(groups > 0 && groups <= 64 && (groups & (groups - 1)) == 0, "deformable-groups",
          "1, 2, 4, .. 64", std::to_string(groups));

@@ -1,10 +1,7 @@
 #include "tools/bench_detectors.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/Version.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <functional>
@@ -17,23 +14,12 @@
 #include "lanner/ops/cpu/fresh.h"
 #include "tools/peer.h"
 #include "tools/random_detector.h"
+#include "tools/timing.h"
 
 namespace lanner::tools {
 namespace {
 
 using detectors::DetectorOptions;
-
-double milliseconds(const std::function<void()>& job) {
-  const auto begin = std::chrono::steady_clock::now();
-  job();
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-      .count();
-}
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
-  return values[values.size() / 2];
-}
 
 // The most memory that the process has held since forget_peak(), in MB.
 void forget_peak() { std::ofstream("/proc/self/clear_refs") << "5"; }
@@ -53,24 +39,8 @@ DetectorOptions faster_rcnn(int depth) {
   return options;
 }
 
-void begin(const BenchOptions& options) {
-  if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
-}
-
-void finish(const BenchOptions& options, const nlohmann::json& rows) {
-  if (options.json.empty()) return;
-  std::ofstream file(options.json);
-  file << nlohmann::json{{"threads", at::get_num_threads()},
-                         {"cpu_capability", at::get_cpu_capability()},
-                         {"rows", rows}}
-              .dump(2)
-       << "\n";
-  if (!file) throw Error(ExitCode::io, options.json.string() + ": cannot be written");
-}
-
 void header(bool compared) {
-  std::printf("%d threads, %s%s\n", at::get_num_threads(), at::get_cpu_capability().c_str(),
-              compared ? "" : "; torchvision is not installed beside LibTorch");
+  print_machine(compared ? "" : "; torchvision is not installed beside LibTorch");
   std::printf("%-34s %10s %14s %14s %8s %8s %8s\n", "", "lanner ms", "torchvision ms",
               "its bf16 ms", "ratio", "to bf16", "MB");
 }
@@ -113,7 +83,7 @@ nlohmann::json compare(const std::string& name, const std::function<void()>& job
 }  // namespace
 
 int bench_detect(const BenchOptions& options) {
-  begin(options);
+  use_threads(options);
   Peer peer("detect", 50, at::get_num_threads());
   header(peer.there());
   const auto image = torch::rand({3, 800, 1088});
@@ -125,12 +95,12 @@ int bench_detect(const BenchOptions& options) {
         std::string("detect, ResNet-50-FPN, ") + (sixteen ? "bfloat16" : "float32"),
         [&] { detector->detect(detector->prepare({image})); }, sixteen, peer, options.runs));
   }
-  finish(options, rows);
+  write_rows(options, rows);
   return 0;
 }
 
 int bench_train(const BenchOptions& options) {
-  begin(options);
+  use_threads(options);
   nlohmann::json rows = nlohmann::json::array();
   const std::vector<at::Tensor> images{torch::rand({3, 320, 400}), torch::rand({3, 320, 400})};
   const auto boxes = torch::tensor({20.f, 30.f, 150.f, 200.f, 200.f, 100.f, 320.f, 260.f, 50.f,
@@ -159,14 +129,13 @@ int bench_train(const BenchOptions& options) {
                              step, sixteen, peer, options.runs));
     }
   }
-  finish(options, rows);
+  write_rows(options, rows);
   return 0;
 }
 
 int bench_rois(const BenchOptions& options) {
-  begin(options);
-  std::printf("%d threads, %s; one image of 600 x 1000, ResNet-101, 20 classes\n",
-              at::get_num_threads(), at::get_cpu_capability().c_str());
+  use_threads(options);
+  print_machine("; one image of 600 x 1000, ResNet-101, 20 classes");
   std::printf("%-8s %12s %26s %8s\n", "RoIs", "R-FCN ms", "Faster R-CNN C4 ms", "ratio");
   const auto image = torch::rand({3, 600, 1000});
   nlohmann::json rows = nlohmann::json::array();
@@ -195,7 +164,7 @@ int bench_rois(const BenchOptions& options) {
                     {"faster_rcnn_c4_ms", median(times[1])},
                     {"ratio", median(ratio)}});
   }
-  finish(options, rows);
+  write_rows(options, rows);
   return 0;
 }
 

@@ -1,21 +1,17 @@
 #include "tools/bench_ops.h"
 
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
 #include <dlfcn.h>
 #include <link.h>
 #include <torch/torch.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <functional>
 #include <iostream>
 
 #include <nlohmann/json.hpp>
 
 #include "lanner/datasets/error.h"
+#include "tools/timing.h"
 
 namespace lanner::tools {
 namespace {
@@ -71,18 +67,6 @@ std::function<void()> work(const std::string& space, const Row& row, Arguments a
   const auto out = call(arguments);
   const auto grad = torch::randn_like(out);
   return [=] { torch::autograd::grad({out}, leaves, {grad}, /*retain_graph=*/true); };
-}
-
-double milliseconds(const std::function<void()>& job) {
-  const auto begin = std::chrono::steady_clock::now();
-  job();
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-      .count();
-}
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
-  return values[values.size() / 2];
 }
 
 at::Tensor boxes_at(const at::Tensor& corner, const at::Tensor& sides) {
@@ -156,10 +140,9 @@ std::vector<Row> rows() {
 }  // namespace
 
 int bench_ops(const BenchOptions& options) {
-  if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
+  use_threads(options);
   const bool torchvision = load_torchvision();
-  std::printf("%d threads, %s%s\n", at::get_num_threads(), at::get_cpu_capability().c_str(),
-              torchvision ? "" : "; torchvision is not installed beside LibTorch");
+  print_machine(torchvision ? "" : "; torchvision is not installed beside LibTorch");
   std::printf("%-50s %10s %14s %8s\n", "", "lanner ms", "torchvision ms", "ratio");
   nlohmann::json table = nlohmann::json::array();
   for (const auto& row : rows()) {
@@ -186,15 +169,7 @@ int bench_ops(const BenchOptions& options) {
     std::fflush(stdout);
     table.push_back(entry);
   }
-  if (!options.json.empty()) {
-    std::ofstream file(options.json);
-    file << nlohmann::json{{"threads", at::get_num_threads()},
-                           {"cpu_capability", at::get_cpu_capability()},
-                           {"rows", table}}
-                .dump(2)
-         << "\n";
-    if (!file) throw Error(ExitCode::io, options.json.string() + ": cannot be written");
-  }
+  write_rows(options, table);
   return 0;
 }
 

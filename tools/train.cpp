@@ -160,17 +160,16 @@ int train(const std::vector<std::string>& arguments) {
 
   po::options_description options(kWidth, kWidth / 2);
   options.add(data).add(model).add(loop_flags(o.loop));
-  const auto parsed =
-      parse(arguments,
-            "usage: lanner train --data DATA[:SPLIT] [--val DATA[:SPLIT]] --out RUN "
-            "[--preset small]\n\n"
-            "Trains a detector; writes RUN/best.safetensors (best AP on val) and "
-            "RUN/last.safetensors.\n\n"
-            "  lanner train --data voc:train --val voc:val --out runs/a --preset "
-            "small --max-minutes 12\n"
-            "  lanner train --config runs/a/config.cfg --out runs/b --lr 0.01\n"
-            "  lanner train --config runs/a/config.cfg --resume\n",
-            options);
+  auto parsed = parse(arguments,
+                      "usage: lanner train --data DATA[:SPLIT] [--val DATA[:SPLIT]] --out RUN "
+                      "[--preset small]\n\n"
+                      "Trains a detector; writes RUN/best.safetensors (best AP on val) and "
+                      "RUN/last.safetensors.\n\n"
+                      "  lanner train --data voc:train --val voc:val --out runs/a --preset "
+                      "small --max-minutes 12\n"
+                      "  lanner train --config runs/a/config.cfg --out runs/b --lr 0.01\n"
+                      "  lanner train --config runs/a/config.cfg --resume\n",
+                      options);
   if (parsed.help) return 0;
   d.backbone.norm = detectors::norm_from_name(norm);
   d.backbone.fpn_stages.clear();
@@ -194,6 +193,17 @@ int train(const std::vector<std::string>& arguments) {
     o.loop.lr_factors = factors_from(factors);
   else
     o.loop.lr_factors.clear();
+  // What followed from other options stands in the configuration as it came out, so that given back
+  // it makes the same detector.
+  const auto settle = [&](const char* option, const auto& value) {
+    parsed.values.at(option).value() = value;
+  };
+  settle("deformable", false);
+  settle("deformable-stages", bent);
+  settle("deformable-pooling", d.roi.deformable);
+  settle("pooling", pooling);
+  settle("anchor-sizes", joined(d.anchors.sizes));
+  settle("lr-factors", joined(o.loop.lr_factors));
   o.loop.config = resolved(parsed.values);
   return run_job("lanner_train", &o);
 }

@@ -6,6 +6,7 @@
 #include "lanner/ops/ps_roi_pool.h"
 
 namespace lanner::detectors {
+
 PositionSensitiveHead::PositionSensitiveHead(const BackboneImpl& backbone, int64_t classes,
                                              const RoiOptions& options)
     : options_(options), scales_(backbone.roi_scales) {

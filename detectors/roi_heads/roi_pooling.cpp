@@ -9,6 +9,7 @@
 #include "lanner/ops/roi_pool.h"
 
 namespace lanner::detectors {
+
 at::Tensor pool_by_level(
     const std::vector<double>& scales, const at::Tensor& rois,
     const std::function<at::Tensor(size_t level, const at::Tensor& chosen)>& pool) {

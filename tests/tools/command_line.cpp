@@ -160,6 +160,11 @@ TEST_CASE(
   expect("train --data " + at("data") + ":train --out " + at("bent") + tiny_sizes +
              " --deformable --preset small_rfcn --offset-lr 0.05",
          0, "step 8");
+  expect("train --config " + at("bent/config.cfg") + " --epochs 3 --resume", 0, "step 12");
+  expect("train --data " + at("data") + ":train --out " + at("c4") + tiny +
+             " --backbone resnet18-c4 --deformable",
+         0, "step 8");
+  expect("train --config " + at("c4/config.cfg") + " --epochs 3 --resume", 0, "step 12");
   expect("detect --weights " + at("bent/last.safetensors") + " " + at("data/JPEGImages") +
              " --conf 0.01 --show-offsets --out " + at("bent_out"),
          0, "detections:");
