@@ -27,7 +27,7 @@ runs, out = arguments.runs, arguments.out
 bccd, uno, bend = arguments.shared_data / "bccd", arguments.shared_data / "uno224", runs / "bend"
 uno_split = f"{uno}/annotations/instances_{{}}.json"
 DATA = {
-    "bccd": (f"{bccd}:train", f"{bccd}:test", ["--epochs", "12"]),
+    "bccd": (f"{bccd}:train", f"{bccd}:test", ["--epochs", "24"]),
     "uno224": (
         uno_split.format("train"),
         uno_split.format("test"),

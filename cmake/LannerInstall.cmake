@@ -4,14 +4,14 @@ include(CMakePackageConfigHelpers)
 set(CMAKE_INSTALL_LIBDIR lib)  # the program looks for its jobs in ../lib
 include(GNUInstallDirs)
 set(LANNER_PACKAGE ${CMAKE_INSTALL_LIBDIR}/cmake/lanner)
-set(installed lanner_torch lanner_ops lanner_datasets lanner_options lanner_detectors)
-foreach(name ops datasets options detectors)
+set(installed lanner_torch lanner_ops lanner_datasets lanner_batches lanner_options lanner_detectors)
+foreach(name ops datasets batches options detectors)
   set_target_properties(lanner_${name} PROPERTIES EXPORT_NAME ${name})
 endforeach()
-set_target_properties(${installed} lanner lanner_tools PROPERTIES
+set_target_properties(${installed} lanner lanner_data_tools lanner_tools PROPERTIES
   INSTALL_RPATH "$ORIGIN;$ORIGIN/../${CMAKE_INSTALL_LIBDIR};${torch_lib}")
 install(TARGETS ${installed} EXPORT lanner)
-install(TARGETS lanner lanner_tools)
+install(TARGETS lanner lanner_data_tools lanner_tools)
 if(LANNER_HAS_CUDA)
   set_target_properties(lanner_ops_cuda PROPERTIES INSTALL_RPATH "$ORIGIN;${torch_lib}")
   install(TARGETS lanner_ops_cuda)

@@ -1,15 +1,43 @@
 #include "lanner/datasets/check.h"
 
 #include <algorithm>
-#include <iomanip>
-#include <sstream>
 
+#include "lanner/datasets/box_histograms.h"
+#include "lanner/datasets/duplicates.h"
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/image.h"
+#include "lanner/datasets/parallel.h"
 #include "lanner/datasets/visualize.h"
 
 namespace lanner::datasets {
 namespace {
+
+constexpr size_t kShown = 20;
+
+std::string size_text(int width, int height) {
+  return std::to_string(width) + " x " + std::to_string(height);
+}
+
+void check_size(const ImageRecord& record, const Image& image, Faults& faults) {
+  if (record.width <= 0 || (image.width == record.width && image.height == record.height)) return;
+  const bool turned =
+      image.orientation >= 5 && image.width == record.height && image.height == record.width;
+  faults.push_back({record.path.string(), "size",
+                    "the annotation says " + size_text(record.width, record.height) +
+                        ", the image is " + size_text(image.width, image.height) +
+                        (turned ? " once it is turned upright (EXIF orientation " +
+                                      std::to_string(image.orientation) + ")"
+                                : "")});
+}
+
+// An error's text as a fault: `file: field: message`.
+Fault fault_of(const Error& error, const std::string& file) {
+  const std::string text = error.what(), name = file + ": ";
+  const auto message = text.starts_with(name) ? text.substr(name.size()) : text;
+  const auto colon = message.find(": ");
+  if (colon == std::string::npos) return {file, "image", message};
+  return {file, message.substr(0, colon), message.substr(colon + 2)};
+}
 
 cv::Mat with_boxes(const Image& image, const ImageRecord& record, const Dataset& dataset) {
   std::vector<Label> labels;
@@ -18,6 +46,24 @@ cv::Mat with_boxes(const Image& image, const ImageRecord& record, const Dataset&
   cv::Mat drawn = image.rgb.clone();
   draw(drawn, labels);
   return drawn;
+}
+
+// Decodes every image; `shown` are the first ones with their boxes.
+void check_images(const Dataset& dataset, Faults& faults, std::vector<cv::Mat>& shown) {
+  std::vector<Faults> found(dataset.images.size());
+  shown.resize(std::min(shown.size(), dataset.images.size()));
+  parallel_for(dataset.images.size(), [&](size_t i) {
+    const auto& record = dataset.images[i];
+    try {
+      const auto image = read_image(record.path);
+      check_size(record, image, found[i]);
+      if (i < shown.size()) shown[i] = with_boxes(image, record, dataset);
+    } catch (const Error& error) {
+      found[i].push_back(fault_of(error, record.path.string()));
+    }
+  });
+  for (auto& own : found) faults.insert(faults.end(), own.begin(), own.end());
+  std::erase_if(shown, [](const cv::Mat& image) { return image.empty(); });
 }
 
 }  // namespace
@@ -29,60 +75,36 @@ bool CheckReport::usable() const {
 }
 
 CheckReport check_data(const CheckOptions& options) {
-  constexpr size_t kShown = 20;
   CheckReport report;
   const Dataset dataset = read_dataset(options.data, options.image_root, nullptr, report.faults);
-  for (const auto& category : dataset.categories) report.objects_of[category.name] = 0;
-  std::vector<cv::Mat> shown;
+  for (const auto& category : dataset.categories) report.objects_of.emplace_back(category.name, 0);
+  report.images = static_cast<int64_t>(dataset.images.size());
   for (const auto& record : dataset.images) {
-    ++report.images;
     report.objects += static_cast<int64_t>(record.objects.size());
     report.images_without_objects += record.objects.empty();
-    for (const auto& object : record.objects)
-      ++report.objects_of[dataset.categories[object.label - 1].name];
-    try {
-      const auto image = read_image(record.path);
-      if (record.width > 0 && (image.width != record.width || image.height != record.height))
-        report.faults.push_back({record.path.string(), "size",
-                                 "the annotation says " + std::to_string(record.width) + " x " +
-                                     std::to_string(record.height) + ", the image is " +
-                                     std::to_string(image.width) + " x " +
-                                     std::to_string(image.height)});
-      if (!options.show.empty() && shown.size() < kShown)
-        shown.push_back(with_boxes(image, record, dataset));
-    } catch (const Error& error) {
-      const std::string text = error.what(), name = record.path.string() + ": ";
-      const auto message = text.rfind(name, 0) == 0 ? text.substr(name.size()) : text;
-      const auto colon = message.find(": ");
-      report.faults.push_back({record.path.string(),
-                               colon == std::string::npos ? "image" : message.substr(0, colon),
-                               colon == std::string::npos ? message : message.substr(colon + 2)});
-    }
+    for (const auto& object : record.objects) ++report.objects_of[object.label - 1].second;
   }
-  if (!shown.empty()) write_image(options.show / "contact_sheet.png", contact_sheet(shown, 5, 320));
-  return report;
-}
+  report.boxes = measure_boxes(dataset, options.resize);
 
-std::string to_text(const CheckReport& report) {
-  constexpr size_t kListed = 50;
-  std::ostringstream text;
-  text << report.images << " images, " << report.objects << " objects, "
-       << report.images_without_objects << " images without objects\n";
-  for (const auto& [name, count] : report.objects_of)
-    text << "  " << std::left << std::setw(24) << name << std::right << std::setw(8) << count
-         << "\n";
-  text << report.faults.size() << (report.faults.size() == 1 ? " fault\n" : " faults\n");
-  for (size_t i = 0; i < std::min(kListed, report.faults.size()); ++i) {
-    const auto& fault = report.faults[i];
-    text << "  " << fault.text() << ": "
-         << (fault.action == Fault::Action::refuse ? "refused"
-             : fault.action == Fault::Action::clip ? "will be clipped"
-                                                   : "will be dropped")
-         << "\n";
+  Split own{options.data, dataset};
+  std::vector<Split> others;
+  for (const auto& data : options.against) {
+    Faults of_others;  // are their own check's
+    others.push_back({data, read_dataset(data, options.image_root, nullptr, of_others)});
   }
-  if (report.faults.size() > kListed)
-    text << "  and " << report.faults.size() - kListed << " more\n";
-  return text.str();
+  find_copies(own, others, report.faults);
+  std::vector<cv::Mat> shown(options.show.empty() ? 0 : kShown);
+  if (options.images) {
+    check_images(dataset, report.faults, shown);
+    find_duplicates(own, others, report.faults);
+  }
+  // What must be mended comes first.
+  std::stable_partition(report.faults.begin(), report.faults.end(),
+                        [](const Fault& fault) { return fault.action == Fault::Action::refuse; });
+  if (options.show.empty()) return report;
+  if (!shown.empty()) write_image(options.show / "contact_sheet.png", contact_sheet(shown, 5, 320));
+  write_image(options.show / "boxes.png", draw_boxes(report.boxes, report.objects_of));
+  return report;
 }
 
 }  // namespace lanner::datasets

@@ -54,8 +54,10 @@ CocoFile to_coco(const Dataset& dataset);
 
 void write_coco(const std::filesystem::path& file, const CocoFile& coco);
 
-// A results file: a list of {image_id, category_id, bbox, score}. Throws bad_data.
+// A results file: a list of {image_id, category_id, bbox, score}. Reading throws bad_data.
 std::vector<CocoDetection> read_detections(const std::filesystem::path& file);
+void write_detections(const std::filesystem::path& file,
+                      const std::vector<CocoDetection>& detections);
 
 // Writes a file whole or not at all: beside its place first, then renamed. Throws io_error.
 void write_file(const std::filesystem::path& file, const std::string& content);

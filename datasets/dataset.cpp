@@ -28,6 +28,43 @@ std::pair<fs::path, std::string> separate_split(const std::string& data) {
   throw missing_file(data + ": no such file or folder");
 }
 
+// Boxes that stand twice, of the same category, teach the same object twice.
+void drop_doubled(Dataset& dataset, Faults& faults) {
+  for (auto& image : dataset.images) {
+    std::vector<Object> kept;
+    for (const auto& object : image.objects) {
+      const bool doubled = std::any_of(kept.begin(), kept.end(), [&](const Object& other) {
+        return other.label == object.label && other.crowd == object.crowd &&
+               other.box.x1 == object.box.x1 && other.box.y1 == object.box.y1 &&
+               other.box.x2 == object.box.x2 && other.box.y2 == object.box.y2;
+      });
+      if (doubled)
+        faults.push_back({image.path.string(), "box",
+                          "given twice: " + dataset.categories[object.label - 1].name + " " +
+                              describe(object.box),
+                          Fault::Action::drop});
+      else
+        kept.push_back(object);
+    }
+    image.objects = std::move(kept);
+  }
+}
+
+Dataset read_annotations(const std::string& data, const fs::path& image_root,
+                         const std::vector<Category>* known, Faults& faults) {
+  const auto [path, split] = separate_split(data);
+  if (fs::is_directory(path)) {
+    if (!fs::is_directory(path / "Annotations"))
+      throw missing_file(path.string() +
+                         ": no Annotations folder: expected a VOC folder (JPEGImages, Annotations, "
+                         "ImageSets/Main) or a COCO .json file");
+    return read_voc(path, split, known, faults);
+  }
+  if (!split.empty())
+    throw usage_error(data + ": a COCO file has no splits, got \":" + split + "\"");
+  return to_dataset(read_coco(path, faults), path, image_root, known, faults);
+}
+
 }  // namespace
 
 bool clip_to_image(Object& object, const ImageRecord& image, const std::string& file,
@@ -57,40 +94,50 @@ bool clip_to_image(Object& object, const ImageRecord& image, const std::string& 
   return left;
 }
 
+const char* Fault::outcome() const {
+  switch (action) {
+    case Action::clip:
+      return "clipped";
+    case Action::drop:
+      return "dropped";
+    case Action::renumber:
+      return "renumbered";
+    case Action::keep:
+      return "kept";
+    default:
+      return "refused";
+  }
+}
+
+void refuse(const Faults& faults) {
+  constexpr std::ptrdiff_t kShown = 5;
+  std::ptrdiff_t refused = 0, mended = 0;
+  const Fault* first = nullptr;
+  for (const auto& fault : faults)
+    if (fault.action == Fault::Action::refuse && refused++ == 0) first = &fault;
+  if (first)
+    throw bad_data(first->text() + (refused > 1 ? " (and " + std::to_string(refused - 1) +
+                                                      " more; see lanner check-data)"
+                                                : ""));
+  for (const auto& fault : faults)
+    if (mended++ < kShown)
+      std::cerr << "warning: " << fault.text() << ": " << fault.outcome() << "\n";
+  if (mended > kShown)
+    std::cerr << "warning: " << mended - kShown << " more such faults; see lanner check-data\n";
+}
+
 Dataset read_dataset(const std::string& data, const fs::path& image_root,
                      const std::vector<Category>* known, Faults& faults) {
-  const auto [path, split] = separate_split(data);
-  if (fs::is_directory(path)) {
-    if (!fs::is_directory(path / "Annotations"))
-      throw missing_file(path.string() +
-                         ": no Annotations folder: expected a VOC folder (JPEGImages, Annotations, "
-                         "ImageSets/Main) or a COCO .json file");
-    return read_voc(path, split, known, faults);
-  }
-  if (!split.empty())
-    throw usage_error(data + ": a COCO file has no splits, got \":" + split + "\"");
-  return to_dataset(read_coco(path, faults), path, image_root, known, faults);
+  Dataset dataset = read_annotations(data, image_root, known, faults);
+  drop_doubled(dataset, faults);
+  return dataset;
 }
 
 Dataset open_dataset(const std::string& data, const fs::path& image_root,
                      const std::vector<Category>* known) {
   Faults faults;
   Dataset dataset = read_dataset(data, image_root, known, faults);
-  const auto refused = std::find_if(faults.begin(), faults.end(), [](const Fault& fault) {
-    return fault.action == Fault::Action::refuse;
-  });
-  if (refused != faults.end()) {
-    const auto more = std::count_if(refused + 1, faults.end(), [](const Fault& fault) {
-      return fault.action == Fault::Action::refuse;
-    });
-    throw bad_data(refused->text() +
-                   (more ? " (and " + std::to_string(more) + " more; see lanner check-data)" : ""));
-  }
-  for (size_t i = 0; i < faults.size() && i < 5; ++i)
-    std::cerr << "warning: " << faults[i].text() << ": "
-              << (faults[i].action == Fault::Action::clip ? "clipped" : "dropped") << "\n";
-  if (faults.size() > 5)
-    std::cerr << "warning: " << faults.size() - 5 << " more such boxes; see lanner check-data\n";
+  refuse(faults);
   if (dataset.images.empty()) throw bad_data(data + ": holds no images");
   return dataset;
 }

@@ -42,13 +42,17 @@ struct Dataset {
 
 // A fault in a data set, and what lanner does about it.
 struct Fault {
-  enum class Action { refuse, clip, drop };
+  enum class Action { refuse, clip, drop, renumber, keep };
   std::string file, field, message;
   Action action = Action::refuse;
 
   std::string text() const { return file + ": " + field + ": " + message; }
+  const char* outcome() const;  // "refused", "clipped", ..
 };
 using Faults = std::vector<Fault>;
+
+// Throws bad_data for the first fault that cannot be mended and warns of the rest on stderr.
+void refuse(const Faults& faults);
 
 // Cuts the object's box to the image and reports it; false where nothing of it is left. `where` is
 // the box's field, such as object[2].bndbox.
@@ -62,8 +66,7 @@ bool clip_to_image(Object& object, const ImageRecord& image, const std::string& 
 Dataset read_dataset(const std::string& data, const std::filesystem::path& image_root,
                      const std::vector<Category>* known, Faults& faults);
 
-// As read_dataset; throws bad_data for the first fault that cannot be mended and warns of the rest
-// on stderr. Throws as well where there is no image.
+// As read_dataset, and refuse(). Throws as well where there is no image.
 Dataset open_dataset(const std::string& data, const std::filesystem::path& image_root = {},
                      const std::vector<Category>* known = nullptr);
 

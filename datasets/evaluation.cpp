@@ -1,137 +1,157 @@
 #include "lanner/datasets/evaluation.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
+#include <bitset>
 #include <numeric>
-#include <tuple>
-#include <unordered_map>
+
+#include "lanner/datasets/evaluation_groups.h"
+#include "lanner/datasets/parallel.h"
 
 namespace lanner::datasets {
 namespace {
 
-constexpr int kThresholds = 10, kRecalls = 101, kAreas = 4, kMostDetections = 100;
-constexpr std::array kLimits{1, 10, 100};
+// COCO's ten thresholds, and one more for the classes' curves.
+constexpr size_t kCoco = 10, kThresholds = kCoco + 1, kRecalls = 101, kAreas = 4;
+constexpr size_t kMostDetections = 100;
+constexpr std::array<size_t, 3> kLimits{1, 10, 100};
 constexpr std::array<std::array<double, 2>, kAreas> kAreaRanges{
     {{0, 1e10}, {0, 32 * 32}, {32 * 32, 96 * 96}, {96 * 96, 1e10}}};
 
+using Thresholds = std::array<double, kThresholds>;
+
 // numpy's linspace(.5, .95, 10) and linspace(0, 1, 101): start + i * step, the end exact.
-double threshold(int i) { return i == kThresholds - 1 ? 0.95 : 0.5 + i * ((0.95 - 0.5) / 9); }
-double recall_point(int i) { return i == kRecalls - 1 ? 1.0 : i * (1.0 / 100); }
-
-double iou(const CocoBox& detection, const CocoAnnotation& truth) {
-  const CocoBox& g = truth.bbox;
-  const double width =
-      std::min(detection.width + detection.x, g.width + g.x) - std::max(detection.x, g.x);
-  if (width <= 0) return 0;
-  const double height =
-      std::min(detection.height + detection.y, g.height + g.y) - std::max(detection.y, g.y);
-  if (height <= 0) return 0;
-  const double overlap = width * height;
-  const double area = detection.width * detection.height;
-  return overlap / (truth.crowd ? area : area + g.width * g.height - overlap);
+Thresholds thresholds(double iou) {
+  Thresholds values{};
+  for (size_t i = 0; i < kCoco; ++i) values[i] = 0.5 + static_cast<double>(i) * ((0.95 - 0.5) / 9);
+  values[kCoco - 1] = 0.95;
+  values[kCoco] = iou;
+  for (auto& value : values) value = std::min(value, 1 - 1e-10);
+  return values;
+}
+double recall_point(size_t i) {
+  return i == kRecalls - 1 ? 1.0 : static_cast<double>(i) * (1.0 / 100);
 }
 
-// One image, one category: everything that matching needs, whatever the area range.
-struct Cell {
-  std::vector<const CocoAnnotation*> truth;
-  std::vector<const CocoDetection*> detections;  // by descending score, at most 100
+// What became of a detection in one area range, a bit a threshold.
+struct Outcome {
+  std::bitset<kThresholds> matched, ignored;
 };
 
-// What became of one cell's detections in one area range, at every threshold.
-struct Matches {
+// A category's detections, in order of image and then of score.
+struct Outcomes {
   std::vector<double> scores;
-  std::array<std::vector<char>, kThresholds> matched, ignored;
-  int counted = 0;  // ground truths that are not ignored
+  std::vector<size_t> ranks;  // within the image
+  std::array<std::vector<Outcome>, kAreas> areas;
+  std::array<int64_t, kAreas> counted{};  // objects that are not ignored
 };
 
-Matches match(const Cell& cell, const std::vector<double>& ious,
-              const std::array<double, 2>& range) {
-  const size_t D = cell.detections.size(), G = cell.truth.size();
-  Matches result;
-  std::vector<char> ignore(G);
+void match(const Cell& cell, const Thresholds& at, Outcomes& outcomes) {
+  const size_t D = std::min(cell.detections.size(), kMostDetections), G = cell.truth.size();
+  std::vector<double> ious(D * G);
+  std::vector<char> reaches(D);  // an object at any threshold
+  const double least = *std::min_element(at.begin(), at.end());
+  for (size_t d = 0; d < D; ++d)
+    for (size_t g = 0; g < G; ++g) {
+      const auto& truth = *cell.truth[g];
+      ious[d * G + g] = coco_iou(cell.detections[d]->bbox, truth.bbox, truth.crowd);
+      reaches[d] |= ious[d * G + g] >= least;
+    }
   std::vector<size_t> order(G);
-  std::iota(order.begin(), order.end(), 0);
-  for (size_t g = 0; g < G; ++g) {
-    const auto& truth = *cell.truth[g];
-    ignore[g] = truth.crowd || truth.area < range[0] || truth.area > range[1];
-    result.counted += !ignore[g];
-  }
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return ignore[a] < ignore[b]; });
-  for (const auto* detection : cell.detections) result.scores.push_back(detection->score);
-
-  for (int t = 0; t < kThresholds; ++t) {
-    result.matched[t].assign(D, 0);
-    result.ignored[t].assign(D, 0);
-    std::vector<char> taken(G);
-    for (size_t d = 0; d < D; ++d) {
-      double best = std::min(threshold(t), 1 - 1e-10);
-      std::ptrdiff_t found = -1;
-      for (const size_t g : order) {
-        if (taken[g] && !cell.truth[g]->crowd) continue;
-        // A real match is not given up for one that does not count.
-        if (found >= 0 && !ignore[found] && ignore[g]) break;
-        if (ious[d * G + g] < best) continue;
-        best = ious[d * G + g];
-        found = static_cast<std::ptrdiff_t>(g);
-      }
-      if (found >= 0) {
-        taken[found] = 1;
-        result.matched[t][d] = 1;
-        result.ignored[t][d] = ignore[found];
-      } else {
-        const auto& box = cell.detections[d]->bbox;
-        const double area = box.width * box.height;
-        result.ignored[t][d] = area < range[0] || area > range[1];
+  std::vector<char> ignore(G), taken(G);
+  for (size_t area = 0; area < kAreas; ++area) {
+    const auto [low, high] = kAreaRanges[area];
+    for (size_t g = 0; g < G; ++g) {
+      const auto& truth = *cell.truth[g];
+      ignore[g] = truth.crowd || truth.area < low || truth.area > high;
+      outcomes.counted[area] += !ignore[g];
+    }
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t a, size_t b) { return ignore[a] < ignore[b]; });
+    const size_t first = outcomes.areas[area].size();
+    outcomes.areas[area].resize(first + D);
+    for (size_t t = 0; t < kThresholds; ++t) {
+      std::fill(taken.begin(), taken.end(), 0);
+      for (size_t d = 0; d < D; ++d) {
+        auto& outcome = outcomes.areas[area][first + d];
+        double best = at[t];
+        size_t found = G;
+        if (reaches[d])
+          for (const size_t g : order) {
+            if (taken[g] && !cell.truth[g]->crowd) continue;
+            // A real match is not given up for one that does not count.
+            if (found < G && !ignore[found] && ignore[g]) break;
+            if (ious[d * G + g] < best) continue;
+            best = ious[d * G + g];
+            found = g;
+          }
+        if (found < G) {
+          taken[found] = 1;
+          outcome.matched[t] = true;
+          outcome.ignored[t] = ignore[found];
+        } else {
+          const auto& box = cell.detections[d]->bbox;
+          const double size = box.width * box.height;
+          outcome.ignored[t] = size < low || size > high;
+        }
       }
     }
   }
-  return result;
+  for (size_t d = 0; d < D; ++d)
+    outcomes.scores.push_back(cell.detections[d]->score), outcomes.ranks.push_back(d);
 }
 
-struct Curve {
-  double precision = -1, recall = -1;  // mean over the recall points; highest recall
+// Precision and score at each of the objects found, in order of score.
+struct Hits {
+  std::vector<double> precision, score;
 };
 
-// Accumulates the cells of one category and area range, each cut at `limit` detections.
-std::array<Curve, kThresholds> accumulate(const std::vector<Matches>& cells, size_t limit) {
-  std::array<Curve, kThresholds> curves;
-  int counted = 0;
-  struct Place {
-    double score;
-    const Matches* cell;
-    size_t detection;
-  };
-  std::vector<Place> places;
-  for (const auto& cell : cells) {
-    counted += cell.counted;
-    for (size_t d = 0; d < std::min(limit, cell.scores.size()); ++d)
-      places.push_back({cell.scores[d], &cell, d});
-  }
-  if (counted == 0) return curves;
-  std::stable_sort(places.begin(), places.end(),
-                   [](const Place& a, const Place& b) { return a.score > b.score; });
-  for (int t = 0; t < kThresholds; ++t) {
-    std::vector<double> precision, recall;
-    double hits = 0, misses = 0;
-    for (const auto& place : places) {
-      const bool counts = !place.cell->ignored[t][place.detection];
-      hits += counts && place.cell->matched[t][place.detection];
-      misses += counts && !place.cell->matched[t][place.detection];
-      recall.push_back(hits / counted);
-      precision.push_back(hits / (misses + hits + 0x1p-52));
+Hits rank(const Outcomes& outcomes, const std::vector<size_t>& order, size_t area, size_t t) {
+  Hits hits;
+  double found = 0, missed = 0;
+  for (const size_t i : order) {
+    const auto& outcome = outcomes.areas[area][i];
+    if (outcome.ignored[t]) continue;
+    if (!outcome.matched[t]) {
+      ++missed;
+      continue;
     }
-    for (size_t i = precision.size(); i-- > 1;)
-      precision[i - 1] = std::max(precision[i - 1], precision[i]);
-    double sum = 0;
-    for (int r = 0; r < kRecalls; ++r) {
-      const auto at = std::lower_bound(recall.begin(), recall.end(), recall_point(r));
-      if (at != recall.end()) sum += precision[at - recall.begin()];
-    }
-    curves[t] = {sum / kRecalls, recall.empty() ? 0 : recall.back()};
+    ++found;
+    hits.precision.push_back(found / (missed + found + 0x1p-52));
+    hits.score.push_back(outcomes.scores[i]);
   }
-  return curves;
+  // The envelope: a precision that more recall reaches too counts for less recall.
+  for (size_t i = hits.precision.size(); i-- > 1;)
+    hits.precision[i - 1] = std::max(hits.precision[i - 1], hits.precision[i]);
+  return hits;
+}
+
+// Recall rises at hits alone, so each recall point is reached at one of them.
+OperatingCurve sample(const Hits& hits, int64_t counted) {
+  OperatingCurve curve;
+  size_t hit = 0;
+  for (size_t r = 0; r < kRecalls; ++r) {
+    const auto recall = [&] { return static_cast<double>(hit + 1) / static_cast<double>(counted); };
+    while (hit < hits.score.size() && recall() < recall_point(r)) ++hit;
+    if (hit == hits.score.size()) break;
+    curve.precision[r] = hits.precision[hit];
+    curve.score[r] = hits.score[hit];
+  }
+  return curve;
+}
+
+void find_best_f1(const Outcomes& outcomes, const std::vector<size_t>& order,
+                  OperatingCurve& curve) {
+  double found = 0, missed = 0;
+  for (size_t i = 0; i < order.size(); ++i) {
+    const auto& outcome = outcomes.areas[0][order[i]];
+    if (!outcome.ignored[kCoco]) ++(outcome.matched[kCoco] ? found : missed);
+    const double score = outcomes.scores[order[i]];
+    const bool tied = i + 1 < order.size() && outcomes.scores[order[i + 1]] == score;
+    const double objects = static_cast<double>(outcomes.counted[0]);
+    const double f1 = 2 * found / (objects + found + missed);
+    if (!tied && f1 > curve.f1) curve.f1 = f1, curve.threshold = score;
+  }
 }
 
 // The mean of what is defined, -1 where nothing is.
@@ -144,147 +164,94 @@ struct Mean {
   double value() const { return count ? sum / count : -1; }
 };
 
-using CategoryCells = std::map<int64_t, Cell>;  // by image id
+struct CategoryResult {
+  std::array<std::array<double, kCoco>, kAreas> ap, ar;
+  std::array<std::array<double, kCoco>, kLimits.size()> ar_at;
+  ClassMetrics metrics;
+};
 
-std::map<int64_t, CategoryCells> cells_by_category(const CocoFile& truth,
-                                                   const std::vector<CocoDetection>& detections) {
-  std::map<int64_t, CategoryCells> cells;
-  std::unordered_map<int64_t, char> images;
-  for (const auto& image : truth.images) images[image.id] = 1;
-  for (const auto& category : truth.categories) cells[category.id];
-  for (const auto& annotation : truth.annotations)
-    if (images.count(annotation.image_id) && cells.count(annotation.category_id))
-      cells[annotation.category_id][annotation.image_id].truth.push_back(&annotation);
-  for (const auto& detection : detections)
-    if (images.count(detection.image_id) && cells.count(detection.category_id))
-      cells[detection.category_id][detection.image_id].detections.push_back(&detection);
-  for (auto& [category, by_image] : cells)
-    for (auto& [image, cell] : by_image)
-      std::stable_sort(
-          cell.detections.begin(), cell.detections.end(),
-          [](const CocoDetection* a, const CocoDetection* b) { return a->score > b->score; });
-  return cells;
+CategoryResult measure(const std::vector<Cell>& cells, const Thresholds& at) {
+  Outcomes outcomes;
+  for (const auto& cell : cells) match(cell, at, outcomes);
+  std::vector<size_t> order(outcomes.scores.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return outcomes.scores[a] > outcomes.scores[b]; });
+
+  CategoryResult result;
+  for (auto* table : {&result.ap, &result.ar})
+    for (auto& row : *table) row.fill(-1);
+  for (auto& row : result.ar_at) row.fill(-1);
+  result.metrics.objects = outcomes.counted[0];
+  for (const auto& cell : cells)
+    result.metrics.detections += static_cast<int64_t>(cell.detections.size());
+  for (size_t area = 0; area < kAreas; ++area)
+    for (size_t t = 0; t < kCoco && outcomes.counted[area]; ++t) {
+      const auto hits = rank(outcomes, order, area, t);
+      const auto curve = sample(hits, outcomes.counted[area]);
+      double sum = 0;
+      for (const double precision : curve.precision) sum += precision;
+      result.ap[area][t] = sum / kRecalls;
+      result.ar[area][t] =
+          static_cast<double>(hits.score.size()) / static_cast<double>(outcomes.counted[area]);
+    }
+  if (outcomes.counted[0] == 0) return result;
+  for (size_t limit = 0; limit < kLimits.size(); ++limit)
+    for (size_t t = 0; t < kCoco; ++t) {
+      double found = 0;
+      for (size_t i = 0; i < order.size(); ++i) {
+        const auto& outcome = outcomes.areas[0][i];
+        found += outcomes.ranks[i] < kLimits[limit] && outcome.matched[t] && !outcome.ignored[t];
+      }
+      result.ar_at[limit][t] = found / static_cast<double>(outcomes.counted[0]);
+    }
+  result.metrics.curve = sample(rank(outcomes, order, 0, kCoco), outcomes.counted[0]);
+  find_best_f1(outcomes, order, result.metrics.curve);
+  return result;
 }
 
 }  // namespace
 
-CocoMetrics evaluate_coco(const CocoFile& truth, const std::vector<CocoDetection>& detections) {
+CocoMetrics evaluate_coco(const CocoFile& truth, const std::vector<CocoDetection>& detections,
+                          double iou) {
+  const auto at = thresholds(iou);
+  auto cells = group_by_category(truth, detections);
+  std::vector<CategoryResult> results(cells.size());
+  parallel_for(cells.size(), [&](size_t i) {
+    results[i] = measure(cells[i], at);
+    cells[i] = {};
+  });
+
   CocoMetrics metrics;
-  std::array<Mean, kAreas> ap, ar;
-  std::array<Mean, kLimits.size()> ar_at;
-  Mean ap50, ap75;
-  auto cells = cells_by_category(truth, detections);
-  for (const auto& category : truth.categories) {
-    auto& by_image = cells[category.id];
-    std::array<std::vector<Matches>, kAreas> matches;
-    for (auto& [image, cell] : by_image) {
-      if (cell.detections.size() > kMostDetections) cell.detections.resize(kMostDetections);
-      std::vector<double> ious;
-      for (const auto* detection : cell.detections)
-        for (const auto* annotation : cell.truth) ious.push_back(iou(detection->bbox, *annotation));
-      for (int area = 0; area < kAreas; ++area)
-        matches[area].push_back(match(cell, ious, kAreaRanges[area]));
-    }
-    Mean own, own50;
-    for (int area = 0; area < kAreas; ++area) {
-      const auto curves = accumulate(matches[area], kMostDetections);
-      for (int t = 0; t < kThresholds; ++t) {
-        ap[area].add(curves[t].precision);
-        ar[area].add(curves[t].recall);
-        if (area == 0) own.add(curves[t].precision);
-      }
-      if (area != 0) continue;
-      own50.add(curves[0].precision);
-      ap50.add(curves[0].precision);
-      ap75.add(curves[5].precision);
-    }
-    for (size_t limit = 0; limit < kLimits.size(); ++limit)
-      for (const auto& curve : accumulate(matches[0], kLimits[limit]))
-        ar_at[limit].add(curve.recall);
-    metrics.per_class[category.name] = own.value();
-    metrics.per_class50[category.name] = own50.value();
+  metrics.iou = iou;
+  const auto mean = [&](const auto& of) {
+    Mean all;
+    for (const auto& result : results)
+      for (const double value : of(result)) all.add(value);
+    return all.value();
+  };
+  using Row = const std::array<double, kCoco>&;
+  const auto ap = [&](size_t i) { return mean([i](auto& r) -> Row { return r.ap[i]; }); };
+  const auto ar = [&](size_t i) { return mean([i](auto& r) -> Row { return r.ar[i]; }); };
+  const auto ar_at = [&](size_t i) { return mean([i](auto& r) -> Row { return r.ar_at[i]; }); };
+  metrics.AP = ap(0), metrics.APs = ap(1), metrics.APm = ap(2), metrics.APl = ap(3);
+  metrics.ARs = ar(1), metrics.ARm = ar(2), metrics.ARl = ar(3);
+  metrics.AR1 = ar_at(0), metrics.AR10 = ar_at(1), metrics.AR100 = ar_at(2);
+  for (size_t t = 0; t < kCoco; ++t)
+    metrics.AP_at_iou[t] = mean([t](auto& r) { return std::array{r.ap[0][t]}; });
+  metrics.AP50 = metrics.AP_at_iou[0], metrics.AP75 = metrics.AP_at_iou[5];
+  for (size_t i = 0; i < results.size(); ++i) {
+    const auto& result = results[i];
+    auto& own = metrics.classes.emplace_back(result.metrics);
+    own.name = truth.categories[i].name;
+    const auto average = [](Row values) {
+      Mean all;
+      for (const double value : values) all.add(value);
+      return all.value();
+    };
+    own.AP = average(result.ap[0]), own.AR100 = average(result.ar_at[2]);
+    own.AP50 = result.ap[0][0], own.AP75 = result.ap[0][5];
   }
-  std::tie(metrics.AP, metrics.APs, metrics.APm, metrics.APl) =
-      std::tuple(ap[0].value(), ap[1].value(), ap[2].value(), ap[3].value());
-  std::tie(metrics.AP50, metrics.AP75) = std::tuple(ap50.value(), ap75.value());
-  std::tie(metrics.AR1, metrics.AR10, metrics.AR100) =
-      std::tuple(ar_at[0].value(), ar_at[1].value(), ar_at[2].value());
-  std::tie(metrics.ARs, metrics.ARm, metrics.ARl) =
-      std::tuple(ar[1].value(), ar[2].value(), ar[3].value());
-  return metrics;
-}
-
-namespace {
-
-double voc_iou(const CocoBox& a, const CocoBox& b) {
-  const double width = std::min(a.x + a.width, b.x + b.width) - std::max(a.x, b.x) + 1;
-  const double height = std::min(a.y + a.height, b.y + b.height) - std::max(a.y, b.y) + 1;
-  if (width <= 0 || height <= 0) return 0;
-  const double overlap = width * height;
-  return overlap / ((a.width + 1) * (a.height + 1) + (b.width + 1) * (b.height + 1) - overlap);
-}
-
-double average_precision(const std::vector<double>& recall, const std::vector<double>& precision,
-                         bool eleven_points) {
-  double ap = 0;
-  if (eleven_points) {
-    for (int i = 0; i < 11; ++i) {
-      const double point = i * 0.1;  // numpy's arange: 3 * .1 is a little above .3, and stays so
-      double best = 0;
-      for (size_t k = 0; k < recall.size(); ++k)
-        if (recall[k] >= point) best = std::max(best, precision[k]);
-      ap += best / 11;
-    }
-    return ap;
-  }
-  std::vector<double> r{0}, p{0};
-  r.insert(r.end(), recall.begin(), recall.end());
-  p.insert(p.end(), precision.begin(), precision.end());
-  r.push_back(1), p.push_back(0);
-  for (size_t i = p.size(); i-- > 1;) p[i - 1] = std::max(p[i - 1], p[i]);
-  for (size_t i = 1; i < r.size(); ++i) ap += (r[i] - r[i - 1]) * p[i];
-  return ap;
-}
-
-}  // namespace
-
-VocMetrics evaluate_voc(const CocoFile& truth, const std::vector<CocoDetection>& detections,
-                        bool eleven_points, double iou_threshold) {
-  VocMetrics metrics;
-  Mean mean;
-  auto cells = cells_by_category(truth, detections);
-  for (const auto& category : truth.categories) {
-    auto& by_image = cells[category.id];
-    int positives = 0;
-    std::vector<std::pair<const CocoDetection*, const Cell*>> ranked;
-    std::unordered_map<const CocoAnnotation*, char> claimed;
-    for (const auto& [image, cell] : by_image) {
-      for (const auto* annotation : cell.truth) positives += !annotation->difficult;
-      for (const auto* detection : cell.detections) ranked.push_back({detection, &cell});
-    }
-    std::stable_sort(ranked.begin(), ranked.end(),
-                     [](const auto& a, const auto& b) { return a.first->score > b.first->score; });
-    std::vector<double> recall, precision;
-    double hits = 0, misses = 0;
-    for (const auto& [detection, cell] : ranked) {
-      double best = -1;
-      const CocoAnnotation* found = nullptr;
-      for (const auto* annotation : cell->truth)
-        if (const double overlap = voc_iou(detection->bbox, annotation->bbox); overlap > best)
-          best = overlap, found = annotation;
-      if (best > iou_threshold) {
-        if (!found->difficult) ++(claimed[found]++ ? misses : hits);
-      } else {
-        ++misses;
-      }
-      recall.push_back(positives ? hits / positives : 0);
-      precision.push_back(hits / std::max(hits + misses, 0x1p-52));
-    }
-    const double ap = positives ? average_precision(recall, precision, eleven_points) : -1;
-    metrics.per_class[category.name] = ap;
-    mean.add(ap);
-  }
-  metrics.mAP = mean.value();
   return metrics;
 }
 

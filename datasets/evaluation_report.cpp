@@ -1,8 +1,9 @@
+#include "lanner/datasets/evaluation_report.h"
+
+#include <algorithm>
 #include <iomanip>
 #include <nlohmann/json.hpp>
 #include <sstream>
-
-#include "lanner/datasets/evaluation.h"
 
 namespace lanner::datasets {
 namespace {
@@ -15,29 +16,67 @@ Json numbers(const CocoMetrics& m) {
           {"AR100", m.AR100}, {"ARs", m.ARs},   {"ARm", m.ARm},   {"ARl", m.ARl}};
 }
 
-// As a percentage, or a dash where undefined.
-std::string percent(double value) {
+std::string fixed(double value, int digits) {
   std::ostringstream text;
-  if (value < 0)
-    text << "-";
-  else
-    text << std::fixed << std::setprecision(1) << 100 * value;
+  text << std::fixed << std::setprecision(digits) << value;
   return text.str();
+}
+
+// As a percentage, or a dash where undefined.
+std::string percent(double value) { return value < 0 ? "-" : fixed(100 * value, 1); }
+
+class Table {
+ public:
+  explicit Table(size_t first) : first_(static_cast<int>(std::max<size_t>(8, first))) {}
+  void row(const std::string& name, const std::vector<std::string>& cells) {
+    text_ << std::left << std::setw(first_) << name << std::right;
+    for (const auto& cell : cells) text_ << std::setw(11) << cell;
+    text_ << "\n";
+  }
+  std::string text() const { return text_.str(); }
+
+ private:
+  int first_;
+  std::ostringstream text_;
+};
+
+size_t longest_name(const CocoMetrics& metrics) {
+  size_t longest = 0;
+  for (const auto& own : metrics.classes) longest = std::max(longest, own.name.size());
+  return longest;
 }
 
 }  // namespace
 
-std::string to_json(const CocoMetrics& metrics) {
+std::string to_json(const CocoMetrics& metrics, const ErrorAnalysis* errors) {
   Json root = numbers(metrics);
+  for (size_t t = 0; t < metrics.AP_at_iou.size(); ++t)
+    root["AP_at_iou"][fixed(0.5 + 0.05 * static_cast<double>(t), 2)] = metrics.AP_at_iou[t];
+  root["iou"] = metrics.iou;
   root["per_class"] = Json::object();
-  for (const auto& [name, ap] : metrics.per_class)
-    root["per_class"][name] = {{"AP", ap}, {"AP50", metrics.per_class50.at(name)}};
+  for (const auto& own : metrics.classes)
+    root["per_class"][own.name] = {{"AP", own.AP},
+                                   {"AP50", own.AP50},
+                                   {"AP75", own.AP75},
+                                   {"AR100", own.AR100},
+                                   {"objects", own.objects},
+                                   {"detections", own.detections},
+                                   {"f1", own.curve.f1},
+                                   {"threshold", own.curve.threshold},
+                                   {"precision", own.curve.precision},
+                                   {"score", own.curve.score}};
+  if (errors) {
+    for (size_t kind = 0; kind < kErrorNames.size(); ++kind)
+      root["errors"][kErrorNames[kind]] = {{"count", errors->kinds[kind].count},
+                                           {"ap_gain", errors->kinds[kind].ap_gain}};
+    root["confusion"] = errors->confusion;
+  }
   return root.dump(2) + "\n";
 }
 
 std::string to_json(const VocMetrics& metrics) {
   Json root{{"mAP", metrics.mAP}, {"per_class", Json::object()}};
-  for (const auto& [name, ap] : metrics.per_class) root["per_class"][name] = {{"AP", ap}};
+  for (const auto& own : metrics.classes) root["per_class"][own.name] = {{"AP", own.AP}};
   return root.dump(2) + "\n";
 }
 
@@ -48,24 +87,58 @@ std::string to_text(const CocoMetrics& metrics) {
   text << "\n";
   for (const auto& [name, value] : row.items())
     text << std::setw(7) << percent(value.get<double>());
-  text << "\n\n"
-       << std::left << std::setw(24) << "class" << std::right << std::setw(7) << "AP"
-       << std::setw(7) << "AP50"
-       << "\n";
-  for (const auto& [name, ap] : metrics.per_class)
-    text << std::left << std::setw(24) << name << std::right << std::setw(7) << percent(ap)
-         << std::setw(7) << percent(metrics.per_class50.at(name)) << "\n";
-  return text.str();
+  text << "\n\n";
+  Table table(longest_name(metrics));
+  table.row("class",
+            {"objects", "AP", "AP50", "AP75", "AR100", "F1@" + fixed(metrics.iou, 2), "at score"});
+  for (const auto& own : metrics.classes) {
+    std::vector<std::string> cells{std::to_string(own.objects)};
+    for (const double value : {own.AP, own.AP50, own.AP75, own.AR100})
+      cells.push_back(percent(value));
+    cells.push_back(own.objects ? percent(own.curve.f1) : "-");
+    cells.push_back(own.curve.f1 > 0 ? fixed(own.curve.threshold, 3) : "-");
+    table.row(own.name, cells);
+  }
+  return text.str() + table.text();
 }
 
 std::string to_text(const VocMetrics& metrics) {
+  size_t longest = 0;
+  for (const auto& own : metrics.classes) longest = std::max(longest, own.name.size());
+  Table table(longest);
+  table.row("class", {"AP"});
+  for (const auto& own : metrics.classes) table.row(own.name, {percent(own.AP)});
+  return "mAP " + percent(metrics.mAP) + "\n\n" + table.text();
+}
+
+std::string to_text(const ErrorAnalysis& errors, const CocoMetrics& metrics) {
+  constexpr size_t kWidest = 12;  // a matrix of more classes does not fit a terminal
   std::ostringstream text;
-  text << "mAP " << percent(metrics.mAP) << "\n\n"
-       << std::left << std::setw(24) << "class" << std::right << std::setw(7) << "AP"
-       << "\n";
-  for (const auto& [name, ap] : metrics.per_class)
-    text << std::left << std::setw(24) << name << std::right << std::setw(7) << percent(ap) << "\n";
-  return text.str();
+  text << "\nErrors at IoU " << fixed(errors.iou, 2) << " (AP " << percent(errors.AP)
+       << "): how many there are at the classes' scores of the best F1, and the AP that "
+          "mending\nall of a kind would add\n";
+  Table table(14);
+  table.row("", {"errors", "AP"});
+  for (size_t kind = 0; kind < kErrorNames.size(); ++kind)
+    table.row(kErrorNames[kind], {std::to_string(errors.kinds[kind].count),
+                                  "+" + percent(errors.kinds[kind].ap_gain)});
+  text << table.text();
+  if (metrics.classes.size() > kWidest) return text.str();
+  text << "\nConfusion: objects in rows, detections in columns\n";
+  std::vector<std::string> names;
+  for (const auto& own : metrics.classes) names.push_back(own.name);
+  names.emplace_back("(nothing)");
+  Table matrix(std::max<size_t>(longest_name(metrics), 9));
+  std::vector<std::string> heads;
+  for (const auto& name : names) heads.push_back(name.substr(0, 10));
+  matrix.row("", heads);
+  for (size_t r = 0; r < names.size(); ++r) {
+    std::vector<std::string> cells;
+    for (const int64_t count : errors.confusion[r]) cells.push_back(std::to_string(count));
+    if (r + 1 == names.size()) cells.back() = "";
+    matrix.row(names[r], cells);
+  }
+  return text.str() + matrix.text();
 }
 
 }  // namespace lanner::datasets

@@ -21,16 +21,6 @@ constexpr int64_t kMostPixels = 200'000'000;
 
 using Bytes = std::vector<unsigned char>;
 
-Bytes read_bytes(const fs::path& file) {
-  if (!fs::is_regular_file(file)) throw missing_file(file.string() + ": no such file");
-  std::ifstream in(file, std::ios::binary);
-  Bytes bytes(fs::file_size(file));
-  in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  if (!in) throw io_error(file.string() + ": cannot be read");
-  if (bytes.empty()) throw bad_data(file.string() + ": image: the file is empty");
-  return bytes;
-}
-
 bool is_jpeg(const Bytes& bytes) {
   return bytes.size() > 3 && bytes[0] == 0xFF && bytes[1] == 0xD8 && bytes[2] == 0xFF;
 }
@@ -128,9 +118,10 @@ Image decode_jpeg(const fs::path& file, const Bytes& bytes, int short_side) {
                     static_cast<int>(pixels.step), pixels.rows, cmyk ? TJPF_CMYK : TJPF_RGB,
                     TJFLAG_STOPONWARNING))
     throw bad_data(file.string() + ": image: " + tjGetErrorStr2(decoder.handle));
-  Image image{cmyk ? cmyk_to_rgb(pixels) : pixels, header.width, header.height};
+  Image image{cmyk ? cmyk_to_rgb(pixels) : pixels, header.width, header.height, 1};
   const int turn = orientation(bytes);
   turn_upright(image.rgb, turn);
+  image.orientation = turn;
   if (turn >= 5) std::swap(image.width, image.height);
   return image;
 }
@@ -150,6 +141,16 @@ Image decode_other(const fs::path& file, const Bytes& bytes) {
 }
 
 }  // namespace
+
+std::vector<unsigned char> read_bytes(const fs::path& file) {
+  if (!fs::is_regular_file(file)) throw missing_file(file.string() + ": no such file");
+  std::ifstream in(file, std::ios::binary);
+  std::vector<unsigned char> bytes(fs::file_size(file));
+  in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  if (!in) throw io_error(file.string() + ": cannot be read");
+  if (bytes.empty()) throw bad_data(file.string() + ": image: the file is empty");
+  return bytes;
+}
 
 Image read_image(const fs::path& file, int short_side) {
   const auto bytes = read_bytes(file);

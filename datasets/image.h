@@ -9,7 +9,11 @@ namespace lanner::datasets {
 struct Image {
   cv::Mat rgb;                // CV_8UC3, EXIF orientation applied
   int width = 0, height = 0;  // before scaled decoding
+  int orientation = 1;        // EXIF's, that was applied: 1 upright, from 5 on sides are swapped
 };
+
+// A whole file. Throws missing_file, io_error; bad_data where it is empty.
+std::vector<unsigned char> read_bytes(const std::filesystem::path& file);
 
 // Decodes any image that OpenCV reads; JPEG through libjpeg-turbo, whose warnings are errors, since
 // a truncated file is not a whole one. Sixteen bits become eight, alpha is dropped, grey is spread

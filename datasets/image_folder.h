@@ -2,9 +2,9 @@
 
 #include <memory>
 
+#include "lanner/datasets/batch.h"
 #include "lanner/datasets/options.h"
 #include "lanner/datasets/prefetcher.h"
-#include "lanner/datasets/sample.h"
 
 namespace lanner::datasets {
 

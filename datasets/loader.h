@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 
+#include "lanner/datasets/batch.h"
 #include "lanner/datasets/prefetcher.h"
 #include "lanner/datasets/transforms.h"
 

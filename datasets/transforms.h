@@ -19,8 +19,4 @@ void flip_horizontally(Sample& sample);
 void flip_vertically(Sample& sample);
 void jitter_colours(Sample& sample, double amount, std::mt19937_64& random);
 
-// Normalises and pads bottom and right to a common size, a multiple of `divisor`. Crowd boxes are
-// no targets and left out.
-Batch collate(const std::vector<Sample>& samples, const Normalisation& normalisation, int divisor);
-
 }  // namespace lanner::datasets

@@ -2,7 +2,7 @@
 
 #include <torch/torch.h>
 
-#include "lanner/datasets/sample.h"
+#include "lanner/datasets/batch.h"
 #include "lanner/detectors/options.h"
 
 namespace lanner::detectors {

@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "lanner/datasets/batch.h"
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/image.h"
 #include "lanner/datasets/transforms.h"

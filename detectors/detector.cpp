@@ -1,5 +1,6 @@
 #include "lanner/detectors/detector.h"
 
+#include "lanner/datasets/batch.h"
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/transforms.h"
 #include "lanner/ops/cpu/fresh.h"

@@ -2,7 +2,7 @@
 
 #include <torch/torch.h>
 
-#include "lanner/datasets/sample.h"
+#include "lanner/datasets/batch.h"
 #include "lanner/detectors/anchors.h"
 #include "lanner/detectors/backbones/conv_unit.h"
 #include "lanner/ops/boxes.h"

@@ -1,5 +1,6 @@
 #include "lanner/datasets/check.h"
 
+#include "lanner/datasets/error.h"
 #include "tools/command.h"
 
 namespace lanner::tools {
@@ -7,22 +8,33 @@ namespace lanner::tools {
 int check_data(const std::vector<std::string>& arguments) {
   datasets::CheckOptions o;
   std::string split;
+  bool annotations_only = false;
   po::options_description options("options", kWidth, kWidth / 2);
   auto add = options.add_options();
   add("data", po::value(&o.data)->required(),
       "VOC folder or COCO .json, with :SPLIT for a VOC split");
   add("split", po::value(&split), "the same as :SPLIT");
   add("image-root", po::value(&o.image_root), "where a COCO file's images are");
-  add("show", po::value(&o.show), "folder for a contact sheet with boxes drawn");
+  add("against", po::value(&o.against)->multitoken(),
+      "other splits, DATA[:SPLIT], that must not hold the same images");
+  add("annotations-only", po::bool_switch(&annotations_only), "do not read the images");
+  add("min-size", defaulted(&o.resize.min_size), "short side that anchors are suggested for");
+  add("max-size", defaulted(&o.resize.max_size), "limit of the long side");
+  add("json", po::value(&o.json), "file to write everything to");
+  add("show", po::value(&o.show), "folder for pictures: images with their boxes, and box sizes");
   const auto parsed =
       parse(arguments,
-            "usage: lanner check-data DATA[:SPLIT] [--show DIR]\n\n"
+            "usage: lanner check-data DATA[:SPLIT] [--against DATA[:SPLIT]..] [--show DIR]\n\n"
             "Lists every fault of annotations and images, with file and field, and what "
-            "lanner does about it.\nExit code 65 where something must be mended.\n",
+            "lanner does about it,\nand says what the boxes are like. Exit code 65 where "
+            "something must be mended.\n",
             options, "data");
   if (parsed.help) return 0;
   if (!split.empty()) o.data += ":" + split;
-  return run_job("lanner_check_data", &o);
+  o.images = !annotations_only;
+  if (o.resize.min_size < 1 || o.resize.max_size < o.resize.min_size)
+    throw usage_error("min-size: expected 1 to max-size, got " + std::to_string(o.resize.min_size));
+  return run_data_job("lanner_check_data", &o);
 }
 
 }  // namespace lanner::tools

@@ -25,6 +25,15 @@ std::string explain(const po::error& error) {
   return text;
 }
 
+int run_from(const char* name, const char* job, const void* options) {
+  const auto library = fs::read_symlink("/proc/self/exe").parent_path() / "../lib" / name;
+  void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  if (!handle) throw Error(ExitCode::internal, dlerror());
+  const auto run = reinterpret_cast<int (*)(const void*)>(dlsym(handle, job));
+  if (!run) throw Error(ExitCode::internal, dlerror());
+  return run(options);
+}
+
 }  // namespace
 
 std::string text_of(const boost::any& value) {
@@ -97,13 +106,10 @@ std::string resolved(const po::variables_map& values) {
 }
 
 int run_job(const char* job, const void* options) {
-  const auto library =
-      fs::read_symlink("/proc/self/exe").parent_path() / "../lib/liblanner_tools.so";
-  void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL);
-  if (!handle) throw Error(ExitCode::internal, dlerror());
-  const auto run = reinterpret_cast<int (*)(const void*)>(dlsym(handle, job));
-  if (!run) throw Error(ExitCode::internal, dlerror());
-  return run(options);
+  return run_from("liblanner_tools.so", job, options);
+}
+int run_data_job(const char* job, const void* options) {
+  return run_from("liblanner_data_tools.so", job, options);
 }
 
 }  // namespace lanner::tools

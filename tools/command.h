@@ -71,5 +71,7 @@ std::string resolved(const po::variables_map& values);
 // Calls a job of liblanner_tools.so, loading it, and LibTorch with it, only now: that costs a
 // quarter of a second that --help need not wait for. Returns the job's exit code.
 int run_job(const char* job, const void* options);
+// The same of liblanner_data_tools.so, which needs no LibTorch.
+int run_data_job(const char* job, const void* options);
 
 }  // namespace lanner::tools

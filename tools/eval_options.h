@@ -10,9 +10,12 @@ struct EvalOptions {
   std::filesystem::path weights;
   std::string data;
   std::filesystem::path image_root;
-  std::filesystem::path annotations, detections;
-  std::string metric = "coco";  // coco, voc07 (eleven points) or voc (area)
-  std::filesystem::path metrics_json;
+  std::string annotations;           // a COCO file, or DATA[:SPLIT]
+  std::filesystem::path detections;  // a COCO file, or a folder of VOC's text files
+  std::string metric = "coco";       // coco, voc07 (eleven points) or voc (area)
+  double iou = 0.5;                  // of VOC's metrics, the classes' curves and the errors
+  bool errors = false;
+  std::filesystem::path metrics_json, save_detections;
   std::string device = "cpu";
   int batch_size = 1;
   int workers = 2;

@@ -23,7 +23,7 @@ int synth(const std::vector<std::string>& arguments) {
             "with exact boxes,\nin VOC form (DIR) and COCO form "
             "(DIR/annotations/instances_train.json, instances_val.json).\n",
             options);
-  return parsed.help ? 0 : run_job("lanner_synth", &o);
+  return parsed.help ? 0 : run_data_job("lanner_synth", &o);
 }
 
 }  // namespace lanner::tools

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "lanner/datasets/sample.h"
+#include "lanner/datasets/batch.h"
 #include "lanner/detectors/roi_heads/roi_head.h"
 #include "lanner/detectors/rpn.h"
 

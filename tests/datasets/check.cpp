@@ -1,5 +1,7 @@
 #include "lanner/datasets/check.h"
 
+#include "lanner/datasets/duplicates.h"
+#include "lanner/datasets/image.h"
 #include "tests/catch.h"
 #include "tests/datasets/make_data.h"
 
@@ -10,16 +12,16 @@ TEST_CASE("check_data finds faults of annotations and images, and counts") {
   const TemporaryFolder folder;
   write_voc_folder(folder.path,
                    voc_object("cat", "1", "1", "9", "9") + voc_object("cat", "5", "5", "5", "9"));
-  CHECK(check_data({folder.path.string(), {}, folder.path / "show"}).usable());
+  CHECK(check_data({.data = folder.path.string(), .show = folder.path / "show"}).usable());
   CHECK(fs::exists(folder.path / "show/contact_sheet.png"));
   write(folder.path / "JPEGImages/a.jpg", "not an image");
-  const auto report = check_data({folder.path.string(), {}, {}});
+  const auto report = check_data({.data = folder.path.string()});
   CHECK(report.images == 1);
-  CHECK(report.objects_of.at("cat") == 1);
+  CHECK(report.objects_of[0].second == 1);
   CHECK_FALSE(report.usable());
-  CHECK_THAT(to_text(report), ContainsSubstring("2 faults"));
+  CHECK_THAT(to_text(report), ContainsSubstring("2 faults: 1 dropped, 1 refused"));
   CHECK_THAT(to_text(report), ContainsSubstring("a.jpg: image: not an image"));
-  CHECK_THAT(to_text(report), ContainsSubstring("will be dropped"));
+  CHECK_THAT(to_text(report), ContainsSubstring(": dropped"));
 }
 
 TEST_CASE("check_data finds BCCD's two boxes without area, and nothing else") {
@@ -27,11 +29,79 @@ TEST_CASE("check_data finds BCCD's two boxes without area, and nothing else") {
   if (!data) return;
   size_t faults = 0;
   for (const std::string split : {"train", "val", "test"}) {
-    const auto report = check_data({data->string() + ":" + split, {}, {}});
+    const auto report = check_data({.data = data->string() + ":" + split});
     CHECK(report.usable());
     for (const auto& fault : report.faults)
       CHECK_THAT(fault.message, ContainsSubstring("a box without area"));
     faults += report.faults.size();
   }
   CHECK(faults == 2);
+}
+
+TEST_CASE("boxes that stand twice, and images that are there twice, are told") {
+  const TemporaryFolder folder;
+  const auto cat = voc_object("cat", "1", "1", "9", "9");
+  write_voc_folder(folder.path, cat + voc_object("dog", "1", "1", "9", "9") + cat);
+  for (const char* name : {"b", "c"}) {
+    fs::copy(folder.path / "JPEGImages/a.jpg",
+             folder.path / "JPEGImages" / (name + std::string(".jpg")));
+    write(folder.path / "Annotations" / (name + std::string(".xml")), "<annotation></annotation>");
+  }
+  write(folder.path / "ImageSets/Main/train.txt", "a\nb\n");
+  write(folder.path / "ImageSets/Main/val.txt", "c\n");
+  const auto at = [&](const std::string& split) { return folder.path.string() + ":" + split; };
+  const auto report = check_data({.data = at("train"), .against = {at("val")}});
+  REQUIRE(report.faults.size() == 3);
+  CHECK_THAT(report.faults[0].text(), ContainsSubstring("box: given twice: cat [0, 0, 8, 8]"));
+  CHECK(report.objects == 2);
+  CHECK_THAT(report.faults[1].text(), ContainsSubstring("b.jpg: image: the same as"));
+  CHECK_THAT(report.faults[2].text(), ContainsSubstring("c.jpg of " + at("val")));
+  CHECK(report.usable());
+  CHECK_THAT(to_json(report), ContainsSubstring("\"kept\": 2"));
+}
+
+TEST_CASE("augmented copies of one photo are told by their names") {
+  const std::string hash(32, 'a');
+  Split own{"train", {}}, other{"val", {}};
+  for (const auto* name : {"x_jpg.rf.", "x_jpg.rf.", "y_jpg.rf."})
+    own.dataset.images.push_back({1, "train/" + (name + hash) + ".jpg", 0, 0, {}});
+  other.dataset.images.push_back({1, "val/y_jpg.rf." + hash + ".jpg", 0, 0, {}});
+  other.dataset.images.push_back({1, "val/z.jpg", 0, 0, {}});
+  Faults faults;
+  find_copies(own, {other}, faults);
+  REQUIRE(faults.size() == 2);
+  CHECK_THAT(faults[0].message,
+             ContainsSubstring("one of 2 augmented copies of the photo \"x_jpg\""));
+  CHECK_THAT(faults[1].message, ContainsSubstring("as val/y_jpg"));
+}
+
+TEST_CASE("an annotation of a photo as the camera lay is told by its EXIF orientation") {
+  const auto nasty = shared_data("nasty");
+  if (!nasty) return;
+  const TemporaryFolder folder;
+  fs::create_directories(folder.path / "JPEGImages");
+  write_voc_folder(folder.path, voc_object("cat", "1", "1", "9", "9"));
+  fs::copy_file(*nasty / "exif/Landscape_6.jpg", folder.path / "JPEGImages/a.jpg",
+                fs::copy_options::overwrite_existing);
+  const auto size = image_size(folder.path / "JPEGImages/a.jpg");
+  write(folder.path / "Annotations/a.xml",
+        "<annotation><size><width>" + std::to_string(size.height) + "</width><height>" +
+            std::to_string(size.width) + "</height></size></annotation>");
+  const auto report = check_data({.data = folder.path.string() + ":train"});
+  REQUIRE(report.faults.size() == 1);
+  CHECK_THAT(report.faults[0].text(), ContainsSubstring("turned upright (EXIF orientation 6)"));
+}
+
+TEST_CASE("anchors are suggested that suit the boxes once the images are resized") {
+  Dataset dataset{{{1, "cat"}}, {{1, "a", 200, 100, {}}}};
+  for (const double side : {10., 10., 40., 40.})
+    dataset.images[0].objects.push_back({{0, 0, side, 2 * side}, 1, 0, false, false});
+  const auto boxes = measure_boxes(dataset, {.min_size = 200, .max_size = 400});
+  CHECK(boxes.side[0] == Approx(std::sqrt(200)));
+  CHECK(boxes.suggested.sizes.front() == std::round(2 * std::sqrt(200)));
+  CHECK(boxes.suggested.sizes.back() == std::round(2 * std::sqrt(3200)));
+  CHECK(boxes.suggested.ratios.front() == 2);
+  CHECK(boxes.suggested.mean_iou > 0.9);
+  CHECK(boxes.areas == std::array<int64_t, 3>{2, 2, 0});
+  CHECK(measure_boxes({}, {}).sides.empty());
 }

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lanner/datasets/evaluation_report.h"
 #include "tests/catch.h"
 #include "tests/files.h"
 
@@ -89,4 +90,26 @@ TEST_CASE("the twelve numbers of coco_reference are pycocotools'") {
   CHECK(expected.size() == 12);
   for (const auto& [name, value] : expected.items())
     CHECK(std::abs(found.at(name).get<double>() - value.get<double>()) < 1e-9);
+}
+
+TEST_CASE("the threshold of the best F1 is the score of the last detection worth keeping") {
+  auto detections = perfect();
+  detections.push_back({2, 1, {150, 150, 20, 20}, 0.6});
+  detections.push_back({2, 1, {150, 100, 20, 20}, 0.5});
+  const auto& curve = evaluate_coco(truth(), detections).classes[0].curve;
+  CHECK(curve.f1 == 1);
+  CHECK(curve.threshold == 0.7);
+  CHECK(curve.precision[100] == Approx(1));
+  CHECK(curve.score[0] == 0.9);
+  detections.pop_back();
+  detections[2].score = 0.6;  // tied with a false alarm: both are kept, or neither
+  const auto& tied = evaluate_coco(truth(), detections).classes[0].curve;
+  CHECK(tied.threshold == 0.6);
+  CHECK(tied.f1 == Approx(6. / 7));
+}
+
+TEST_CASE("curves are of the IoU that is asked for") {
+  std::vector<CocoDetection> shifted{{1, 1, {10, 0, 50, 50}, 0.9}};  // IoU 2/3
+  CHECK(evaluate_coco(truth(), shifted, 0.6).classes[0].curve.f1 == Approx(0.5));
+  CHECK(evaluate_coco(truth(), shifted, 0.7).classes[0].curve.f1 == 0);
 }

@@ -1,4 +1,5 @@
 #include "lanner/datasets/transforms.h"
+#include "lanner/datasets/batch.h"
 
 #include <ATen/ATen.h>
 

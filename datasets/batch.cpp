@@ -1,0 +1,56 @@
+#include "lanner/datasets/batch.h"
+
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+
+namespace lanner::datasets {
+
+Batch collate(const std::vector<Sample>& samples, const Normalisation& normalisation, int divisor) {
+  Batch batch;
+  int64_t height = 0, width = 0;
+  for (const auto& sample : samples) {
+    height = std::max<int64_t>(height, sample.rgb.rows);
+    width = std::max<int64_t>(width, sample.rgb.cols);
+  }
+  const auto padded = [&](int64_t side) { return (side + divisor - 1) / divisor * divisor; };
+  height = padded(height), width = padded(width);
+  const auto count = static_cast<int64_t>(samples.size());
+  // Rows of interleaved RGB are channels-last, which the convolutions like best.
+  // Not at::zeros, which would start a team of threads beside each of the loader's.
+  auto images = at::empty({count, height, width, 3}, at::kFloat);
+  std::fill_n(images.mutable_data_ptr<float>(), images.numel(), 0.f);
+  for (int64_t n = 0; n < count; ++n) {
+    const auto& sample = samples[n];
+    for (int y = 0; y < sample.rgb.rows; ++y) {
+      const uchar* in = sample.rgb.ptr(y);
+      float* out = images.mutable_data_ptr<float>() + (n * height + y) * width * 3;
+      for (int x = 0; x < sample.rgb.cols; ++x)
+        for (int c = 0; c < 3; ++c)
+          out[x * 3 + c] = (in[x * 3 + c] / 255.f - normalisation.mean[c]) / normalisation.std[c];
+    }
+    std::vector<const Object*> targets;
+    for (const auto& object : sample.objects)
+      if (!object.crowd) targets.push_back(&object);
+    const auto objects = static_cast<int64_t>(targets.size());
+    auto boxes = at::empty({objects, 4}, at::kFloat);
+    auto labels = at::empty({objects}, at::kLong);
+    for (int64_t i = 0; i < objects; ++i) {
+      const Box& box = targets[i]->box;
+      const double sides[4] = {box.x1, box.y1, box.x2, box.y2};
+      for (int k = 0; k < 4; ++k)
+        boxes.mutable_data_ptr<float>()[i * 4 + k] = static_cast<float>(sides[k]);
+      labels.mutable_data_ptr<int64_t>()[i] = targets[i]->label;
+    }
+    batch.boxes.push_back(boxes);
+    batch.labels.push_back(labels);
+    batch.sizes.push_back({sample.rgb.rows, sample.rgb.cols});
+    batch.original_sizes.push_back({sample.original_height, sample.original_width});
+    batch.image_ids.push_back(sample.image_id);
+    batch.paths.push_back(sample.path);
+  }
+  batch.images = images.permute({0, 3, 1, 2});
+  return batch;
+}
+
+}  // namespace lanner::datasets

@@ -1,0 +1,44 @@
+#include "tools/evaluate.h"
+
+#include <iostream>
+#include <optional>
+
+#include "lanner/datasets/evaluation_report.h"
+#include "lanner/datasets/voc_results.h"
+
+namespace lanner::tools {
+namespace {
+
+void save(const std::filesystem::path& place, const datasets::CocoFile& truth,
+          const std::vector<datasets::CocoDetection>& detections) {
+  if (place.extension() == ".json")
+    datasets::write_detections(place, detections);
+  else
+    datasets::write_voc_results(place, truth, detections);
+}
+
+}  // namespace
+
+void evaluate(const EvalOptions& options, const datasets::CocoFile& truth,
+              const std::vector<datasets::CocoDetection>& detections) {
+  if (!options.save_detections.empty()) save(options.save_detections, truth, detections);
+  std::string json;
+  if (options.metric == "coco") {
+    const auto metrics = datasets::evaluate_coco(truth, detections, options.iou);
+    std::cout << datasets::to_text(metrics);
+    std::optional<datasets::ErrorAnalysis> errors;
+    if (options.errors) {
+      errors = datasets::analyse_errors(truth, detections, metrics);
+      std::cout << datasets::to_text(*errors, metrics);
+    }
+    json = datasets::to_json(metrics, errors ? &*errors : nullptr);
+  } else {
+    const auto metrics =
+        datasets::evaluate_voc(truth, detections, options.metric == "voc07", options.iou);
+    std::cout << datasets::to_text(metrics);
+    json = datasets::to_json(metrics);
+  }
+  if (!options.metrics_json.empty()) datasets::write_file(options.metrics_json, json);
+}
+
+}  // namespace lanner::tools

@@ -1,0 +1,45 @@
+#include "tools/process.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "lanner/datasets/error.h"
+
+extern char** environ;
+
+namespace lanner::tools {
+
+ProcessCost run_process(std::vector<std::string> words) {
+  int out[2];
+  if (pipe2(out, O_CLOEXEC) != 0) throw io_error("bench: cannot make a pipe");
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  pid_t pid = -1;
+  const auto begin = std::chrono::steady_clock::now();
+  const int failed = posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  close(out[1]);
+  ProcessCost cost;
+  char bytes[4096];
+  for (ssize_t got; (got = read(out[0], bytes, sizeof bytes)) > 0;) cost.output.append(bytes, got);
+  close(out[0]);
+  if (failed) throw io_error(words[0] + ": cannot be run");
+  int status = 0;
+  rusage usage{};
+  wait4(pid, &status, 0, &usage);
+  cost.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  cost.megabytes = static_cast<double>(usage.ru_maxrss) / 1024;
+  cost.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  return cost;
+}
+
+}  // namespace lanner::tools

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace lanner::tools {
+
+// What a process took from its start to its end.
+struct ProcessCost {
+  double seconds = 0;
+  double megabytes = 0;  // the most memory that it held
+  int code = 0;          // 0 where it ended well
+  std::string output;    // what it wrote to its standard output
+};
+
+// Runs a program and waits for it.
+ProcessCost run_process(std::vector<std::string> words);
+
+}  // namespace lanner::tools
