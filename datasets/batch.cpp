@@ -5,6 +5,36 @@
 #include <algorithm>
 
 namespace lanner::datasets {
+namespace {
+
+// One pass from bytes to normalised floats. Factors are laid out as a row is, so that the loop over
+// it has no channels and is vectorised whole.
+class RowNormaliser {
+ public:
+  RowNormaliser(const Normalisation& normalisation, int64_t width) {
+    for (int64_t i = 0; i < width * 3; ++i) {
+      const float std = normalisation.std[i % 3];
+      scale_.push_back(1 / (255 * std));
+      offset_.push_back(-normalisation.mean[i % 3] / std);
+    }
+  }
+  void apply(const unsigned char* in, float* out, int width) const {
+    const float *scale = scale_.data(), *offset = offset_.data();
+    for (int i = 0; i < width * 3; ++i) out[i] = static_cast<float>(in[i]) * scale[i] + offset[i];
+  }
+
+ private:
+  std::vector<float> scale_, offset_;
+};
+
+// Zeros to the right of the pixels and below them.
+void pad(float* image, const cv::Mat& rgb, int64_t height, int64_t width) {
+  for (int64_t y = 0; y < rgb.rows; ++y)
+    std::fill(image + (y * width + rgb.cols) * 3, image + (y + 1) * width * 3, 0.f);
+  std::fill(image + rgb.rows * width * 3, image + height * width * 3, 0.f);
+}
+
+}  // namespace
 
 Batch collate(const std::vector<Sample>& samples, const Normalisation& normalisation, int divisor) {
   Batch batch;
@@ -19,16 +49,13 @@ Batch collate(const std::vector<Sample>& samples, const Normalisation& normalisa
   // Rows of interleaved RGB are channels-last, which the convolutions like best.
   // Not at::zeros, which would start a team of threads beside each of the loader's.
   auto images = at::empty({count, height, width, 3}, at::kFloat);
-  std::fill_n(images.mutable_data_ptr<float>(), images.numel(), 0.f);
+  const RowNormaliser row(normalisation, width);
   for (int64_t n = 0; n < count; ++n) {
     const auto& sample = samples[n];
-    for (int y = 0; y < sample.rgb.rows; ++y) {
-      const uchar* in = sample.rgb.ptr(y);
-      float* out = images.mutable_data_ptr<float>() + (n * height + y) * width * 3;
-      for (int x = 0; x < sample.rgb.cols; ++x)
-        for (int c = 0; c < 3; ++c)
-          out[x * 3 + c] = (in[x * 3 + c] / 255.f - normalisation.mean[c]) / normalisation.std[c];
-    }
+    for (int y = 0; y < sample.rgb.rows; ++y)
+      row.apply(sample.rgb.ptr(y), images.mutable_data_ptr<float>() + (n * height + y) * width * 3,
+                sample.rgb.cols);
+    pad(images.mutable_data_ptr<float>() + n * height * width * 3, sample.rgb, height, width);
     std::vector<const Object*> targets;
     for (const auto& object : sample.objects)
       if (!object.crowd) targets.push_back(&object);

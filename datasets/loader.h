@@ -21,12 +21,15 @@ struct LoaderOptions {
   ResizeOptions resize{};
   AugmentOptions augment{};
   Normalisation normalisation{};
-  int divisor = 32;  // padded sides are multiples of this
+  int divisor = 32;                        // padded sides are multiples of this
+  BadImage on_bad_image = BadImage::stop;  // evaluation stops always: its numbers are of all images
 };
 
 // Batches of a data set, read ahead by threads. What batch b holds follows from the seed and b
-// alone, whatever the number of threads. A sample that cannot be read ends the pass with an Error
-// naming its file. The data set must outlive the loader.
+// alone, whatever the number of threads. While training, images that lie and images that stand come
+// in batches of their own, as far as they go: padding is not looked at for nothing. A sample that
+// cannot be read ends the pass with an Error naming its file, or is replaced by another that
+// follows from the seed. The data set must outlive the loader.
 class Loader {
  public:
   Loader(const Dataset& dataset, const LoaderOptions& options);
@@ -37,15 +40,26 @@ class Loader {
 };
 
 // An endless sequence of passes over 0 .. count-1, each in an order of its own that follows from
-// the seed. Threads may share it.
+// the seed. Items of one group come in batches of their own, but for the last of a pass. Threads
+// may share it.
 class Shuffle {
  public:
   Shuffle(int64_t count, uint64_t seed) : count_(count), seed_(seed) {}
+  // group: of each item, such as whether its image stands.
+  Shuffle(std::vector<char> group, int64_t batch_size, uint64_t seed)
+      : count_(static_cast<int64_t>(group.size())),
+        seed_(seed),
+        batch_size_(batch_size),
+        group_(std::move(group)) {}
   int64_t operator()(int64_t index);
 
  private:
+  std::vector<int64_t> order_of(int64_t pass) const;
+
   const int64_t count_;
   const uint64_t seed_;
+  const int64_t batch_size_ = 1;
+  const std::vector<char> group_;
   std::mutex mutex_;
   std::map<int64_t, std::vector<int64_t>> orders_;  // by pass
 };

@@ -18,6 +18,15 @@ struct AugmentOptions {
   double vertical_flip = 0;      // probability; for images without an up, such as a microscope's
   double scale_jitter = 0;       // the size of a batch varies by up to this fraction, 0..0.9
   double colour_jitter = 0;      // brightness, contrast and saturation vary by up to this fraction
+  double iou_crop = 0;           // probability of a random part that some box overlaps well
+  double cut_out = 0;            // probability of a rectangle that is filled
+  double mosaic = 0;             // probability of four images in one
+};
+
+// What training does about an image that cannot be read.
+enum class BadImage {
+  stop,  // ends the run with its name
+  skip,  // warns with its name, and takes another image
 };
 
 // RGB, 0..1: what is subtracted and then divided by.

@@ -20,6 +20,9 @@ void AugmentOptions::check() const {
   expect(vertical_flip, 1, "vertical-flip");
   expect(scale_jitter, 0.9, "scale-jitter");
   expect(colour_jitter, 1, "colour-jitter");
+  expect(iou_crop, 1, "iou-crop");
+  expect(cut_out, 1, "cut-out");
+  expect(mosaic, 1, "mosaic");
 }
 
 ImageSize resized(ImageSize size, const ResizeOptions& options) {

@@ -16,6 +16,8 @@
 #include "lanner/detectors/training/train.h"
 #include "lanner/ops/cuda.h"
 #include "tools/bench_detectors.h"
+#include "tools/bench_eval.h"
+#include "tools/bench_loader.h"
 #include "tools/bench_ops.h"
 #include "tools/evaluate.h"
 #include "tools/job.h"
@@ -143,6 +145,14 @@ int lanner_detect(const void* options) {
 int lanner_bench_ops(const void* options) {
   return tools::run_torch(
       [&] { return tools::bench_ops(tools::as<tools::BenchOptions>(options)); });
+}
+int lanner_bench_eval(const void* options) {
+  return tools::run_torch(
+      [&] { return tools::bench_eval(tools::as<tools::BenchOptions>(options)); });
+}
+int lanner_bench_loader(const void* options) {
+  return tools::run_torch(
+      [&] { return tools::bench_loader(tools::as<tools::BenchOptions>(options)); });
 }
 int lanner_models(const void* options) {
   return tools::run_torch(

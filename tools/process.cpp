@@ -2,17 +2,31 @@
 
 #include <fcntl.h>
 #include <spawn.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <fstream>
+#include <thread>
 
 #include "lanner/datasets/error.h"
 
 extern char** environ;
 
 namespace lanner::tools {
+namespace {
+
+// rusage's would be the parent's own at the time of the start, if that is more.
+double peak_of(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string word; status >> word;)
+    if (double kilobytes; word == "VmHWM:" && status >> kilobytes) return kilobytes / 1024;
+  return 0;
+}
+
+}  // namespace
 
 ProcessCost run_process(std::vector<std::string> words) {
   int out[2];
@@ -29,15 +43,21 @@ ProcessCost run_process(std::vector<std::string> words) {
   posix_spawn_file_actions_destroy(&actions);
   close(out[1]);
   ProcessCost cost;
+  std::atomic<bool> done{failed != 0};
+  std::thread watch([&] {
+    for (; !done; std::this_thread::sleep_for(std::chrono::milliseconds(5)))
+      cost.megabytes = std::max(cost.megabytes, peak_of(pid));
+  });
   char bytes[4096];
   for (ssize_t got; (got = read(out[0], bytes, sizeof bytes)) > 0;) cost.output.append(bytes, got);
   close(out[0]);
+  if (failed) watch.join();
   if (failed) throw io_error(words[0] + ": cannot be run");
   int status = 0;
-  rusage usage{};
-  wait4(pid, &status, 0, &usage);
+  waitpid(pid, &status, 0);
+  done = true;
+  watch.join();
   cost.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  cost.megabytes = static_cast<double>(usage.ru_maxrss) / 1024;
   cost.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
   return cost;
 }

@@ -8,7 +8,7 @@ namespace lanner::tools {
 // What a process took from its start to its end.
 struct ProcessCost {
   double seconds = 0;
-  double megabytes = 0;  // the most memory that it held
+  double megabytes = 0;  // the most memory that it was seen to hold
   int code = 0;          // 0 where it ended well
   std::string output;    // what it wrote to its standard output
 };

@@ -98,6 +98,7 @@ int train(const std::vector<std::string>& arguments) {
   std::string drops = joined({o.loop.lr_drops}), factors = joined(o.loop.lr_factors);
   bool deformable = false;
 
+  std::string bad_image = "stop";
   po::options_description data("data", kWidth, kWidth / 2);
   auto add_data = data.add_options();
   add_data("data", po::value(&o.data)->required(),
@@ -114,6 +115,12 @@ int train(const std::vector<std::string>& arguments) {
            "size varies by up to this fraction");
   add_data("colour-jitter", defaulted(&o.augment.colour_jitter),
            "brightness, contrast and saturation vary by up to this fraction");
+  add_data("iou-crop", defaulted(&o.augment.iou_crop),
+           "probability of a random part that some box overlaps well");
+  add_data("cut-out", defaulted(&o.augment.cut_out), "probability of a rectangle that is filled");
+  add_data("mosaic", defaulted(&o.augment.mosaic), "probability of four images in one");
+  add_data("on-bad-image", defaulted(&bad_image),
+           "stop, or skip: warn and take another in its place");
 
   po::options_description model("model", kWidth, kWidth / 2);
   auto add = model.add_options();
@@ -171,6 +178,9 @@ int train(const std::vector<std::string>& arguments) {
                       "  lanner train --config runs/a/config.cfg --resume\n",
                       options);
   if (parsed.help) return 0;
+  if (bad_image != "stop" && bad_image != "skip")
+    throw usage_error("on-bad-image: expected stop or skip, got \"" + bad_image + "\"");
+  o.on_bad_image = bad_image == "skip" ? datasets::BadImage::skip : datasets::BadImage::stop;
   d.backbone.norm = detectors::norm_from_name(norm);
   d.backbone.fpn_stages.clear();
   for (const char stage : stages) d.backbone.fpn_stages.push_back(stage - '0');

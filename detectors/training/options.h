@@ -48,6 +48,7 @@ struct TrainOptions {
   int evaluations = 10;      // how often val is evaluated, evenly over the run
   DetectorOptions detector;  // its categories are read from data
   datasets::AugmentOptions augment;
+  datasets::BadImage on_bad_image = datasets::BadImage::stop;
   LoopOptions loop;
 };
 

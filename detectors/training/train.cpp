@@ -66,7 +66,8 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
                                  .training = true,
                                  .resize = detector_options.resize,
                                  .augment = options.augment,
-                                 .normalisation = detector_options.normalisation});
+                                 .normalisation = detector_options.normalisation,
+                                 .on_bad_image = options.on_bad_image});
 
   Task task;
   task.name = "train";

@@ -22,7 +22,12 @@ LoaderOptions training_options(int threads) {
           .seed = 5,
           .training = true,
           .resize = {64, 96},
-          .augment = {.vertical_flip = 0.5, .scale_jitter = 0.3, .colour_jitter = 0.3}};
+          .augment = {.vertical_flip = 0.5,
+                      .scale_jitter = 0.3,
+                      .colour_jitter = 0.3,
+                      .iou_crop = 0.5,
+                      .cut_out = 0.5,
+                      .mosaic = 0.5}};
 }
 
 }  // namespace
@@ -76,4 +81,47 @@ TEST_CASE("an image of another size than annotated ends the pass with its name")
   CHECK_THROWS_WITH(
       loader.next(),
       ContainsSubstring("a.jpg: size: the annotation says 100 x 80, the image is 90 x 80"));
+}
+
+TEST_CASE("images that lie and images that stand come in batches of their own, each once a pass") {
+  std::vector<char> stands(23);
+  for (size_t i = 0; i < stands.size(); ++i) stands[i] = i % 3 == 0;
+  Shuffle shuffle(stands, 4, 9);
+  int mixed = 0;
+  for (int64_t pass = 0; pass < 4; ++pass) {
+    std::set<int64_t> seen;
+    for (int64_t i = 0; i < 23; ++i) seen.insert(shuffle(pass * 23 + i));
+    CHECK(seen.size() == 23);
+  }
+  Shuffle again(stands, 4, 9);
+  for (int64_t batch = 0; batch < 23; ++batch) {
+    int standing = 0;
+    for (int64_t i = 0; i < 4; ++i) standing += stands[again(batch * 4 + i)];
+    mixed += standing != 0 && standing != 4;
+  }
+  CHECK(mixed <= 8);  // at most two a pass, where it ends and where it begins
+}
+
+TEST_CASE("an image that cannot be read is replaced where bad ones are skipped") {
+  const TemporaryFolder folder;
+  write_synthetic({.out = folder.path, .images = 5, .width = 96, .height = 80});
+  const auto dataset = open_dataset(folder.path.string() + ":train");  // 4 images
+  write(dataset.images[1].path, "no image");
+  auto options = training_options(2);
+  options.batches = 8;
+  Loader stopping(dataset, options);
+  CHECK_THROWS_WITH(
+      [&] {
+        while (stopping.next()) {
+        }
+      }(),
+      ContainsSubstring(dataset.images[1].path.filename().string()));
+  options.on_bad_image = BadImage::skip;
+  Loader skipping(dataset, options);
+  std::set<int64_t> ids;
+  int batches = 0;
+  for (; auto batch = skipping.next(); ++batches)
+    ids.insert(batch->image_ids.begin(), batch->image_ids.end());
+  CHECK(batches == 8);
+  CHECK(ids.size() == 3);
 }
