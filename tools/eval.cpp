@@ -23,6 +23,8 @@ int eval(const std::vector<std::string>& arguments) {
   add("metrics-json", po::value(&o.metrics_json), "file to write the numbers to, 0 to 1");
   add("save-detections", po::value(&o.save_detections),
       "a COCO .json to write, or a folder for VOC's text files");
+  add("report", po::value(&o.report),
+      "an .html to write, with curves, errors and the worst images; wants weights and data");
   add("device", defaulted(&o.device), "cpu, cuda or cuda:N");
   add("batch-size", defaulted(&o.batch_size), "images at a time");
   add("workers", defaulted(&o.workers), "threads that load images");
@@ -38,6 +40,8 @@ int eval(const std::vector<std::string>& arguments) {
   const bool files = !o.annotations.empty() && !o.detections.empty();
   if (model == files)
     throw usage_error("eval: expected --weights and --data, or --annotations and --detections");
+  if (files && !o.report.empty())
+    throw usage_error("report: wants --weights and --data, whose images it shows");
   if (o.metric != "coco" && o.metric != "voc07" && o.metric != "voc")
     throw usage_error("metric: expected coco, voc07 or voc, got \"" + o.metric + "\"");
   if (!(o.iou > 0 && o.iou <= 1))

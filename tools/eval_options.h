@@ -15,7 +15,7 @@ struct EvalOptions {
   std::string metric = "coco";       // coco, voc07 (eleven points) or voc (area)
   double iou = 0.5;                  // of VOC's metrics, the classes' curves and the errors
   bool errors = false;
-  std::filesystem::path metrics_json, save_detections;
+  std::filesystem::path metrics_json, save_detections, report;
   std::string device = "cpu";
   int batch_size = 1;
   int workers = 2;

@@ -9,6 +9,8 @@
 
 #include <opencv2/core/utility.hpp>
 #include <opencv2/core/version.hpp>
+#include "lanner/datasets/evaluation_html.h"
+#include "lanner/datasets/html.h"
 #include "lanner/detectors/checkpoint.h"
 #include "lanner/detectors/detect.h"
 #include "lanner/detectors/evaluate.h"
@@ -59,26 +61,24 @@ int run_torch(Job job) {
   });
 }
 
-std::vector<datasets::CocoDetection> detect_all(const EvalOptions& options,
-                                                datasets::CocoFile& truth) {
+int evaluate_model(const EvalOptions& options) {
+  hear_signals();
   const auto device = detectors::device_from_name(options.device);
   auto detector = detectors::load_detector(options.weights);
   detectors::place(*detector, device);
   const auto dataset =
       datasets::open_dataset(options.data, options.image_root, &detector->options.categories);
-  truth = datasets::to_coco(dataset);
   const detectors::Autocast autocast(options.amp, device.type());
   detectors::ProgressLine line("eval");
-  return detectors::detect_dataset(
+  const auto detections = detectors::detect_dataset(
       detector, dataset, options.batch_size, options.workers,
       [&](double fraction) { line.show(fraction, "", fraction >= 1); }, stopping);
-}
-
-int evaluate_model(const EvalOptions& options) {
-  hear_signals();
-  datasets::CocoFile truth;
-  const auto detections = detect_all(options, truth);
-  if (!stopping()) evaluate(options, truth, detections);
+  if (stopping()) return 0;
+  evaluate(options, datasets::to_coco(dataset), detections);
+  if (!options.report.empty())
+    datasets::write_file(options.report,
+                         datasets::html_page("lanner eval " + options.data,
+                                             datasets::evaluation_html(dataset, detections)));
   return 0;
 }
 

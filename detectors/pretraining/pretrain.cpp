@@ -9,6 +9,7 @@
 #include "lanner/datasets/image_folder.h"
 #include "lanner/detectors/checkpoint.h"
 #include "lanner/detectors/pretraining/cpc.h"
+#include "lanner/detectors/training/report.h"
 
 namespace lanner::detectors {
 
@@ -68,7 +69,9 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
                       names,
                       waited};
   };
-  return run_loop(task, loop, stop);
+  const auto end = run_loop(task, loop, stop);
+  write_report(loop.out, "");
+  return end;
 }
 
 }  // namespace lanner::detectors

@@ -3,10 +3,11 @@
 #include <iostream>
 
 #include "lanner/datasets/error.h"
-#include "lanner/datasets/evaluation.h"
+#include "lanner/datasets/evaluation_html.h"
 #include "lanner/datasets/loader.h"
 #include "lanner/detectors/checkpoint.h"
 #include "lanner/detectors/evaluate.h"
+#include "lanner/detectors/training/report.h"
 
 namespace lanner::detectors {
 namespace {
@@ -91,6 +92,8 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
                       joined(batch.paths),
                       waited};
   };
+  double best_ap = -1;
+  std::string best_report;  // of the evaluations of this process
   if (!options.val.empty()) {
     task.evaluations = options.evaluations;
     task.evaluate = [&]() -> std::optional<Task::Evaluation> {
@@ -99,11 +102,17 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
           detect_dataset(detector, val, loop.batch_size, loop.workers, {}, stop);
       if (stop()) return std::nullopt;
       const auto metrics = datasets::evaluate_coco(datasets::to_coco(val), detections);
+      if (metrics.AP > best_ap) {
+        best_ap = metrics.AP;
+        best_report = datasets::evaluation_html(val, detections);
+      }
       return Task::Evaluation{metrics.AP,
                               {{"AP", metrics.AP}, {"AP50", metrics.AP50}, {"AP75", metrics.AP75}}};
     };
   }
-  return run_loop(task, loop, stop);
+  const auto end = run_loop(task, loop, stop);
+  write_report(loop.out, best_report);
+  return end;
 }
 
 }  // namespace lanner::detectors

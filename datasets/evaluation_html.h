@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include "lanner/datasets/error_analysis.h"
+
+namespace lanner::datasets {
+
+// An evaluation as part of a page: the numbers, the classes, precision-recall curves, errors and
+// the confusion matrix, and the images with the most errors, objects in white under the detections.
+std::string evaluation_html(const Dataset& dataset, const std::vector<CocoDetection>& detections);
+
+}  // namespace lanner::datasets
