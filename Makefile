@@ -21,13 +21,14 @@ test: build
 	@for module in ops datasets detectors tools; do echo "== $$module"; $(BUILD)/bin/$${module}_tests || exit 1; done
 	@$(BUILD)/venv/bin/python -m pytest -q python/tests
 
-# The operators' tests, malformed calls by the thousand among them, under AddressSanitizer and
-# UndefinedBehaviorSanitizer. LibTorch is not instrumented: it leaks by design, and an allocation
+# The operators' and the data's tests, malformed calls and damaged files by the thousand among them,
+# under AddressSanitizer and UndefinedBehaviorSanitizer. LibTorch is not instrumented: it leaks by design, and an allocation
 # that it cannot have is an error that it reports.
 sanitize: dependencies
 	@cmake --preset asan >&2
-	@cmake --build build-asan -j $(JOBS) --target ops_tests >&2
+	@cmake --build build-asan -j $(JOBS) --target ops_tests datasets_tests >&2
 	@ASAN_OPTIONS=detect_leaks=0:protect_shadow_gap=0:allocator_may_return_null=1 build-asan/bin/ops_tests
+	@ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 build-asan/bin/datasets_tests
 
 demo: build
 	@bash tools/demo.sh $(BUILD)/bin/lanner demo

@@ -50,7 +50,7 @@ TEST_CASE("command lines that make no sense end with 2 and say why") {
   expect("", 2, "usage: lanner");
   expect("fly", 2, "error: \"fly\" is not a command");
   expect("train", 2, "--data");
-  expect("bench", 2, "bench: expected ops, detect, train or rois");
+  expect("bench", 2, "bench: expected ops, detect, train, rois, eval or loader");
   expect("bench opps", 2, "got \"opps\"");
   expect("bench ops --runs 0", 2, "runs: expected 1 to 1000, got 0");
   expect("train --data x --out y --lr fast", 2, "lr");
@@ -106,6 +106,15 @@ TEST_CASE("missing files end with 66, bad data with 65, places that cannot be wr
   expect("train --data " + at("voc") + ":train --out " + at("run"), 65, "a.xml: XML:");
 }
 
+TEST_CASE("options of data and evaluation that make no sense are refused by name") {
+  expect("train --data x --out y --mosaic 2", 2, "mosaic: expected 0 to 1");
+  expect("train --data x --out y --on-bad-image ignore", 2,
+         "on-bad-image: expected stop or skip, got \"ignore\"");
+  expect("eval --annotations a --detections b --report c.html", 2, "report: wants --weights");
+  expect("eval --annotations a --detections b --iou 0", 2, "iou: expected a number above 0");
+  expect("check-data x --min-size 0", 2, "min-size: expected 1 to max-size");
+}
+
 TEST_CASE("paths may hold spaces") {
   const TemporaryFolder folder;
   const std::string data = "'" + (folder.path / "my data").string();
@@ -133,6 +142,8 @@ TEST_CASE(
   expect("eval --weights " + at("run/best.safetensors") + " --data " + at("data") +
              ":val --metrics-json " + at("m.json"),
          0, "AP50");
+  CHECK(fs::exists(folder.path / "run/report.html"));
+  CHECK(fs::exists(folder.path / "pre/report.html"));
   const auto metrics = nlohmann::json::parse(read(folder.path / "m.json"));
   for (const char* name :
        {"AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"})
