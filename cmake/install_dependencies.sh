@@ -11,7 +11,7 @@ packages=(
   clang-format-14                                                # make format
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libopencv-videoio-dev
   libturbojpeg0-dev libexif-dev libboost-program-options-dev
-  libsimdjson-dev nlohmann-json3-dev libpugixml-dev catch2
+  libsimdjson-dev nlohmann-json3-dev libpugixml-dev libyaml-cpp-dev catch2
 )
 
 # The headers of the Python that the environment is made from: Debian keeps them in a package.

@@ -8,6 +8,7 @@
 #include "lanner/datasets/coco.h"
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/voc.h"
+#include "lanner/datasets/yolo.h"
 
 namespace lanner::datasets {
 namespace fs = std::filesystem;
@@ -54,10 +55,12 @@ Dataset read_annotations(const std::string& data, const fs::path& image_root,
                          const std::vector<Category>* known, Faults& faults) {
   const auto [path, split] = separate_split(data);
   if (fs::is_directory(path)) {
+    if (const auto yolo = find_yolo(path, split); yolo && !fs::is_directory(path / "Annotations"))
+      return read_yolo(path, *yolo, known, faults);
     if (!fs::is_directory(path / "Annotations"))
       throw missing_file(path.string() +
                          ": no Annotations folder: expected a VOC folder (JPEGImages, Annotations, "
-                         "ImageSets/Main) or a COCO .json file");
+                         "ImageSets/Main), a YOLO folder (images, labels) or a COCO .json file");
     return read_voc(path, split, known, faults);
   }
   if (!split.empty())

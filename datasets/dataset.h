@@ -59,10 +59,11 @@ void refuse(const Faults& faults);
 bool clip_to_image(Object& object, const ImageRecord& image, const std::string& file,
                    const std::string& where, Faults& faults);
 
-// DATA[:SPLIT]: a VOC folder (its split, `trainval` or all annotations by default) or a COCO JSON,
-// told apart by looking. `image_root` is where a COCO file's images are, if neither beside it nor
-// above it. With `known`, labels are positions in that list (names must match), else in the file's
-// own. Every fault of the annotations is appended to `faults`; only a missing file throws.
+// DATA[:SPLIT]: a VOC folder (its split, `trainval` or all annotations by default), a YOLO folder
+// or a COCO JSON, told apart by looking. `image_root` is where a COCO file's images are, if neither
+// beside it nor above it. With `known`, labels are positions in that list (names must match), else
+// in the file's own. Every fault of the annotations is appended to `faults`; only a missing file
+// throws.
 Dataset read_dataset(const std::string& data, const std::filesystem::path& image_root,
                      const std::vector<Category>* known, Faults& faults);
 

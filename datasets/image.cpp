@@ -25,6 +25,13 @@ bool is_jpeg(const Bytes& bytes) {
   return bytes.size() > 3 && bytes[0] == 0xFF && bytes[1] == 0xD8 && bytes[2] == 0xFF;
 }
 
+// Before anything is allocated for them.
+void check_pixels(const fs::path& file, int64_t width, int64_t height) {
+  if (width * height > kMostPixels)
+    throw bad_data(file.string() + ": image: " + std::to_string(width) + " x " +
+                   std::to_string(height) + " is more than 200 million pixels");
+}
+
 // 1 to 8 as in the EXIF standard; 1, upright, where there is none.
 int orientation(const Bytes& bytes) {
   const std::unique_ptr<ExifData, decltype(&exif_data_unref)> data(
@@ -80,9 +87,7 @@ JpegHeader jpeg_header(const fs::path& file, const Bytes& bytes, tjhandle handle
   if (tjDecompressHeader3(handle, bytes.data(), bytes.size(), &header.width, &header.height,
                           &sampling, &header.colours))
     throw bad_data(file.string() + ": image: " + tjGetErrorStr2(handle));
-  if (int64_t{header.width} * header.height > kMostPixels)
-    throw bad_data(file.string() + ": image: " + std::to_string(header.width) + " x " +
-                   std::to_string(header.height) + " is more than 200 million pixels");
+  check_pixels(file, header.width, header.height);
   return header;
 }
 
@@ -126,7 +131,17 @@ Image decode_jpeg(const fs::path& file, const Bytes& bytes, int short_side) {
   return image;
 }
 
+// Small files can claim to be huge: a PNG says its sides at bytes 16 and 20, the first high.
+void check_png_pixels(const fs::path& file, const Bytes& bytes) {
+  if (bytes.size() < 24 || bytes[0] != 0x89 || bytes[1] != 'P' || bytes[2] != 'N') return;
+  const auto side = [&](size_t at) {
+    return int64_t{bytes[at]} << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
+  };
+  check_pixels(file, side(16), side(20));
+}
+
 Image decode_other(const fs::path& file, const Bytes& bytes) {
+  check_png_pixels(file, bytes);
   Image image;
   try {
     image.rgb = cv::imdecode(bytes, cv::IMREAD_COLOR);

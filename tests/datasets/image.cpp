@@ -90,3 +90,13 @@ TEST_CASE("valid and broken PNG files are decoded or refused, never worse") {
   CHECK(decoded + refused > 100);
   CHECK(decoded > refused);
 }
+
+TEST_CASE("a PNG that claims more than 200 million pixels is refused before it is decoded") {
+  const TemporaryFolder folder;
+  write_image(folder.path / "a.png", cv::Mat(4, 4, CV_8UC3, cv::Scalar::all(9)));
+  auto bytes = read(folder.path / "a.png");
+  bytes[18] = bytes[22] = 0x7f;  // 32,516 x 32,516
+  write(folder.path / "a.png", bytes);
+  CHECK_THROWS_WITH(read_image(folder.path / "a.png"),
+                    ContainsSubstring("a.png: image: 32516 x 32516 is more than 200 million"));
+}
