@@ -138,7 +138,7 @@ class Window {
 
   std::string file_;
   std::ifstream in_;
-  std::vector<char> bytes_;
+  std::vector<char> bytes_ = std::vector<char>(kWindow + kPadding);
   size_t at_ = 0, end_ = 0, passed_ = 0;  // within bytes_; passed_: of the file, before bytes_
 };
 

@@ -96,14 +96,14 @@ TEST_CASE("the threshold of the best F1 is the score of the last detection worth
   auto detections = perfect();
   detections.push_back({2, 1, {150, 150, 20, 20}, 0.6});
   detections.push_back({2, 1, {150, 100, 20, 20}, 0.5});
-  const auto& curve = evaluate_coco(truth(), detections).classes[0].curve;
+  const auto curve = evaluate_coco(truth(), detections).classes[0].curve;
   CHECK(curve.f1 == 1);
   CHECK(curve.threshold == 0.7);
   CHECK(curve.precision[100] == Approx(1));
   CHECK(curve.score[0] == 0.9);
   detections.pop_back();
   detections[2].score = 0.6;  // tied with a false alarm: both are kept, or neither
-  const auto& tied = evaluate_coco(truth(), detections).classes[0].curve;
+  const auto tied = evaluate_coco(truth(), detections).classes[0].curve;
   CHECK(tied.threshold == 0.6);
   CHECK(tied.f1 == Approx(6. / 7));
 }
