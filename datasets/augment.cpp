@@ -10,17 +10,6 @@ namespace {
 
 constexpr double kLeastLeft = 0.25;  // of a box's area
 
-double area(const Box& box) { return std::max(0., box.width()) * std::max(0., box.height()); }
-
-Box intersection(const Box& a, const Box& b) {
-  return {std::max(a.x1, b.x1), std::max(a.y1, b.y1), std::min(a.x2, b.x2), std::min(a.y2, b.y2)};
-}
-
-double iou(const Box& a, const Box& b) {
-  const double both = area(intersection(a, b));
-  return both / (area(a) + area(b) - both);
-}
-
 double draw(std::mt19937_64& random, double low, double high) {
   return std::uniform_real_distribution<double>(low, high)(random);
 }
@@ -35,10 +24,10 @@ void shift(Sample& sample, double x, double y) {
 void clip_boxes(Sample& sample) {
   const Box image{0, 0, double(sample.rgb.cols), double(sample.rgb.rows)};
   std::erase_if(sample.objects, [&](Object& object) {
-    const double before = area(object.box);
+    const double before = object.box.area();
     object.box = intersection(object.box, image);
     return object.box.width() < 1 || object.box.height() < 1 ||
-           area(object.box) < kLeastLeft * before;
+           object.box.area() < kLeastLeft * before;
   });
 }
 
@@ -84,7 +73,7 @@ void cut_out(Sample& sample, std::mt19937_64& random) {
   sample.rgb(cv::Rect(x, y, width, height)).setTo(cv::Scalar(124, 116, 104));
   const Box hole{double(x), double(y), double(x + width), double(y + height)};
   std::erase_if(sample.objects, [&](const Object& object) {
-    return area(intersection(object.box, hole)) > (1 - kLeastLeft) * area(object.box);
+    return intersection(object.box, hole).area() > (1 - kLeastLeft) * object.box.area();
   });
 }
 

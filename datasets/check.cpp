@@ -30,15 +30,6 @@ void check_size(const ImageRecord& record, const Image& image, Faults& faults) {
                                 : "")});
 }
 
-// An error's text as a fault: `file: field: message`.
-Fault fault_of(const Error& error, const std::string& file) {
-  const std::string text = error.what(), name = file + ": ";
-  const auto message = text.starts_with(name) ? text.substr(name.size()) : text;
-  const auto colon = message.find(": ");
-  if (colon == std::string::npos) return {file, "image", message};
-  return {file, message.substr(0, colon), message.substr(colon + 2)};
-}
-
 cv::Mat with_boxes(const Image& image, const ImageRecord& record, const Dataset& dataset) {
   std::vector<Label> labels;
   for (const auto& object : record.objects)

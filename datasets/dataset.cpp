@@ -6,7 +6,6 @@
 #include <sstream>
 
 #include "lanner/datasets/coco.h"
-#include "lanner/datasets/error.h"
 #include "lanner/datasets/voc.h"
 #include "lanner/datasets/yolo.h"
 
@@ -95,6 +94,25 @@ bool clip_to_image(Object& object, const ImageRecord& image, const std::string& 
                           std::to_string(image.height) + ": " + describe(before),
                       left ? Fault::Action::clip : Fault::Action::drop});
   return left;
+}
+
+Box intersection(const Box& a, const Box& b) {
+  const Box both{std::max(a.x1, b.x1), std::max(a.y1, b.y1), std::min(a.x2, b.x2),
+                 std::min(a.y2, b.y2)};
+  return both.x2 > both.x1 && both.y2 > both.y1 ? both : Box{};
+}
+
+double iou(const Box& a, const Box& b) {
+  const double both = intersection(a, b).area();
+  return both / (a.area() + b.area() - both);
+}
+
+Fault fault_of(const Error& error, const std::string& file) {
+  const std::string text = error.what(), name = file + ": ";
+  const auto message = text.starts_with(name) ? text.substr(name.size()) : text;
+  const auto colon = message.find(": ");
+  if (colon == std::string::npos) return {file, "image", message};
+  return {file, message.substr(0, colon), message.substr(colon + 2)};
 }
 
 const char* Fault::outcome() const {

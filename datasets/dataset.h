@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "lanner/datasets/error.h"
+
 namespace lanner::datasets {
 
 // Absolute pixels, width = x2 - x1 (no "+1").
@@ -12,7 +14,12 @@ struct Box {
   double x1 = 0, y1 = 0, x2 = 0, y2 = 0;
   double width() const { return x2 - x1; }
   double height() const { return y2 - y1; }
+  double area() const { return width() * height(); }
 };
+
+// What two boxes share; without area where they share nothing.
+Box intersection(const Box& a, const Box& b);
+double iou(const Box& a, const Box& b);
 
 struct Object {
   Box box;
@@ -50,6 +57,9 @@ struct Fault {
   const char* outcome() const;  // "refused", "clipped", ..
 };
 using Faults = std::vector<Fault>;
+
+// The fault that an error about `file` tells of: its text is `file: field: message`.
+Fault fault_of(const Error& error, const std::string& file);
 
 // Throws bad_data for the first fault that cannot be mended and warns of the rest on stderr.
 void refuse(const Faults& faults);

@@ -83,21 +83,13 @@ struct Judged {
   int64_t missed = 0, wrong = 0;
 };
 
-double overlap_of(const Box& a, const Box& b) {
-  const double width = std::min(a.x2, b.x2) - std::max(a.x1, b.x1);
-  const double height = std::min(a.y2, b.y2) - std::max(a.y1, b.y1);
-  if (width <= 0 || height <= 0) return 0;
-  return width * height / (a.width() * a.height() + b.width() * b.height() - width * height);
-}
-
-void judge(Judged& judged, double iou) {
+void judge(Judged& judged, double least) {
   std::vector<char> found(judged.image->objects.size());
   for (const auto& label : judged.labels) {
     size_t best = found.size();
     for (size_t g = 0; g < found.size(); ++g) {
       const auto& object = judged.image->objects[g];
-      if (!found[g] && object.label == label.label && overlap_of(object.box, label.box) >= iou)
-        best = g;
+      if (!found[g] && object.label == label.label && iou(object.box, label.box) >= least) best = g;
     }
     if (best < found.size()) found[best] = 1;
     judged.wrong += best == found.size();

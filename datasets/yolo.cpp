@@ -67,9 +67,7 @@ Labelled read_labels(const fs::path& path, const fs::path& labels) {
     const auto size = image_size(path);
     image.width = size.width, image.height = size.height;
   } catch (const Error& error) {
-    const std::string text = error.what(), name = path.string() + ": image: ";
-    result.faults.push_back(
-        {path.string(), "image", text.starts_with(name) ? text.substr(name.size()) : text});
+    result.faults.push_back(fault_of(error, path.string()));
     return result;
   }
   const std::string file = (labels / path.stem()).string() + ".txt";

@@ -13,6 +13,7 @@
 #include "lanner/detectors/training/optimiser.h"
 #include "lanner/ops/cpu/fresh.h"
 #include "tools/peer.h"
+#include "tools/process.h"
 #include "tools/random_detector.h"
 #include "tools/timing.h"
 
@@ -21,15 +22,8 @@ namespace {
 
 using detectors::DetectorOptions;
 
-// The most memory that the process has held since forget_peak(), in MB.
+// peak_memory() begins anew.
 void forget_peak() { std::ofstream("/proc/self/clear_refs") << "5"; }
-
-double peak_memory() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;)
-    if (double kilobytes; word == "VmHWM:" && status >> kilobytes) return kilobytes / 1024;
-  return 0;
-}
 
 DetectorOptions faster_rcnn(int depth) {
   auto options = with_classes(detectors::preset("faster_rcnn_resnet50_fpn").options.detector, 90);
@@ -54,7 +48,7 @@ nlohmann::json compare(const std::string& name, const std::function<void()>& job
   };
   forget_peak();
   ours(), ours();
-  const double memory = peak_memory();
+  const double memory = peak_memory("self");
   if (peer.there()) peer.run(false), peer.run(true);
   std::vector<double> mine, other[2], ratio[2];
   for (int64_t i = 0; i < runs; ++i) {

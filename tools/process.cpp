@@ -16,17 +16,12 @@
 extern char** environ;
 
 namespace lanner::tools {
-namespace {
-
-// rusage's would be the parent's own at the time of the start, if that is more.
-double peak_of(pid_t pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+double peak_memory(const std::string& process) {
+  std::ifstream status("/proc/" + process + "/status");
   for (std::string word; status >> word;)
     if (double kilobytes; word == "VmHWM:" && status >> kilobytes) return kilobytes / 1024;
   return 0;
 }
-
-}  // namespace
 
 ProcessCost run_process(std::vector<std::string> words) {
   int out[2];
@@ -44,9 +39,10 @@ ProcessCost run_process(std::vector<std::string> words) {
   close(out[1]);
   ProcessCost cost;
   std::atomic<bool> done{failed != 0};
-  std::thread watch([&] {
+  // rusage's would be this process's own at the time of the start, if that is more.
+  std::thread watch([&, process = std::to_string(pid)] {
     for (; !done; std::this_thread::sleep_for(std::chrono::milliseconds(5)))
-      cost.megabytes = std::max(cost.megabytes, peak_of(pid));
+      cost.megabytes = std::max(cost.megabytes, peak_memory(process));
   });
   char bytes[4096];
   for (ssize_t got; (got = read(out[0], bytes, sizeof bytes)) > 0;) cost.output.append(bytes, got);

@@ -13,6 +13,9 @@ struct ProcessCost {
   std::string output;    // what it wrote to its standard output
 };
 
+// The most memory that a process has held so far, in MB; "self" is this one. 0 where it is gone.
+double peak_memory(const std::string& process);
+
 // Runs a program and waits for it.
 ProcessCost run_process(std::vector<std::string> words);
 
