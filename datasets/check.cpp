@@ -7,6 +7,7 @@
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/image.h"
 #include "lanner/datasets/parallel.h"
+#include "lanner/datasets/training_samples.h"
 #include "lanner/datasets/visualize.h"
 
 namespace lanner::datasets {
@@ -30,11 +31,11 @@ void check_size(const ImageRecord& record, const Image& image, Faults& faults) {
                                 : "")});
 }
 
-cv::Mat with_boxes(const Image& image, const ImageRecord& record, const Dataset& dataset) {
+cv::Mat with_boxes(const cv::Mat& rgb, const std::vector<Object>& objects, const Dataset& dataset) {
   std::vector<Label> labels;
-  for (const auto& object : record.objects)
+  for (const auto& object : objects)
     labels.push_back({object.box, object.label, dataset.categories[object.label - 1].name});
-  cv::Mat drawn = image.rgb.clone();
+  cv::Mat drawn = rgb.clone();
   draw(drawn, labels);
   return drawn;
 }
@@ -48,13 +49,29 @@ void check_images(const Dataset& dataset, Faults& faults, std::vector<cv::Mat>& 
     try {
       const auto image = read_image(record.path);
       check_size(record, image, found[i]);
-      if (i < shown.size()) shown[i] = with_boxes(image, record, dataset);
+      if (i < shown.size()) shown[i] = with_boxes(image.rgb, record.objects, dataset);
     } catch (const Error& error) {
       found[i].push_back(fault_of(error, record.path.string()));
     }
   });
   for (auto& own : found) faults.insert(faults.end(), own.begin(), own.end());
   std::erase_if(shown, [](const cv::Mat& image) { return image.empty(); });
+}
+
+// The first samples of a training run.
+std::vector<cv::Mat> augmented_images(const Dataset& dataset, const CheckOptions& options) {
+  TrainingSamples samples(dataset, {.batch_size = static_cast<int>(kShown),
+                                    .resize = options.resize,
+                                    .augment = options.augment,
+                                    .skip_bad_images = true});
+  std::vector<cv::Mat> images;
+  for (const auto& sample : samples.batch(0))
+    images.push_back(with_boxes(sample.rgb, sample.objects, dataset));
+  return images;
+}
+
+void write_sheet(const std::filesystem::path& file, const std::vector<cv::Mat>& images) {
+  write_image(file, contact_sheet(images, 5, 320));
 }
 
 }  // namespace
@@ -66,6 +83,7 @@ bool CheckReport::usable() const {
 }
 
 CheckReport check_data(const CheckOptions& options) {
+  options.augment.check();
   CheckReport report;
   const Dataset dataset = read_dataset(options.data, options.image_root, nullptr, report.faults);
   for (const auto& category : dataset.categories) report.objects_of.emplace_back(category.name, 0);
@@ -93,7 +111,9 @@ CheckReport check_data(const CheckOptions& options) {
   std::stable_partition(report.faults.begin(), report.faults.end(),
                         [](const Fault& fault) { return fault.action == Fault::Action::refuse; });
   if (options.show.empty()) return report;
-  if (!shown.empty()) write_image(options.show / "contact_sheet.png", contact_sheet(shown, 5, 320));
+  if (!shown.empty()) write_sheet(options.show / "contact_sheet.png", shown);
+  if (options.show_augmented && report.images > 0)
+    write_sheet(options.show / "augmented.png", augmented_images(dataset, options));
   write_image(options.show / "boxes.png", draw_boxes(report.boxes, report.objects_of));
   return report;
 }

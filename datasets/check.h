@@ -17,6 +17,8 @@ struct CheckOptions {
   bool images = true;                  // read image files; else annotations alone
   ResizeOptions resize{};              // what anchors are suggested for
   std::filesystem::path show{};        // a folder for pictures; empty: none
+  bool show_augmented = false;         // in `show` too: images as training sees them
+  AugmentOptions augment{};            // for that
   std::filesystem::path json{};        // where the report goes as JSON; empty: nowhere
 };
 
@@ -29,7 +31,7 @@ struct CheckReport {
 };
 
 // Reads all annotations and, on all cores, every image. Draws `show`/contact_sheet.png, of images
-// with their boxes, and `show`/boxes.png, their sizes and shapes.
+// with their boxes, `show`/boxes.png, their sizes and shapes, and `show`/augmented.png.
 CheckReport check_data(const CheckOptions& options);
 
 std::string to_text(const CheckReport& report);

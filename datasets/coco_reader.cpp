@@ -177,9 +177,7 @@ CocoFile read_coco(const fs::path& file, Faults& faults) {
                     entry.pixels("height")};
     if (entry.sound() && !image_ids.insert(image.id).second)
       entry.fail("id", "given twice: " + std::to_string(image.id));
-    const fs::path path = image.file_name;
-    if (entry.sound() &&
-        (path.is_absolute() || std::find(path.begin(), path.end(), "..") != path.end()))
+    if (entry.sound() && leaves_its_folder(image.file_name))
       entry.fail("file_name", "leaves the image folder: \"" + image.file_name + "\"");
     if (entry.sound()) coco.images.push_back(std::move(image));
   };

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "lanner/datasets/coco.h"
+#include "lanner/datasets/joined.h"
 #include "lanner/datasets/voc.h"
 #include "lanner/datasets/yolo.h"
 
@@ -26,6 +27,16 @@ std::pair<fs::path, std::string> separate_split(const std::string& data) {
   if (colon != std::string::npos && fs::exists(data.substr(0, colon)))
     return {data.substr(0, colon), data.substr(colon + 1)};
   throw missing_file(data + ": no such file or folder");
+}
+
+// What commas separate, unless a path itself holds the comma.
+std::vector<std::string> parts_of(const std::string& data) {
+  std::vector<std::string> parts;
+  std::istringstream text(data);
+  for (std::string part; std::getline(text, part, ',');) parts.push_back(part);
+  if (parts.size() < 2 || fs::exists(data) || fs::exists(data.substr(0, data.rfind(':'))))
+    return {data};
+  return parts;
 }
 
 // Boxes that stand twice, of the same category, teach the same object twice.
@@ -56,11 +67,11 @@ Dataset read_annotations(const std::string& data, const fs::path& image_root,
   if (fs::is_directory(path)) {
     if (const auto yolo = find_yolo(path, split); yolo && !fs::is_directory(path / "Annotations"))
       return read_yolo(path, *yolo, known, faults);
-    if (!fs::is_directory(path / "Annotations"))
-      throw missing_file(path.string() +
-                         ": no Annotations folder: expected a VOC folder (JPEGImages, Annotations, "
-                         "ImageSets/Main), a YOLO folder (images, labels) or a COCO .json file");
-    return read_voc(path, split, known, faults);
+    if (const auto voc = find_voc(path, split)) return read_voc(*voc, known, faults);
+    throw missing_file((split.empty() ? path : path / split).string() +
+                       ": no Annotations folder: expected a VOC folder (JPEGImages, Annotations, "
+                       "ImageSets/Main), .xml files beside their images, a YOLO folder (images, "
+                       "labels) or a COCO .json file");
   }
   if (!split.empty())
     throw usage_error(data + ": a COCO file has no splits, got \":" + split + "\"");
@@ -68,6 +79,10 @@ Dataset read_annotations(const std::string& data, const fs::path& image_root,
 }
 
 }  // namespace
+
+bool leaves_its_folder(const fs::path& path) {
+  return path.is_absolute() || std::find(path.begin(), path.end(), "..") != path.end();
+}
 
 bool clip_to_image(Object& object, const ImageRecord& image, const std::string& file,
                    const std::string& where, Faults& faults) {
@@ -149,7 +164,10 @@ void refuse(const Faults& faults) {
 
 Dataset read_dataset(const std::string& data, const fs::path& image_root,
                      const std::vector<Category>* known, Faults& faults) {
-  Dataset dataset = read_annotations(data, image_root, known, faults);
+  std::vector<Dataset> parts;
+  for (const auto& part : parts_of(data))
+    parts.push_back(read_annotations(part, image_root, known, faults));
+  Dataset dataset = parts.size() == 1 ? std::move(parts[0]) : joined(std::move(parts));
   drop_doubled(dataset, faults);
   return dataset;
 }

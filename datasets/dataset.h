@@ -64,16 +64,19 @@ Fault fault_of(const Error& error, const std::string& file);
 // Throws bad_data for the first fault that cannot be mended and warns of the rest on stderr.
 void refuse(const Faults& faults);
 
+// Whether a path of a data set's file would lead out of the data set.
+bool leaves_its_folder(const std::filesystem::path& path);
+
 // Cuts the object's box to the image and reports it; false where nothing of it is left. `where` is
 // the box's field, such as object[2].bndbox.
 bool clip_to_image(Object& object, const ImageRecord& image, const std::string& file,
                    const std::string& where, Faults& faults);
 
 // DATA[:SPLIT]: a VOC folder (its split, `trainval` or all annotations by default), a YOLO folder
-// or a COCO JSON, told apart by looking. `image_root` is where a COCO file's images are, if neither
-// beside it nor above it. With `known`, labels are positions in that list (names must match), else
-// in the file's own. Every fault of the annotations is appended to `faults`; only a missing file
-// throws.
+// or a COCO JSON, told apart by looking; or several, with commas between them, joined. `image_root`
+// is where a COCO file's images are, if neither beside it nor above it. With `known`, labels are
+// positions in that list (names must match), else in the file's own. Every fault of the annotations
+// is appended to `faults`; only a missing file throws.
 Dataset read_dataset(const std::string& data, const std::filesystem::path& image_root,
                      const std::vector<Category>* known, Faults& faults);
 

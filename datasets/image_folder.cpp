@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "lanner/datasets/image.h"
-#include "lanner/datasets/loader.h"
 #include "lanner/datasets/random.h"
 #include "lanner/datasets/transforms.h"
 
@@ -32,17 +31,20 @@ Sample random_crop(const std::filesystem::path& file, const ImageFolderOptions& 
 
 }  // namespace
 
-ImageFolderLoader::ImageFolderLoader(std::vector<std::filesystem::path> files,
-                                     const ImageFolderOptions& options) {
-  batches_ = std::make_unique<Prefetcher<Batch>>(
+std::unique_ptr<Loader> image_folder_loader(std::vector<std::filesystem::path> files,
+                                            const ImageFolderOptions& options) {
+  const auto count = std::ssize(files);
+  return std::make_unique<Loader>(
       options.batches, options.threads, 2 * options.threads,
-      [files, options,
-       shuffle = std::make_shared<Shuffle>(files.size(), options.seed)](int64_t index) {
+      [files = std::move(files), options, count,
+       shuffle = std::make_shared<Shuffle>(count, options.seed),
+       bad_images = std::make_shared<BadImages>(options.skip_bad_images)](int64_t index) {
         std::vector<Sample> samples;
         for (int i = 0; i < options.batch_size; ++i) {
           const int64_t place = (options.first_batch + index) * options.batch_size + i;
-          samples.push_back(
-              random_crop(files[(*shuffle)(place)], options, generator(options.seed, place)));
+          samples.push_back(bad_images->replaced((*shuffle)(place), count, [&](int64_t candidate) {
+            return random_crop(files[candidate], options, generator(options.seed, place));
+          }));
         }
         return collate(samples, options.normalisation, 1);
       });

@@ -2,9 +2,7 @@
 
 #include <memory>
 
-#include "lanner/datasets/batch.h"
-#include "lanner/datasets/options.h"
-#include "lanner/datasets/prefetcher.h"
+#include "lanner/datasets/loader.h"
 
 namespace lanner::datasets {
 
@@ -18,17 +16,12 @@ struct ImageFolderOptions {
   double smallest_crop = 0.5;  // a crop's side is at least this part of the image's short side
   double colour_jitter = 0.3;
   Normalisation normalisation{};
+  bool skip_bad_images = false;  // warn and take others in their place
 };
 
 // Batches of random square crops, flipped and with their colours changed, of unlabelled images.
-// What batch b holds follows from the seed and b. Throws as Loader does.
-class ImageFolderLoader {
- public:
-  ImageFolderLoader(std::vector<std::filesystem::path> files, const ImageFolderOptions& options);
-  std::optional<Batch> next() { return batches_->next(); }
-
- private:
-  std::unique_ptr<Prefetcher<Batch>> batches_;
-};
+// What batch b holds follows from the seed and b.
+std::unique_ptr<Loader> image_folder_loader(std::vector<std::filesystem::path> files,
+                                            const ImageFolderOptions& options);
 
 }  // namespace lanner::datasets

@@ -23,12 +23,6 @@ struct AugmentOptions {
   double mosaic = 0;             // probability of four images in one
 };
 
-// What training does about an image that cannot be read.
-enum class BadImage {
-  stop,  // ends the run with its name
-  skip,  // warns with its name, and takes another image
-};
-
 // RGB, 0..1: what is subtracted and then divided by.
 struct Normalisation {
   std::array<float, 3> mean{0.485f, 0.456f, 0.406f};

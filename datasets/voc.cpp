@@ -1,7 +1,6 @@
 #include "lanner/datasets/voc.h"
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <pugixml.hpp>
@@ -13,37 +12,6 @@
 namespace lanner::datasets {
 namespace fs = std::filesystem;
 namespace {
-
-std::vector<std::string> list_of(const fs::path& root, std::string split) {
-  const fs::path lists = root / "ImageSets" / "Main";
-  if (split.empty() && fs::exists(lists / "trainval.txt")) split = "trainval";
-  std::vector<std::string> names;
-  if (split.empty()) {
-    for (const auto& entry : fs::directory_iterator(root / "Annotations"))
-      if (entry.path().extension() == ".xml") names.push_back(entry.path().stem().string());
-    std::sort(names.begin(), names.end());
-    return names;
-  }
-  std::ifstream file(lists / (split + ".txt"));
-  if (!file) throw missing_file((lists / (split + ".txt")).string() + ": no such split");
-  // A list of one class carries a second column, -1, 0 or 1: only the first is the name.
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream words(line);
-    if (std::string name; words >> name) names.push_back(name);
-  }
-  return names;
-}
-
-// The image of an annotation: its own name first, for <filename> is often wrong.
-std::optional<fs::path> find_image(const fs::path& root, const std::string& name,
-                                   const std::string& filename) {
-  for (const auto& stem : {name, fs::path(filename).stem().string()})
-    for (const char* extension : {".jpg", ".JPG", ".jpeg", ".JPEG", ".png", ".PNG", ".bmp"})
-      if (const auto path = root / "JPEGImages" / (stem + extension);
-          !stem.empty() && fs::exists(path))
-        return path;
-  return std::nullopt;
-}
 
 class Reader {
  public:
@@ -81,8 +49,7 @@ class Reader {
 
 }  // namespace
 
-Dataset read_voc(const fs::path& root, const std::string& split, const std::vector<Category>* known,
-                 Faults& faults) {
+Dataset read_voc(const VocFolders& folders, const std::vector<Category>* known, Faults& faults) {
   struct Named {
     std::string name;
     size_t image;
@@ -96,13 +63,12 @@ Dataset read_voc(const fs::path& root, const std::string& split, const std::vect
     for (size_t i = 0; i < known->size(); ++i)
       labels[(*known)[i].name] = static_cast<int64_t>(i) + 1;
 
-  for (const auto& name : list_of(root, split)) {
-    if (name.find('/') != std::string::npos) {
-      faults.push_back(
-          {(root / "ImageSets").string(), split, "leaves its folder: \"" + name + "\""});
+  for (const auto& name : folders.names()) {
+    if (leaves_its_folder(name)) {
+      faults.push_back({folders.list.string(), "name", "leaves its folder: \"" + name + "\""});
       continue;
     }
-    const fs::path path = root / "Annotations" / (name + ".xml");
+    const fs::path path = folders.annotation(name);
     const std::string file = path.string();
     pugi::xml_document document;
     const auto parsed = document.load_file(file.c_str());
@@ -115,9 +81,10 @@ Dataset read_voc(const fs::path& root, const std::string& split, const std::vect
                                        std::to_string(parsed.offset)});
       continue;
     }
-    const auto image_path = find_image(root, name, annotation.child_value("filename"));
+    const auto image_path = folders.image(name, annotation.child_value("filename"));
     if (!image_path) {
-      faults.push_back({file, "filename", "no image \"" + name + "\" in JPEGImages"});
+      faults.push_back(
+          {file, "filename", "no image \"" + name + "\" in " + folders.images[0].string()});
       continue;
     }
     ImageRecord image{static_cast<int64_t>(dataset.images.size()) + 1,

@@ -18,7 +18,7 @@
 #include "lanner/detectors/checkpoint.h"
 #include "lanner/detectors/evaluate.h"
 #include "lanner/detectors/show_offsets.h"
-#include "lanner/detectors/training/loop.h"
+#include "lanner/detectors/training/autocast.h"
 #include "lanner/detectors/training/progress.h"
 
 namespace lanner::detectors {

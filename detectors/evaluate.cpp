@@ -26,14 +26,13 @@ std::vector<datasets::CocoDetection> detect_dataset(Detector& detector,
                                                     const std::function<void(double)>& progress,
                                                     const std::function<bool()>& stop) {
   const auto& options = detector->options;
-  datasets::Loader loader(dataset, {.batch_size = batch_size,
-                                    .threads = workers,
-                                    .resize = options.resize,
-                                    .normalisation = options.normalisation});
+  const auto loader =
+      datasets::evaluation_loader(dataset, batch_size, options.resize,
+                                  {.threads = workers, .normalisation = options.normalisation});
   const auto device = detector->parameters().front().device();
   std::vector<datasets::CocoDetection> results;
   size_t done = 0;
-  while (auto batch = loader.next()) {
+  while (auto batch = loader->next()) {
     if (stop && stop()) break;
     batch->images = batch->images.to(device);
     const auto detections = detector->detect(*batch);

@@ -33,7 +33,7 @@ TrainOptions small() {
   loop.warmup_steps = 100;
   loop.clip_norm = 10;
   loop.ema_decay = 0.998;
-  loop.amp = true;
+  loop.amp = "auto";
   return options;
 }
 

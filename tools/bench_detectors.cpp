@@ -9,7 +9,7 @@
 
 #include "lanner/datasets/error.h"
 #include "lanner/detectors/models.h"
-#include "lanner/detectors/training/loop.h"
+#include "lanner/detectors/training/autocast.h"
 #include "lanner/detectors/training/optimiser.h"
 #include "lanner/ops/cpu/fresh.h"
 #include "tools/peer.h"

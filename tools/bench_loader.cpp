@@ -37,14 +37,15 @@ print(1e3 * statistics.median(spent[1:]) / len(files))
 
 double cpu_milliseconds() { return 1e3 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
-double per_image(const datasets::Dataset& dataset, const datasets::LoaderOptions& options,
-                 int64_t runs) {
+// make: gives a loader of one pass.
+template <typename Make>
+double per_image(const Make& make, int64_t runs) {
   std::vector<double> times;
   for (int64_t run = 0; run <= runs; ++run) {
-    datasets::Loader loader(dataset, options);
+    const auto loader = make();
     int64_t images = 0;
     const double begin = cpu_milliseconds();
-    while (const auto batch = loader.next()) images += batch->size();
+    while (const auto batch = loader->next()) images += batch->size();
     if (run) times.push_back((cpu_milliseconds() - begin) / static_cast<double>(images));
   }
   return median(times);
@@ -57,13 +58,13 @@ int bench_loader(const BenchOptions& options) {
   datasets::write_synthetic({.out = scratch.path, .images = kImages, .width = 640, .height = 480});
   const auto dataset = datasets::open_dataset(scratch.path.string());
   print_machine("; milliseconds of CPU an image of 640 x 480");
-  const datasets::LoaderOptions plain{.threads = 1};
-  auto augmented = plain;
-  augmented.batch_size = 2, augmented.training = true;
-  augmented.augment = {.scale_jitter = 0.2, .colour_jitter = 0.3, .iou_crop = 0.5, .mosaic = 0.3};
-  auto small = augmented;
-  small.resize = {320, 400}, small.augment = {};
-  const double mine = per_image(dataset, plain, options.runs);
+  const datasets::LoaderOptions one_thread{.threads = 1};
+  const datasets::TrainingSampleOptions small{.batch_size = 2, .resize = {320, 400}};
+  const datasets::TrainingSampleOptions augmented{
+      .batch_size = 2,
+      .augment = {.scale_jitter = 0.2, .colour_jitter = 0.3, .iou_crop = 0.5, .mosaic = 0.3}};
+  const double mine = per_image(
+      [&] { return datasets::evaluation_loader(dataset, 1, {}, one_thread); }, options.runs);
   const auto peer = run_process(
       {LANNER_PYTHON, "-c", kProgram, scratch.path / "JPEGImages", std::to_string(options.runs)});
   nlohmann::json rows{{{"name", "to 1067 x 800, normalised"}, {"ms", mine}}};
@@ -77,7 +78,8 @@ int bench_loader(const BenchOptions& options) {
   for (const auto& [name, how] :
        {std::pair{"training, 400 x 300, flips", small},
         std::pair{"training, 1067 x 800, all augmentations", augmented}}) {
-    const double ms = per_image(dataset, how, options.runs);
+    const double ms = per_image([&] { return datasets::training_loader(dataset, how, one_thread); },
+                                options.runs);
     std::printf("%-44s %8.2f\n", name, ms);
     rows.push_back({{"name", name}, {"ms", ms}});
   }

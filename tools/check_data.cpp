@@ -1,6 +1,7 @@
 #include "lanner/datasets/check.h"
 
 #include "lanner/datasets/error.h"
+#include "tools/augment_flags.h"
 #include "tools/command.h"
 
 namespace lanner::tools {
@@ -22,6 +23,9 @@ int check_data(const std::vector<std::string>& arguments) {
   add("max-size", defaulted(&o.resize.max_size), "limit of the long side");
   add("json", po::value(&o.json), "file to write everything to");
   add("show", po::value(&o.show), "folder for pictures: images with their boxes, and box sizes");
+  add("show-augmented", po::bool_switch(&o.show_augmented),
+      "in --show too: images as training sees them, with the options below");
+  options.add(augment_flags(o.augment));
   const auto parsed =
       parse(arguments,
             "usage: lanner check-data DATA[:SPLIT] [--against DATA[:SPLIT]..] [--show DIR]\n\n"
@@ -34,6 +38,8 @@ int check_data(const std::vector<std::string>& arguments) {
   o.images = !annotations_only;
   if (o.resize.min_size < 1 || o.resize.max_size < o.resize.min_size)
     throw usage_error("min-size: expected 1 to max-size, got " + std::to_string(o.resize.min_size));
+  if (o.show_augmented && o.show.empty())
+    throw usage_error("show-augmented: wants --show, the folder to draw into");
   return run_data_job("lanner_check_data", &o);
 }
 

@@ -28,7 +28,7 @@ int eval(const std::vector<std::string>& arguments) {
   add("device", defaulted(&o.device), "cpu, cuda or cuda:N");
   add("batch-size", defaulted(&o.batch_size), "images at a time");
   add("workers", defaulted(&o.workers), "threads that load images");
-  add("amp", defaulted(&o.amp)->implicit_value(true), "bfloat16 autocast");
+  add("amp", defaulted(&o.amp)->implicit_value("true"), "bfloat16 autocast: true, false or auto");
   const auto parsed =
       parse(arguments,
             "usage: lanner eval --weights W --data DATA[:SPLIT]\n"

@@ -19,7 +19,7 @@ struct EvalOptions {
   std::string device = "cpu";
   int batch_size = 1;
   int workers = 2;
-  bool amp = false;
+  std::string amp = "false";
 };
 
 }  // namespace lanner::tools

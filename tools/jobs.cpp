@@ -15,6 +15,7 @@
 #include "lanner/detectors/detect.h"
 #include "lanner/detectors/evaluate.h"
 #include "lanner/detectors/pretraining/pretrain.h"
+#include "lanner/detectors/training/autocast.h"
 #include "lanner/detectors/training/train.h"
 #include "lanner/ops/cuda.h"
 #include "tools/bench_detectors.h"
@@ -68,7 +69,8 @@ int evaluate_model(const EvalOptions& options) {
   detectors::place(*detector, device);
   const auto dataset =
       datasets::open_dataset(options.data, options.image_root, &detector->options.categories);
-  const detectors::Autocast autocast(options.amp, device.type());
+  const detectors::Autocast autocast(detectors::bfloat16_wanted(options.amp, device.type()),
+                                     device.type());
   detectors::ProgressLine line("eval");
   const auto detections = detectors::detect_dataset(
       detector, dataset, options.batch_size, options.workers,

@@ -23,10 +23,13 @@ inline po::options_description loop_flags(detectors::LoopOptions& loop) {
   add("clip-norm", defaulted(&loop.clip_norm), "greatest gradient norm; 0: any");
   add("ema-decay", defaulted(&loop.ema_decay),
       "of the averaged weights that are evaluated and saved; 0: none");
-  add("amp", defaulted(&loop.amp)->implicit_value(true), "bfloat16 autocast");
+  add("amp", defaulted(&loop.amp)->implicit_value("true"),
+      "bfloat16 autocast: true, false or auto, which measures what is faster here");
   add("seed", defaulted(&loop.seed), "of all that is drawn");
   add("device", defaulted(&loop.device), "cpu, cuda or cuda:N");
   add("workers", defaulted(&loop.workers), "threads that load data");
+  add("on-bad-image", defaulted(&loop.on_bad_image),
+      "stop, or skip: warn and take another in its place");
   add("log-every", defaulted(&loop.log_every), "steps between lines of metrics.jsonl");
   add("resume", po::bool_switch(&loop.resume), "go on from out/last.safetensors");
   return options;

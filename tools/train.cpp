@@ -2,6 +2,7 @@
 
 #include "lanner/datasets/error.h"
 #include "lanner/detectors/models.h"
+#include "tools/augment_flags.h"
 #include "tools/command.h"
 #include "tools/loop_flags.h"
 
@@ -98,7 +99,6 @@ int train(const std::vector<std::string>& arguments) {
   std::string drops = joined({o.loop.lr_drops}), factors = joined(o.loop.lr_factors);
   bool deformable = false;
 
-  std::string bad_image = "stop";
   po::options_description data("data", kWidth, kWidth / 2);
   auto add_data = data.add_options();
   add_data("data", po::value(&o.data)->required(),
@@ -108,19 +108,8 @@ int train(const std::vector<std::string>& arguments) {
   add_data("evaluations", defaulted(&o.evaluations), "of val, evenly over the run");
   add_data("min-size", defaulted(&d.resize.min_size), "short side that images are resized to");
   add_data("max-size", defaulted(&d.resize.max_size), "limit of the long side");
-  add_data("horizontal-flip", defaulted(&o.augment.horizontal_flip),
-           "probability; 0 where left and right matter");
-  add_data("vertical-flip", defaulted(&o.augment.vertical_flip), "probability");
-  add_data("scale-jitter", defaulted(&o.augment.scale_jitter),
-           "size varies by up to this fraction");
-  add_data("colour-jitter", defaulted(&o.augment.colour_jitter),
-           "brightness, contrast and saturation vary by up to this fraction");
-  add_data("iou-crop", defaulted(&o.augment.iou_crop),
-           "probability of a random part that some box overlaps well");
-  add_data("cut-out", defaulted(&o.augment.cut_out), "probability of a rectangle that is filled");
-  add_data("mosaic", defaulted(&o.augment.mosaic), "probability of four images in one");
-  add_data("on-bad-image", defaulted(&bad_image),
-           "stop, or skip: warn and take another in its place");
+  add_data("image-cache", defaulted(&o.image_cache),
+           "gigabytes of decoded images to keep; 0: none");
 
   po::options_description model("model", kWidth, kWidth / 2);
   auto add = model.add_options();
@@ -166,7 +155,7 @@ int train(const std::vector<std::string>& arguments) {
       "of the parameters whose names hold a text: backbone=0.1,roi_heads=3; replaces the preset's");
 
   po::options_description options(kWidth, kWidth / 2);
-  options.add(data).add(model).add(loop_flags(o.loop));
+  options.add(data).add(augment_flags(o.augment)).add(model).add(loop_flags(o.loop));
   auto parsed = parse(arguments,
                       "usage: lanner train --data DATA[:SPLIT] [--val DATA[:SPLIT]] --out RUN "
                       "[--preset small]\n\n"
@@ -178,9 +167,6 @@ int train(const std::vector<std::string>& arguments) {
                       "  lanner train --config runs/a/config.cfg --resume\n",
                       options);
   if (parsed.help) return 0;
-  if (bad_image != "stop" && bad_image != "skip")
-    throw usage_error("on-bad-image: expected stop or skip, got \"" + bad_image + "\"");
-  o.on_bad_image = bad_image == "skip" ? datasets::BadImage::skip : datasets::BadImage::stop;
   d.backbone.norm = detectors::norm_from_name(norm);
   d.backbone.fpn_stages.clear();
   for (const char stage : stages) d.backbone.fpn_stages.push_back(stage - '0');

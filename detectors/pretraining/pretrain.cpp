@@ -9,6 +9,7 @@
 #include "lanner/datasets/image_folder.h"
 #include "lanner/detectors/checkpoint.h"
 #include "lanner/detectors/pretraining/cpc.h"
+#include "lanner/detectors/training/autocast.h"
 #include "lanner/detectors/training/report.h"
 
 namespace lanner::detectors {
@@ -32,14 +33,17 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
   const int64_t per_epoch =
       std::max<int64_t>(1, static_cast<int64_t>(files.size()) / loop.batch_size);
   const auto count = files.size();
-  datasets::ImageFolderLoader loader(std::move(files), {.batch_size = loop.batch_size,
-                                                        .threads = loop.workers,
-                                                        .first_batch = first,
-                                                        .batches = per_epoch * loop.epochs - first,
-                                                        .seed = loop.seed,
-                                                        .size = options.image_size});
+  const auto loader = datasets::image_folder_loader(
+      std::move(files), {.batch_size = loop.batch_size,
+                         .threads = loop.workers,
+                         .first_batch = first,
+                         .batches = per_epoch * loop.epochs - first,
+                         .seed = loop.seed,
+                         .size = options.image_size,
+                         .skip_bad_images = loop.on_bad_image == "skip"});
   std::cerr << count << " images\n";
 
+  const bool bfloat16 = bfloat16_wanted(loop.amp, device.type());
   Task task;
   task.name = "pretrain";
   task.module = cpc.ptr().get();
@@ -53,10 +57,10 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
                           .dump()}};
   task.step = [&](int64_t) {
     const auto asked = std::chrono::steady_clock::now();
-    const auto batch = *loader.next();
+    const auto batch = *loader->next();
     const double waited =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
-    const Autocast autocast(loop.amp, device.type());
+    const Autocast autocast(bfloat16, device.type());
     const auto result = cpc->forward(batch.images.to(device));
     const double ln_n = std::log(static_cast<double>(result.candidates));
     std::string names;

@@ -1,7 +1,5 @@
 #include "lanner/detectors/training/loop.h"
 
-#include <ATen/autocast_mode.h>
-
 #include <cmath>
 #include <iomanip>
 #include <iostream>
@@ -315,6 +313,8 @@ void LoopOptions::check() const {
   expect(momentum >= 0 && momentum < 1, "momentum", "0 or more and below 1", momentum);
   expect(weight_decay >= 0, "weight-decay", "0 or more", weight_decay);
   expect(clip_norm >= 0, "clip-norm", "0 or more", clip_norm);
+  expect(on_bad_image == "stop" || on_bad_image == "skip", "on-bad-image", "stop or skip",
+         on_bad_image);
   expect(workers > 0 && workers <= 256, "workers", "1 to 256", workers);
   expect(log_every > 0, "log-every", "a positive number", log_every);
 }
@@ -327,19 +327,6 @@ int64_t resume_step(const LoopOptions& options) {
 
 LoopEnd run_loop(Task& task, const LoopOptions& options, const std::function<bool()>& stop) {
   return Run(task, options)(stop);
-}
-
-Autocast::Autocast(bool on, c10::DeviceType device) : on_(on), device_(device) {
-  if (!on_) return;
-  at::autocast::increment_nesting();
-  at::autocast::set_autocast_enabled(device_, true);
-  at::autocast::set_autocast_dtype(device_, at::kBFloat16);
-}
-
-Autocast::~Autocast() {
-  if (!on_) return;
-  at::autocast::set_autocast_enabled(device_, false);
-  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
 }
 
 }  // namespace lanner::detectors

@@ -50,16 +50,4 @@ int64_t resume_step(const LoopOptions& options);
 // is not finite.
 LoopEnd run_loop(Task& task, const LoopOptions& options, const std::function<bool()>& stop);
 
-// Autocast to bfloat16 within a scope, where `on`.
-class Autocast {
- public:
-  Autocast(bool on, c10::DeviceType device);
-  Autocast(const Autocast&) = delete;
-  ~Autocast();
-
- private:
-  bool on_;
-  c10::DeviceType device_;
-};
-
 }  // namespace lanner::detectors

@@ -27,13 +27,14 @@ struct LoopOptions {
   int64_t warmup_steps = 1000;  // linear, from a thousandth
   double clip_norm = 0;         // gradient norm; 0: not clipped
   double ema_decay = 0;         // of averaged weights, which are what is saved; 0: none
-  bool amp = false;             // bfloat16 autocast
+  std::string amp = "false";    // bfloat16 autocast: true, false or auto, where it is faster
   bool resume = false;          // go on from out/last.safetensors
   uint64_t seed = 0;
   std::string device = "cpu";
-  int workers = 2;       // threads that load data
-  int log_every = 10;    // steps
-  std::string config{};  // all of the run's options as text, kept in out/config.cfg
+  int workers = 2;                    // threads that load data
+  std::string on_bad_image = "stop";  // or skip: warn and take another in its place
+  int log_every = 10;                 // steps
+  std::string config{};               // all of the run's options as text, kept in out/config.cfg
 
   void check() const;  // throws usage_error
 };
@@ -48,7 +49,7 @@ struct TrainOptions {
   int evaluations = 10;      // how often val is evaluated, evenly over the run
   DetectorOptions detector;  // its categories are read from data
   datasets::AugmentOptions augment;
-  datasets::BadImage on_bad_image = datasets::BadImage::stop;
+  double image_cache = 0;  // gigabytes of decoded images that are kept
   LoopOptions loop;
 };
 

@@ -7,6 +7,7 @@
 #include "lanner/datasets/loader.h"
 #include "lanner/detectors/checkpoint.h"
 #include "lanner/detectors/evaluate.h"
+#include "lanner/detectors/training/autocast.h"
 #include "lanner/detectors/training/report.h"
 
 namespace lanner::detectors {
@@ -59,17 +60,19 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   const int64_t first = resume_step(loop);
   const int64_t per_epoch =
       std::max<int64_t>(1, static_cast<int64_t>(data.images.size()) / loop.batch_size);
-  datasets::Loader loader(data, {.batch_size = loop.batch_size,
-                                 .threads = loop.workers,
-                                 .first_batch = first,
-                                 .batches = per_epoch * loop.epochs - first,
-                                 .seed = loop.seed,
-                                 .training = true,
-                                 .resize = detector_options.resize,
-                                 .augment = options.augment,
-                                 .normalisation = detector_options.normalisation,
-                                 .on_bad_image = options.on_bad_image});
+  const auto loader = datasets::training_loader(data,
+                                                {.batch_size = loop.batch_size,
+                                                 .seed = loop.seed,
+                                                 .resize = detector_options.resize,
+                                                 .augment = options.augment,
+                                                 .skip_bad_images = loop.on_bad_image == "skip",
+                                                 .image_cache = options.image_cache},
+                                                {.threads = loop.workers,
+                                                 .first_batch = first,
+                                                 .batches = per_epoch * loop.epochs - first,
+                                                 .normalisation = detector_options.normalisation});
 
+  const bool bfloat16 = bfloat16_wanted(loop.amp, device.type());
   Task task;
   task.name = "train";
   task.module = detector.ptr().get();
@@ -77,11 +80,11 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   task.metadata = metadata_of(detector_options);
   task.step = [&](int64_t) {
     const auto asked = std::chrono::steady_clock::now();
-    auto batch = *loader.next();
+    auto batch = *loader->next();
     const double waited =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
     to_device(batch, device);
-    const Autocast autocast(loop.amp, device.type());
+    const Autocast autocast(bfloat16, device.type());
     const auto losses = detector->losses(batch);
     return StepResult{losses.total(),
                       {{"loss_classifier", losses.classifier},
@@ -97,7 +100,7 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   if (!options.val.empty()) {
     task.evaluations = options.evaluations;
     task.evaluate = [&]() -> std::optional<Task::Evaluation> {
-      const Autocast autocast(loop.amp, device.type());
+      const Autocast autocast(bfloat16, device.type());
       const auto detections =
           detect_dataset(detector, val, loop.batch_size, loop.workers, {}, stop);
       if (stop()) return std::nullopt;

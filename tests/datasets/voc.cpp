@@ -82,3 +82,41 @@ TEST_CASE("missing folders and splits are named") {
   CHECK_THROWS_WITH(open_dataset(folder.path.string() + ":test"),
                     ContainsSubstring("test.txt: no such split"));
 }
+
+TEST_CASE("ImageNet's folders are read: annotations in folders, .JPEG, sides before heights") {
+  const TemporaryFolder folder;
+  const std::string name = "ILSVRC2013_val/n01_1";
+  write_voc_folder(folder.path, "");
+  fs::create_directories(folder.path / "Annotations/DET/val/ILSVRC2013_val");
+  fs::create_directories(folder.path / "Data/DET/val/ILSVRC2013_val");
+  fs::create_directories(folder.path / "ImageSets/DET");
+  fs::rename(folder.path / "JPEGImages/a.jpg", folder.path / ("Data/DET/val/" + name + ".JPEG"));
+  write(folder.path / ("Annotations/DET/val/" + name + ".xml"),
+        "<annotation><filename>n01_1</filename><size><width>100</width><height>80</height></size>"
+        "<object><name>n01440764</name><bndbox><xmin>11</xmin><xmax>51</xmax><ymin>21</ymin>"
+        "<ymax>61</ymax></bndbox></object></annotation>");
+  write(folder.path / "ImageSets/DET/val.txt", name + " 1\n");
+  const auto dataset = open_dataset(folder.path.string() + ":DET/val");
+  REQUIRE(dataset.images.size() == 1);
+  CHECK(dataset.categories[0].name == "n01440764");
+  const Box& box = dataset.images[0].objects.at(0).box;
+  CHECK((box.x1 == 10 && box.x2 == 50 && box.y1 == 20 && box.y2 == 60));
+}
+
+TEST_CASE("annotations beside their images are read, in a folder or in the folder of a split") {
+  const TemporaryFolder folder;
+  write_voc_folder(folder.path, voc_object("cat", "1", "1", "9", "9"));
+  fs::create_directories(folder.path / "flat/train");
+  for (const auto* file : {"JPEGImages/a.jpg", "Annotations/a.xml"})
+    fs::copy(folder.path / file, folder.path / "flat/train");
+  for (const auto* data : {"flat/train", "flat:train"})
+    CHECK(open_dataset((folder.path / data).string()).images.size() == 1);
+}
+
+TEST_CASE("a list that leads out of the data set is refused") {
+  const TemporaryFolder folder;
+  write_voc_folder(folder.path, "");
+  write(folder.path / "ImageSets/Main/train.txt", "../a\n");
+  CHECK_THROWS_WITH(open_dataset(folder.path.string() + ":train"),
+                    ContainsSubstring("train.txt: name: leaves its folder: \"../a\""));
+}

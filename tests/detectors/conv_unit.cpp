@@ -1,6 +1,6 @@
 #include "lanner/detectors/backbones/conv_unit.h"
 
-#include "lanner/detectors/training/loop.h"
+#include "lanner/detectors/training/autocast.h"
 #include "tests/catch.h"
 
 using namespace lanner::detectors;

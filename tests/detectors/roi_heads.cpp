@@ -3,7 +3,7 @@
 #include "lanner/detectors/roi_heads/linear.h"
 #include "lanner/detectors/roi_heads/roi_pooling.h"
 #include "lanner/detectors/roi_heads/roi_targets.h"
-#include "lanner/detectors/training/loop.h"
+#include "lanner/detectors/training/autocast.h"
 #include "tests/catch.h"
 #include "tests/detectors/make_detector.h"
 

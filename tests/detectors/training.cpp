@@ -1,6 +1,7 @@
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/synthetic.h"
 #include "lanner/detectors/checkpoint.h"
+#include "lanner/detectors/training/autocast.h"
 #include "lanner/detectors/training/optimiser.h"
 #include "lanner/detectors/training/schedule.h"
 #include "lanner/detectors/training/train.h"
@@ -37,11 +38,20 @@ TrainOptions tiny_run(const fs::path& data, const fs::path& out) {
   options.loop.batch_size = 2;
   options.loop.warmup_steps = 2;
   options.loop.log_every = 1;
-  options.loop.amp = false;
+  options.loop.amp = "false";
   return options;
 }
 
 }  // namespace
+
+TEST_CASE("amp is true, false or measured") {
+  CHECK(bfloat16_wanted("true", at::kCPU));
+  CHECK_FALSE(bfloat16_wanted("false", at::kCPU));
+  CHECK(bfloat16_wanted("auto", at::kCUDA));
+  CHECK_NOTHROW(bfloat16_wanted("auto", at::kCPU));
+  CHECK_THROWS_WITH(bfloat16_wanted("1", at::kCPU),
+                    ContainsSubstring("amp: expected true, false or auto, got \"1\""));
+}
 
 TEST_CASE("the optimiser steps as torch::optim does, norms and biases without decay") {
   for (const std::string kind : {"sgd", "adamw"}) {
