@@ -40,12 +40,15 @@ std::unique_ptr<Loader> image_folder_loader(std::vector<std::filesystem::path> f
        shuffle = std::make_shared<Shuffle>(count, options.seed),
        bad_images = std::make_shared<BadImages>(options.skip_bad_images)](int64_t index) {
         std::vector<Sample> samples;
-        for (int i = 0; i < options.batch_size; ++i) {
-          const int64_t place = (options.first_batch + index) * options.batch_size + i;
-          samples.push_back(bad_images->replaced((*shuffle)(place), count, [&](int64_t candidate) {
-            return random_crop(files[candidate], options, generator(options.seed, place));
-          }));
-        }
+        for (int view = 0; view < options.views; ++view)
+          for (int i = 0; i < options.batch_size; ++i) {
+            const int64_t place = (options.first_batch + index) * options.batch_size + i;
+            const uint64_t seed = options.seed + 0x5DEECE66Dull * view;
+            samples.push_back(
+                bad_images->replaced((*shuffle)(place), count, [&](int64_t candidate) {
+                  return random_crop(files[candidate], options, generator(seed, place));
+                }));
+          }
         return collate(samples, options.normalisation, 1);
       });
 }

@@ -12,6 +12,7 @@ struct ImageFolderOptions {
   int64_t first_batch = 0;
   int64_t batches = 1;
   uint64_t seed = 0;
+  int views = 1;               // crops of each image, each its own
   int size = 128;              // sides of the square crops, pixels
   double smallest_crop = 0.5;  // a crop's side is at least this part of the image's short side
   double colour_jitter = 0.3;
@@ -19,8 +20,9 @@ struct ImageFolderOptions {
   bool skip_bad_images = false;  // warn and take others in their place
 };
 
-// Batches of random square crops, flipped and with their colours changed, of unlabelled images.
-// What batch b holds follows from the seed and b.
+// Batches of random square crops of unlabelled images, flipped and with their colours changed:
+// first the first view of each image, then the second. What batch b holds follows from the seed and
+// b.
 std::unique_ptr<Loader> image_folder_loader(std::vector<std::filesystem::path> files,
                                             const ImageFolderOptions& options);
 

@@ -29,8 +29,7 @@ Dataset joined(std::vector<Dataset> parts) {
     std::move(part.images.begin(), part.images.end(), std::back_inserter(all.images));
   }
   if (image_ids.size() < all.images.size())
-    for (size_t i = 0; i < all.images.size(); ++i)
-      all.images[i].id = static_cast<int64_t>(i) + 1;
+    for (size_t i = 0; i < all.images.size(); ++i) all.images[i].id = static_cast<int64_t>(i) + 1;
   return all;
 }
 

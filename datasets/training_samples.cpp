@@ -49,8 +49,8 @@ std::vector<Sample> TrainingSamples::batch(int64_t index) {
   auto resize_options = options_.resize;
   if (const double jitter = options_.augment.scale_jitter; jitter > 0) {
     auto random = generator(options_.seed ^ 0xABCDEF, index);
-    resize_options = scaled(
-        resize_options, std::uniform_real_distribution<double>(1 - jitter, 1 + jitter)(random));
+    resize_options = scaled(resize_options,
+                            std::uniform_real_distribution<double>(1 - jitter, 1 + jitter)(random));
   }
   std::vector<Sample> samples;
   for (int i = 0; i < options_.batch_size; ++i) {

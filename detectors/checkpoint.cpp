@@ -1,5 +1,7 @@
 #include "lanner/detectors/checkpoint.h"
 
+#include <set>
+
 #include "lanner/datasets/error.h"
 #include "lanner/ops/cuda.h"
 
@@ -77,6 +79,17 @@ TransferReport load_backbone(torch::nn::Module& module, const fs::path& file) {
       report.fresh.push_back(name);
   }
   return report;
+}
+
+std::string describe(const TransferReport& report, const fs::path& file) {
+  const auto list = [](const std::string& what, const auto& names) {
+    return names.empty() ? "" : "  " + what + ": " + c10::Join(", ", names) + "\n";
+  };
+  std::set<std::string> unused;  // by their first part: contexts have many
+  for (const auto& name : report.unused) unused.insert(name.substr(0, name.find('.')));
+  return c10::str(file.string(), ": ", report.loaded.size(), " tensors of the backbone loaded, ",
+                  report.fresh.size(), " start fresh, ", report.unused.size(), " not used\n",
+                  list("fresh", report.fresh), list("not used", unused));
 }
 
 std::map<std::string, std::string> metadata_of(const DetectorOptions& options) {

@@ -25,6 +25,8 @@ struct TransferReport {
 // one has another shape: it is of another ResNet then.
 TransferReport load_backbone(torch::nn::Module& module, const std::filesystem::path& file);
 
+std::string describe(const TransferReport& report, const std::filesystem::path& file);
+
 // The metadata of a detector's weights: format version, and its options as JSON.
 std::map<std::string, std::string> metadata_of(const DetectorOptions& options);
 

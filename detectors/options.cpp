@@ -20,7 +20,7 @@ struct Names;  // of an enumeration's values, in their order
 template <>
 struct Names<Norm> {
   static constexpr const char* option = "norm";
-  static constexpr std::array all{"frozen_batch", "batch", "group", "layer"};
+  static constexpr std::array all{"frozen_batch", "batch", "group", "layer", "none"};
 };
 template <>
 struct Names<Neck> {

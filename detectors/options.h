@@ -15,6 +15,7 @@ enum class Norm {
   batch,
   group,  // 32 groups
   layer,  // one group over all channels: needs no batch and no fixed size
+  none,   // a scale and a shift that are learned, no statistics
 };
 
 // What stands between a ResNet and the two stages of a detector.

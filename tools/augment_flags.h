@@ -12,8 +12,7 @@ inline po::options_description augment_flags(datasets::AugmentOptions& augment) 
   add("horizontal-flip", defaulted(&augment.horizontal_flip),
       "probability; 0 where left and right matter");
   add("vertical-flip", defaulted(&augment.vertical_flip), "probability");
-  add("scale-jitter", defaulted(&augment.scale_jitter),
-      "size varies by up to this fraction");
+  add("scale-jitter", defaulted(&augment.scale_jitter), "size varies by up to this fraction");
   add("colour-jitter", defaulted(&augment.colour_jitter),
       "brightness, contrast and saturation vary by up to this fraction");
   add("iou-crop", defaulted(&augment.iou_crop),

@@ -29,6 +29,7 @@ struct Command {
 int synth(const std::vector<std::string>& arguments);
 int check_data(const std::vector<std::string>& arguments);
 int pretrain(const std::vector<std::string>& arguments);
+int probe(const std::vector<std::string>& arguments);
 int train(const std::vector<std::string>& arguments);
 int eval(const std::vector<std::string>& arguments);
 int detect(const std::vector<std::string>& arguments);

@@ -25,6 +25,7 @@
 #include "tools/evaluate.h"
 #include "tools/job.h"
 #include "tools/list_models.h"
+#include "tools/probe_weights.h"
 
 namespace lanner::tools {
 namespace {
@@ -119,6 +120,10 @@ using namespace lanner;
 
 extern "C" {
 
+int lanner_probe(const void* options) {
+  return tools::run_torch(
+      [&] { return tools::probe_weights(tools::as<detectors::ProbeOptions>(options)); });
+}
 int lanner_pretrain(const void* options) {
   return tools::run_torch([&] {
     tools::hear_signals();

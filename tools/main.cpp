@@ -14,6 +14,7 @@ constexpr Command kCommands[] = {
      lanner::tools::check_data},
     {"pretrain", "pretrain a backbone on a folder of images, without labels",
      lanner::tools::pretrain},
+    {"probe", "how well classes can be told from a backbone's features", lanner::tools::probe},
     {"train", "train a detector on VOC or COCO data", lanner::tools::train},
     {"eval", "measure a detector, or anybody's results, by COCO's or VOC's rules",
      lanner::tools::eval},

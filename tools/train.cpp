@@ -119,6 +119,8 @@ int train(const std::vector<std::string>& arguments) {
       "resnet18, 34, 50 or 101 with -fpn, -c4 (stage 4 is the RoI head) or -dc5 (dilated)");
   add("norm", defaulted(&norm), "frozen_batch, batch, group or layer");
   add("init", po::value(&o.init), "backbone weights to start from, as lanner pretrain writes");
+  add("init-lr", defaulted(&o.init_lr),
+      "factor of the learning rate of what --init gave; the rest learns at --lr");
   add("trainable-stages", defaulted(&d.backbone.trainable_stages),
       "of the backbone, from the end; 5: all");
   add("fpn-stages", defaulted(&stages), "backbone stages in the FPN, such as 234");

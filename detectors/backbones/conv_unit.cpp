@@ -81,10 +81,7 @@ ConvUnit::ConvUnit(torch::nn::Conv2d conv, NormLayer norm, bool relu)
                {(*o.dilation())[0], (*o.dilation())[1]}};
 }
 
-bool ConvUnit::folds() const {
-  return !norm_.is_empty() && (norm_->norm == Norm::frozen_batch ||
-                               (norm_->norm == Norm::batch && !norm_->is_training()));
-}
+bool ConvUnit::folds() const { return !norm_.is_empty() && norm_->is_line(); }
 
 std::pair<at::Tensor, at::Tensor> ConvUnit::folded() const {
   if (!folds()) return {conv_->weight, conv_->bias};

@@ -11,7 +11,7 @@
 namespace lanner::detectors {
 
 // A convolution with what follows it: norm (or none), an addend, ReLU. The modules are their
-// owner's and keep the owner's names; this is how they run. Batch norm of fixed statistics is
+// owner's and keep the owner's names; this is how they run. A norm that is a line is
 // folded into the convolution's weights. Without gradients on a CPU all of it is one pass of
 // oneDNN's, with weights that are made ready at the first call and again when they have changed;
 // under autocast in its type. Calls from several threads at once are safe.

@@ -18,6 +18,7 @@ NormLayerImpl::NormLayerImpl(Norm norm, int64_t channels)
 
 at::Tensor NormLayerImpl::forward(const at::Tensor& x) {
   switch (norm) {
+    case Norm::none:
     case Norm::frozen_batch: {
       const auto [scale, shift] = line();
       return x * scale.to(x.dtype()).view({1, -1, 1, 1}) + shift.to(x.dtype()).view({1, -1, 1, 1});
@@ -30,7 +31,13 @@ at::Tensor NormLayerImpl::forward(const at::Tensor& x) {
   }
 }
 
+bool NormLayerImpl::is_line() const {
+  return norm == Norm::frozen_batch || norm == Norm::none ||
+         (norm == Norm::batch && !is_training());
+}
+
 std::pair<at::Tensor, at::Tensor> NormLayerImpl::line() const {
+  if (norm == Norm::none) return {weight, bias};
   const auto scale = weight * (running_var + eps).rsqrt();
   return {scale, bias - running_mean * scale};
 }

@@ -6,14 +6,16 @@
 
 namespace lanner::detectors {
 
-// A normalisation layer under torchvision's names: weight, bias, and for batch norms running_mean
-// and running_var. [N, channels, H, W] to the same.
+// A normalisation layer, or a learned scale and shift in its place, under torchvision's names:
+// weight, bias, and for batch norms running_mean and running_var. [N, channels, H, W] to the same.
 class NormLayerImpl : public torch::nn::Module {
  public:
   NormLayerImpl(Norm norm, int64_t channels);
   at::Tensor forward(const at::Tensor& x);
 
-  // What batch norm of fixed statistics is: x * scale + shift, both [channels].
+  // Whether it is x * scale + shift, whatever x is: so is batch norm of fixed statistics.
+  bool is_line() const;
+  // Scale and shift, both [channels].
   std::pair<at::Tensor, at::Tensor> line() const;
 
   Norm norm;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <numeric>
 
 #include "lanner/datasets/error.h"
 
@@ -64,11 +66,11 @@ std::array<int, 4> blocks_of(int depth) {
 
 BlockImpl::BlockImpl(const BlockOptions& o) : options_(o) {
   const int64_t out_channels = o.bottleneck ? 4 * o.width : o.width;
+  NormLayer last_norm{nullptr};
   const auto unit = [&](const std::string& number, torch::nn::Conv2d conv, bool relu = true) {
     register_module("conv" + number, conv);
-    return ConvUnit(conv,
-                    register_module("bn" + number, NormLayer(o.norm, conv->options.out_channels())),
-                    relu);
+    last_norm = register_module("bn" + number, NormLayer(o.norm, conv->options.out_channels()));
+    return ConvUnit(conv, last_norm, relu);
   };
   const auto offsets = [&](const std::string& name, int64_t in, int64_t stride) {
     return ConvUnit(register_module(name, offset_convolution(in, stride, o.dilation,
@@ -83,6 +85,7 @@ BlockImpl::BlockImpl(const BlockOptions& o) : options_(o) {
     unit1_ = unit("1", convolution(o.in_channels, o.width, 3, o.stride, o.dilation));
     unit2_ = unit("2", convolution(o.width, o.width, 3, 1, o.dilation));
   }
+  torch::nn::init::constant_(last_norm->weight, o.residual_scale);
   if (deformable()) {
     if (!o.bottleneck) offset1_ = offsets("conv1_offset", o.in_channels, o.stride);
     offset2_ = offsets("conv2_offset", o.width, o.bottleneck ? o.stride : 1);
@@ -122,6 +125,9 @@ ResNetImpl::ResNetImpl(const ResNetOptions& o) : width_(o.depth >= 50 ? 256 : 64
   bn1_ = register_module("bn1", NormLayer(o.norm, 64));
   unit1_ = ConvUnit(conv1_, bn1_, true);
   int64_t in_channels = 64;
+  // Without statistics sums would grow from block to block (as in arXiv 1901.09321).
+  const double residual_scale =
+      o.norm == Norm::none ? 1 / std::sqrt(std::accumulate(blocks.begin(), blocks.end(), 0.)) : 1;
   for (int stage = 1; stage <= o.stages; ++stage) {
     torch::nn::Sequential layer;
     auto& blocks_here = layers_.emplace_back();
@@ -137,7 +143,8 @@ ResNetImpl::ResNetImpl(const ResNetOptions& o) : width_(o.depth >= 50 ? 256 : 64
                        .dilation = dilated ? 2 : 1,
                        .norm = o.norm,
                        .deformable_groups = deformable ? o.deformable.groups : 0,
-                       .modulated = o.deformable.modulated});
+                       .modulated = o.deformable.modulated,
+                       .residual_scale = residual_scale});
       layer->push_back(blocks_here.back());
       in_channels = channels(stage);
     }

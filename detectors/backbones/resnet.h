@@ -23,6 +23,7 @@ struct BlockOptions {
   Norm norm;
   int64_t deformable_groups = 0;  // 0: plain
   bool modulated = false;
+  double residual_scale = 1;  // at first, of what is added to the shortcut
 };
 
 // A residual block under torchvision's names: two 3x3 convolutions (ResNet-18 and 34), or 1x1, 3x3

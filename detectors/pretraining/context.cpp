@@ -1,14 +1,17 @@
 #include "lanner/detectors/pretraining/context.h"
 
+#include "lanner/datasets/error.h"
+
 namespace lanner::detectors {
 
-ContextImpl::ContextImpl(int64_t channels, int64_t width, int blocks) {
-  using Options = torch::nn::Conv2dOptions;
+using ConvOptions = torch::nn::Conv2dOptions;
+
+ConvContext::ConvContext(int64_t channels, int64_t width, int blocks) {
   for (int i = 0; i < blocks; ++i) {
-    Block block{torch::nn::Conv2d(Options(channels, width, 1)),
-                torch::nn::Conv2d(Options(width, width, {1, 3}).padding({0, 1})),
-                torch::nn::Conv2d(Options(width, width, {2, 1})),
-                torch::nn::Conv2d(Options(width, channels, 1))};
+    Block block{torch::nn::Conv2d(ConvOptions(channels, width, 1)),
+                torch::nn::Conv2d(ConvOptions(width, width, {1, 3}).padding({0, 1})),
+                torch::nn::Conv2d(ConvOptions(width, width, {2, 1})),
+                torch::nn::Conv2d(ConvOptions(width, channels, 1))};
     auto module =
         register_module("block" + std::to_string(i), std::make_shared<torch::nn::Module>());
     module->register_module("in", block.in);
@@ -19,7 +22,7 @@ ContextImpl::ContextImpl(int64_t channels, int64_t width, int blocks) {
   }
 }
 
-at::Tensor ContextImpl::forward(const at::Tensor& z) {
+at::Tensor ConvContext::forward(const at::Tensor& z) {
   auto x = z;
   for (auto& block : blocks_) {
     auto hidden = block.across(block.in(x).relu_());
@@ -27,6 +30,24 @@ at::Tensor ContextImpl::forward(const at::Tensor& z) {
     x = x + block.out(block.down(hidden).relu_());
   }
   return x.relu();
+}
+
+GruContext::GruContext(int64_t channels)
+    : across_(register_module(
+          "across", torch::nn::Conv2d(ConvOptions(channels, channels, {1, 3}).padding({0, 1})))),
+      down_(register_module("down", torch::nn::GRU(channels, channels))) {}
+
+at::Tensor GruContext::forward(const at::Tensor& z) {
+  const int64_t N = z.size(0), D = z.size(1), R = z.size(2), C = z.size(3);
+  const auto rows = across_(z).permute({2, 0, 3, 1}).reshape({R, N * C, D});
+  const auto states = std::get<0>(down_(rows.to(torch::kFloat)));
+  return states.view({R, N, C, D}).permute({1, 3, 0, 2});
+}
+
+std::shared_ptr<Context> make_context(const std::string& name, int64_t channels) {
+  if (name == "conv") return std::make_shared<ConvContext>(channels);
+  if (name == "gru") return std::make_shared<GruContext>(channels);
+  throw usage_error("context: expected conv or gru, got \"" + name + "\"");
 }
 
 }  // namespace lanner::detectors

@@ -1,38 +1,36 @@
 #pragma once
 
-#include <torch/torch.h>
-
-#include "lanner/detectors/backbones/resnet.h"
 #include "lanner/detectors/pretraining/context.h"
-#include "lanner/detectors/pretraining/options.h"
+#include "lanner/detectors/pretraining/objective.h"
 
 namespace lanner::detectors {
 
-// What a step of CPC gives: means over distances and directions.
-struct CpcResult {
-  at::Tensor loss, accuracy;  // scalars
-  int64_t candidates = 0;     // N of InfoNCE: ln N is the loss of one who guesses
-};
-
-// Contrastive Predictive Coding on patches (arXiv 1807.03748 and 1905.09272). The encoder is the
-// detector's own ResNet under the detector's own names, backbone.body.*; the rest is dropped when
-// pretraining is over.
-class CpcImpl : public torch::nn::Module {
+// Contrastive Predictive Coding on patches (arXiv 1807.03748 and 1905.09272): from the patches up
+// to a row, which of all patches of the batch stands some rows below? In four directions by turning
+// the grid, each with its own context network and its own W_k for each distance k.
+class Cpc : public Objective {
  public:
-  explicit CpcImpl(const PretrainOptions& options);  // throws usage_error
-  CpcResult forward(const at::Tensor& images);       // [N, 3, S, S], normalised
+  explicit Cpc(const PretrainOptions& options);
+  ContrastiveResult forward(const at::Tensor& images) override;
+  int views() const override { return 1; }
 
-  // Patch features: [N, channels, R, C].
+  // Patch features: [N, channels, R, C]. Patches are augmented while training.
   at::Tensor encode(const at::Tensor& images);
 
+  // How well each patch of the batch answers each prediction downwards by `distance`, of features
+  // as encode() gives them: [N * (R - distance) * C, N * R * C], both in reading order, image by
+  // image.
+  at::Tensor scores(const at::Tensor& features, int distance);
+
  private:
+  struct Direction {
+    std::shared_ptr<Context> context;
+    torch::nn::Conv2d predict;  // all W_k, one after the other
+  };
+
   PretrainOptions options_;
-  int64_t channels_;
-  ResNet body_{nullptr};
-  std::vector<Context> contexts_;                           // one a direction
-  std::vector<std::vector<torch::nn::Conv2d>> predictors_;  // [direction][distance]: W_k
   torch::nn::Conv2d target_{nullptr};
+  std::vector<Direction> directions_;
 };
-TORCH_MODULE(Cpc);
 
 }  // namespace lanner::detectors

@@ -2,19 +2,40 @@
 
 #include "lanner/detectors/training/options.h"
 
+// What `lanner pretrain` and `lanner probe` are told. Plain structs, without LibTorch.
 namespace lanner::detectors {
 
-// What `lanner pretrain` is told. Plain struct, without LibTorch.
+// How patches are cut from an image, and what is changed of each on its own, so that neither its
+// colours nor its edges tell which image it is from.
+struct PatchOptions {
+  int size = 32, stride = 16;  // pixels: 7 x 7 patches of 128
+  double crop = 1;             // side of a random part that is kept, of the patch's; the rest is 0
+  double flip = 0;             // probability, left to right
+  double one_channel = 0;      // probability that one colour channel is put in place of all
+  double grey = 0.25;          // probability
+  double contrast = 0.3;       // varies by up to this fraction
+  double brightness = 0.3;     // is shifted by up to so many standard deviations
+  int rows(int image_size) const { return (image_size - size) / stride + 1; }
+};
+
 struct PretrainOptions {
   std::vector<std::filesystem::path> images;  // folders, searched to the bottom
+  std::filesystem::path init;                 // backbone weights to start from; may be empty
+  std::string objective = "cpc";              // or simclr
   int depth = 18;                             // ResNet
   int stages = 3;                             // how many of its four are trained
   Norm norm = Norm::layer;                    // batch norm would leak between patches
   int image_size = 128;                       // pixels
-  int patch_size = 32, patch_stride = 16;     // pixels: 7 x 7 patches of 128
+  double smallest_crop = 0.5;                 // of an image's short side, as the crop's side
+  PatchOptions patch{};
+  std::string context = "conv";  // or gru
   int first_distance = 2,
-      last_distance = 4;  // predicted rows; at 1 half of a patch is seen already
-  int directions = 4;     // 1: downwards; 4: all ways
+      last_distance = 4;     // predicted rows; at 1 half of a patch is seen already
+  int directions = 4;        // 1: downwards; 4: all ways
+  int negatives = 0;         // drawn for each prediction; 0: all other patches of the batch
+  int embedding = 64;        // numbers in which predictions and targets meet
+  double temperature = 0.1;  // of cosines; 0: dot products times 0.1, as CPC v2
+  bool show = false;         // draw predictions and neighbours when done
   LoopOptions loop{.epochs = 100,
                    .batch_size = 32,
                    .optimizer = "adamw",
@@ -22,6 +43,21 @@ struct PretrainOptions {
                    .weight_decay = 1e-4,
                    .schedule = "cosine",
                    .warmup_steps = 100};
+
+  void check() const;  // throws usage_error
+};
+
+struct ProbeOptions {
+  std::vector<std::filesystem::path> weights;  // backbones
+  std::filesystem::path train;                 // a folder whose folders are classes
+  std::vector<std::filesystem::path> test;     // such folders, taken together
+  int seeds = 3;                               // untrained networks, and choices of decay
+  int neighbours = 200;
+  bool every_stage = false;        // not only the last one trained
+  int image_size = 128;            // pixels; of weights that do not say
+  int depth = 18;                  // ResNet, of weights that do not say
+  Norm norm = Norm::frozen_batch;  // likewise
+  std::filesystem::path json;      // where the numbers go; may be empty
 
   void check() const;  // throws usage_error
 };

@@ -44,8 +44,7 @@ Autocast::~Autocast() {
 
 bool bfloat16_wanted(const std::string& amp, c10::DeviceType device) {
   if (amp == "true" || amp == "false") return amp == "true";
-  if (amp != "auto")
-    throw usage_error("amp: expected true, false or auto, got \"" + amp + "\"");
+  if (amp != "auto") throw usage_error("amp: expected true, false or auto, got \"" + amp + "\"");
   if (device != c10::kCPU) return true;
   const double gain = convolution_seconds(at::kFloat) / convolution_seconds(at::kBFloat16);
   std::cerr << "amp: bfloat16 is " << std::fixed << std::setprecision(1) << gain

@@ -175,9 +175,9 @@ class Run {
     const auto result = task_.step(state_.step);
     const double loss = result.loss.item<double>();
     if (!std::isfinite(loss))
-      throw bad_data("step " + std::to_string(state_.step) + ": the loss is not finite (" +
-                     std::to_string(loss) + "); images: " + result.images_named +
-                     "; a lower lr or clip-norm may help");
+      throw bad_data(c10::str("step ", state_.step, ": the loss is not finite (", loss,
+                              "); images: ", c10::Join(", ", result.paths),
+                              "; a lower lr or clip-norm may help"));
     result.loss.backward();
     if (options_.clip_norm > 0)
       torch::nn::utils::clip_grad_norm_(task_.module->parameters(), options_.clip_norm);
@@ -209,6 +209,8 @@ class Run {
       numbers.emplace_back(name, value.item<double>());
       detail << ", " << name << " " << numbers.back().second;
     }
+    for (const auto& [name, value] : result.logged)
+      numbers.emplace_back(name, value.item<double>());
     log_->write(numbers);
     line_.show(std::min(1., progress()), detail.str(), last);
     images_ = 0, data_time_ = 0, log_at_ = begin_ + state_.elapsed;
@@ -314,7 +316,7 @@ void LoopOptions::check() const {
   expect(weight_decay >= 0, "weight-decay", "0 or more", weight_decay);
   expect(clip_norm >= 0, "clip-norm", "0 or more", clip_norm);
   expect(on_bad_image == "stop" || on_bad_image == "skip", "on-bad-image", "stop or skip",
-         on_bad_image);
+         "\"" + on_bad_image + "\"");
   expect(workers > 0 && workers <= 256, "workers", "1 to 256", workers);
   expect(log_every > 0, "log-every", "a positive number", log_every);
 }

@@ -12,11 +12,12 @@ namespace lanner::detectors {
 
 // What one step of a task gives the loop.
 struct StepResult {
-  at::Tensor loss;                                        // scalar
-  std::vector<std::pair<std::string, at::Tensor>> shown;  // scalars for the log, by name
+  at::Tensor loss;                                         // scalar
+  std::vector<std::pair<std::string, at::Tensor>> shown;   // scalars for log and terminal, by name
+  std::vector<std::pair<std::string, at::Tensor>> logged;  // for the log alone
   int64_t images = 0;
-  std::string images_named;  // for the error on a loss of NaN
-  double data_time = 0;      // seconds spent waiting for data
+  std::vector<std::string> paths;  // of the images, for the error on a loss of NaN
+  double data_time = 0;            // seconds spent waiting for data
 };
 
 // A task that is trained: what differs between detection and pretraining.

@@ -43,6 +43,7 @@ struct TrainOptions {
   std::string data, val;             // DATA[:SPLIT]; val may be empty
   std::filesystem::path image_root;  // for COCO files whose images are elsewhere
   std::filesystem::path init;        // backbone weights to start from
+  double init_lr = 1;                // factor of the learning rate of what `init` gave
   // Factor of the learning rate of what gives deformable layers their offsets. At 1 and a learning
   // rate of 0.02 offsets soon point outside the image, and the features there are 0.
   double offset_lr = 0.1;

@@ -30,7 +30,7 @@ std::vector<datasets::Series> read_log(const std::filesystem::path& file) {
 
 }  // namespace
 
-void write_report(const std::filesystem::path& run, const std::string& evaluation) {
+void write_report(const std::filesystem::path& run, const std::string& results) {
   std::vector<datasets::Series> losses, validation;
   std::string others;
   for (auto& series : read_log(run / "metrics.jsonl")) {
@@ -45,7 +45,7 @@ void write_report(const std::filesystem::path& run, const std::string& evaluatio
   body += datasets::line_chart({"Losses", "step", "", losses});
   body += datasets::line_chart({"Validation", "step", "", validation});
   body += others;
-  if (!evaluation.empty()) body += "<h2>The best weights on the validation data</h2>" + evaluation;
+  body += results;
   if (std::ifstream config(run / "config.cfg"); config) {
     std::ostringstream text;
     text << config.rdbuf();

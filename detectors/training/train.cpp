@@ -4,6 +4,7 @@
 
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/evaluation_html.h"
+#include "lanner/datasets/html.h"
 #include "lanner/datasets/loader.h"
 #include "lanner/detectors/checkpoint.h"
 #include "lanner/detectors/evaluate.h"
@@ -12,18 +13,6 @@
 
 namespace lanner::detectors {
 namespace {
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
-void report(const TransferReport& report, const std::filesystem::path& init) {
-  std::cerr << init.string() << ": " << report.loaded.size() << " tensors of the backbone loaded, "
-            << report.fresh.size() << " start fresh, " << report.unused.size() << " not used\n";
-  if (!report.fresh.empty()) std::cerr << "  fresh: " << joined(report.fresh) << "\n";
-}
 
 void to_device(datasets::Batch& batch, const torch::Device& device) {
   batch.images = batch.images.to(device);
@@ -39,6 +28,8 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
     loop.lr_factors.emplace_back("offset", options.offset_lr);
   loop.check();
   options.augment.check();
+  if (!(options.init_lr > 0))
+    throw usage_error("init-lr: expected a positive number, got " + c10::str(options.init_lr));
   auto trial = options.detector;  // what it is made of is wrong sooner than its data
   trial.categories.push_back({1, "any"});
   trial.check();
@@ -53,8 +44,14 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   if (data.categories.empty()) throw bad_data(options.data + ": holds no objects to learn from");
   torch::manual_seed(loop.seed);
   Detector detector(detector_options);
-  if (!options.init.empty() && !loop.resume)
-    report(load_backbone(*detector, options.init), options.init);
+  std::string transferred;
+  if (!options.init.empty() && (!loop.resume || options.init_lr != 1)) {
+    const auto transfer = load_backbone(*detector, options.init);
+    transferred = describe(transfer, options.init);
+    std::cerr << transferred;
+    if (options.init_lr != 1)
+      for (const auto& name : transfer.loaded) loop.lr_factors.emplace_back(name, options.init_lr);
+  }
   place(*detector, device);
 
   const int64_t first = resume_step(loop);
@@ -91,8 +88,9 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
                        {"loss_box_reg", losses.box_reg},
                        {"loss_objectness", losses.objectness},
                        {"loss_rpn_box_reg", losses.rpn_box_reg}},
+                      {},
                       batch.size(),
-                      joined(batch.paths),
+                      batch.paths,
                       waited};
   };
   double best_ap = -1;
@@ -107,13 +105,16 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
       const auto metrics = datasets::evaluate_coco(datasets::to_coco(val), detections);
       if (metrics.AP > best_ap) {
         best_ap = metrics.AP;
-        best_report = datasets::evaluation_html(val, detections);
+        best_report = "<h2>The best weights on the validation data</h2>" +
+                      datasets::evaluation_html(val, detections);
       }
       return Task::Evaluation{metrics.AP,
                               {{"AP", metrics.AP}, {"AP50", metrics.AP50}, {"AP75", metrics.AP75}}};
     };
   }
   const auto end = run_loop(task, loop, stop);
+  if (!transferred.empty())
+    best_report += "<h2>Transfer</h2><pre>" + datasets::escape_html(transferred) + "</pre>";
   write_report(loop.out, best_report);
   return end;
 }

@@ -11,8 +11,8 @@ using namespace lanner::tests;
 TEST_CASE("data sets with commas between them are one: VOC 07+12 without merging folders") {
   const TemporaryFolder folder;
   write_voc_folder(folder.path / "VOC2007", voc_object("cat", "1", "1", "9", "9"));
-  write_voc_folder(folder.path / "VOC2012", voc_object("ape", "1", "1", "9", "9") +
-                                                voc_object("cat", "11", "1", "19", "9"));
+  write_voc_folder(folder.path / "VOC2012",
+                   voc_object("ape", "1", "1", "9", "9") + voc_object("cat", "11", "1", "19", "9"));
   const auto at = [&](const std::string& data) { return (folder.path / data).string(); };
   const auto dataset = open_dataset(at("VOC2007:train") + "," + at("VOC2012:train"));
   REQUIRE(dataset.images.size() == 2);

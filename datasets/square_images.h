@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <vector>
+
+#include "lanner/datasets/sample.h"
+
+namespace lanner::datasets {
+
+// The middle squares of images, resized to `size` pixels; read on all cores. Throws Error naming
+// the file that cannot be read.
+std::vector<Sample> centre_squares(std::span<const std::filesystem::path> files, int size);
+
+// A folder whose folders are classes, in order of name.
+struct ClassFolders {
+  std::vector<std::string> classes;
+  std::vector<std::filesystem::path> files;
+  std::vector<int64_t> labels;  // of each file: which class, from 0
+};
+
+// Throws missing_file where there is no such folder, bad_data where it has fewer than two classes
+// with images.
+ClassFolders read_class_folders(const std::filesystem::path& root);
+
+}  // namespace lanner::datasets
