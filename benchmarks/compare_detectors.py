@@ -27,7 +27,13 @@ runs, out = arguments.runs, arguments.out
 bccd, uno, bend = arguments.shared_data / "bccd", arguments.shared_data / "uno224", runs / "bend"
 uno_split = f"{uno}/annotations/instances_{{}}.json"
 DATA = {
-    "bccd": (f"{bccd}:train", f"{bccd}:test", ["--epochs", "24"]),
+    "bccd": (
+        f"{bccd}:train",
+        f"{bccd}:test",
+        # Two thirds of the preset's sizes, images and anchors: half the time.
+        ["--epochs", "24", "--min-size", "240", "--max-size", "320",
+         "--anchor-sizes", "24,40;64,96;144,208"],
+    ),
     "uno224": (
         uno_split.format("train"),
         uno_split.format("test"),

@@ -17,11 +17,13 @@ struct PerOutput : at::ObserverContext {
 
 std::unique_ptr<at::ObserverContext> begin(const at::RecordFunction& call) {
   // Which argument the weights are.
-  static const std::map<std::string, size_t> weight_of{
-      {"aten::convolution", 1},           {"mkldnn::_convolution_pointwise", 1},
-      {"mkldnn::_convolution_pointwise_", 2}, {"mkldnn::_linear_pointwise", 1},
-      {"aten::linear", 1},                {"aten::mm", 1},
-      {"lanner::deform_conv2d", 2}};
+  static const std::map<std::string, size_t> weight_of{{"aten::convolution", 1},
+                                                       {"mkldnn::_convolution_pointwise", 1},
+                                                       {"mkldnn::_convolution_pointwise_", 2},
+                                                       {"mkldnn::_linear_pointwise", 1},
+                                                       {"aten::linear", 1},
+                                                       {"aten::mm", 1},
+                                                       {"lanner::deform_conv2d", 2}};
   const auto found = weight_of.find(call.name());
   if (found == weight_of.end() || inside) return nullptr;
   inside = true;

@@ -67,6 +67,16 @@ void save_resnet(const std::string& path, int depth,
   detectors::write_safetensors(path, {detectors::state_of(root), {{"format", "1"}}});
 }
 
+// The ResNet's tensors of any weights of lanner's, under torchvision's names.
+std::map<std::string, at::Tensor> resnet_state(const std::string& path) {
+  const std::string prefix = "backbone.body.";
+  std::map<std::string, at::Tensor> state;
+  for (const auto& [name, tensor] : detectors::read_safetensors(path).tensors)
+    if (name.starts_with(prefix)) state[name.substr(prefix.size())] = tensor;
+  if (state.empty()) throw bad_data(path + ": backbone: holds no tensor named backbone.body.*");
+  return state;
+}
+
 template <typename Items>
 std::vector<std::pair<std::string, at::Tensor>> pairs(const Items& items) {
   std::vector<std::pair<std::string, at::Tensor>> result;
@@ -109,6 +119,7 @@ void bind_detectors(py::module_& module) {
       .def("options", [](const Detector& d) { return detectors::to_json(d->options); });
   module.def("load", &load, NoGil());
   module.def("save_resnet", &save_resnet, NoGil());
+  module.def("resnet_state", &resnet_state, NoGil());
   module.def("read_image", &read_image, NoGil());
   module.def("preset_of_model",
              [](const std::string& model) { return detectors::preset_of_model(model).name; });

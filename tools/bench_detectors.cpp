@@ -3,17 +3,14 @@
 #include <ATen/Parallel.h>
 
 #include <cstdio>
-#include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
 
 #include "lanner/datasets/error.h"
 #include "lanner/detectors/models.h"
-#include "lanner/detectors/training/autocast.h"
 #include "lanner/detectors/training/optimiser.h"
 #include "lanner/ops/cpu/fresh.h"
-#include "tools/peer.h"
-#include "tools/process.h"
+#include "tools/compare.h"
 #include "tools/random_detector.h"
 #include "tools/timing.h"
 
@@ -21,9 +18,6 @@ namespace lanner::tools {
 namespace {
 
 using detectors::DetectorOptions;
-
-// peak_memory() begins anew.
-void forget_peak() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
 DetectorOptions faster_rcnn(int depth) {
   auto options = with_classes(detectors::preset("faster_rcnn_resnet50_fpn").options.detector, 90);
@@ -33,60 +27,64 @@ DetectorOptions faster_rcnn(int depth) {
   return options;
 }
 
-void header(bool compared) {
-  print_machine(compared ? "" : "; torchvision is not installed beside LibTorch");
-  std::printf("%-34s %10s %14s %14s %8s %8s %8s\n", "", "lanner ms", "torchvision ms",
-              "its bf16 ms", "ratio", "to bf16", "MB");
-}
-
-// A job beside torchvision's in float32 and in bfloat16, interleaved. sixteen: ours is in bfloat16.
-nlohmann::json compare(const std::string& name, const std::function<void()>& job, bool sixteen,
-                       Peer& peer, int64_t runs) {
-  const auto ours = [&] {
-    const detectors::Autocast autocast(sixteen, torch::kCPU);
-    job();
-  };
-  forget_peak();
-  ours(), ours();
-  const double memory = peak_memory("self");
-  if (peer.there()) peer.run(false), peer.run(true);
-  std::vector<double> mine, other[2], ratio[2];
-  for (int64_t i = 0; i < runs; ++i) {
-    mine.push_back(milliseconds(ours));
-    for (int bits : {0, 1}) {
-      if (!peer.there()) continue;
-      other[bits].push_back(peer.run(bits));
-      ratio[bits].push_back(other[bits].back() / mine.back());
-    }
-  }
-  nlohmann::json row{{"name", name}, {"lanner_ms", median(mine)}, {"peak_memory_mb", memory}};
-  std::printf("%-34s %10.1f ", name.c_str(), median(mine));
-  if (peer.there()) {
-    row["torchvision_ms"] = median(other[0]), row["torchvision_bf16_ms"] = median(other[1]);
-    row["ratio"] = median(ratio[0]), row["ratio_to_bf16"] = median(ratio[1]);
-    std::printf("%14.1f %14.1f %7.2fx %7.2fx ", median(other[0]), median(other[1]),
-                median(ratio[0]), median(ratio[1]));
-  } else {
-    std::printf("%14s %14s %8s %8s ", "-", "-", "-", "-");
-  }
-  std::printf("%8.0f\n", memory);
-  std::fflush(stdout);
-  return row;
-}
+// Answers as Peer wants it.
+constexpr const char* kProgram = R"py(
+import sys, time
+try:
+    import torch
+    from torchvision.models.detection import FasterRCNN
+    from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+    from torchvision.ops import FrozenBatchNorm2d
+except ImportError:
+    print("absent", flush=True)
+    sys.exit()
+what, depth, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+torch.set_num_threads(threads)
+torch.manual_seed(0)
+backbone = resnet_fpn_backbone(
+    backbone_name="resnet" + depth, weights=None, norm_layer=FrozenBatchNorm2d, trainable_layers=3)
+size = dict(min_size=320, max_size=400) if what == "train" else {}
+model = FasterRCNN(backbone, 91, **size)
+for name, buffer in model.named_buffers():
+    if name.endswith("running_var"):
+        buffer.fill_(4)
+if what == "detect":
+    model.eval()
+    images = [torch.rand(3, 800, 1088)]
+    def work():
+        with torch.no_grad():
+            model(images)
+else:
+    images = [torch.rand(3, 320, 400) for _ in range(2)]
+    boxes = torch.tensor([[20.0, 30, 150, 200], [200, 100, 320, 260], [50, 200, 120, 300]])
+    targets = [{"boxes": boxes, "labels": torch.tensor([1, 2, 3])} for _ in images]
+    optimizer = torch.optim.SGD(
+        [p for p in model.parameters() if p.requires_grad], lr=1e-4, momentum=0.9)
+    def work():
+        optimizer.zero_grad()
+        sum(model(images, targets).values()).backward()
+        optimizer.step()
+print("ready", flush=True)
+for line in sys.stdin:
+    begin = time.perf_counter()
+    with torch.autocast("cpu", torch.bfloat16, enabled=line.strip() == "16"):
+        work()
+    print((time.perf_counter() - begin) * 1e3, flush=True)
+)py";
 
 }  // namespace
 
 int bench_detect(const BenchOptions& options) {
   use_threads(options);
-  Peer peer("detect", 50, at::get_num_threads());
-  header(peer.there());
+  Peer peer(kProgram, {"detect", "50", std::to_string(at::get_num_threads())});
+  print_comparison_header("torchvision", peer);
   const auto image = torch::rand({3, 800, 1088});
   nlohmann::json rows = nlohmann::json::array();
   for (const bool sixteen : {false, true}) {
     auto detector = random_detector(faster_rcnn(50));
     detector->eval();
     rows.push_back(compare(
-        std::string("detect, ResNet-50-FPN, ") + (sixteen ? "bfloat16" : "float32"),
+        "torchvision", std::string("detect, ResNet-50-FPN, ") + (sixteen ? "bfloat16" : "float32"),
         [&] { detector->detect(detector->prepare({image})); }, sixteen, peer, options.runs));
   }
   write_rows(options, rows);
@@ -102,8 +100,8 @@ int bench_train(const BenchOptions& options) {
                          .view({3, 4});
   const auto labels = torch::tensor({1, 2, 3}, torch::kLong);
   for (const int depth : {50, 18}) {
-    Peer peer("train", depth, at::get_num_threads());
-    if (depth == 50) header(peer.there());
+    Peer peer(kProgram, {"train", std::to_string(depth), std::to_string(at::get_num_threads())});
+    if (depth == 50) print_comparison_header("torchvision", peer);
     for (const bool sixteen : {false, true}) {
       auto detector_options = faster_rcnn(depth);
       detector_options.resize = {320, 400};
@@ -118,7 +116,8 @@ int bench_train(const BenchOptions& options) {
         detector->losses(batch).total().backward();
         optimiser.step(1e-4);
       };
-      rows.push_back(compare("training step, ResNet-" + std::to_string(depth) + "-FPN, " +
+      rows.push_back(compare("torchvision",
+                             "training step, ResNet-" + std::to_string(depth) + "-FPN, " +
                                  (sixteen ? "bfloat16" : "float32"),
                              step, sixteen, peer, options.runs));
     }

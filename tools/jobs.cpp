@@ -22,6 +22,7 @@
 #include "tools/bench_eval.h"
 #include "tools/bench_loader.h"
 #include "tools/bench_ops.h"
+#include "tools/bench_pretrain.h"
 #include "tools/evaluate.h"
 #include "tools/job.h"
 #include "tools/list_models.h"
@@ -172,6 +173,10 @@ int lanner_bench_detect(const void* options) {
 int lanner_bench_train(const void* options) {
   return tools::run_torch(
       [&] { return tools::bench_train(tools::as<tools::BenchOptions>(options)); });
+}
+int lanner_bench_pretrain(const void* options) {
+  return tools::run_torch(
+      [&] { return tools::bench_pretrain(tools::as<tools::BenchOptions>(options)); });
 }
 int lanner_bench_rois(const void* options) {
   return tools::run_torch(

@@ -2,20 +2,21 @@
 
 #include <cstdio>
 #include <string>
+#include <vector>
 
 namespace lanner::tools {
 
-// torchvision's Faster R-CNN in a Python process of its own, so that neither's memory is the
-// other's. It waits until it is asked.
+// A Python program in a process of its own, so that neither's memory is the other's. It says
+// "ready", or something else where it lacks what it needs; then answers each line, "32" or "16"
+// bits, with the milliseconds that its work took.
 class Peer {
  public:
-  // what: "detect" or "train"; depth: of the ResNet; threads: of torch.
-  Peer(const std::string& what, int depth, int threads);
+  Peer(const std::string& program, const std::vector<std::string>& arguments);
   Peer(const Peer&) = delete;
   ~Peer();
 
-  bool there() const { return there_; }  // whether torchvision was found
-  // Milliseconds of one detection or training step; sixteen: under bfloat16 autocast.
+  bool there() const { return there_; }  // whether it has what it needs
+  // Milliseconds of one piece of work; sixteen: under bfloat16 autocast.
   double run(bool sixteen);
 
  private:

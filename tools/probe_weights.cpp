@@ -34,7 +34,9 @@ Architecture architecture_of(const std::filesystem::path& weights, const ProbeOp
   if (found == content.metadata.end()) return a;
   try {
     const auto json = nlohmann::json::parse(found->second);
-    return {json.at("depth"), json.at("stages"), norm_from_name(json.at("norm")),
+    return {json.at("depth"),
+            json.at("stages"),
+            norm_from_name(json.at("norm")),
             json.at("image_size"),
             {.size = json.at("patch_size"), .stride = json.at("patch_stride")}};
   } catch (const nlohmann::json::exception& error) {
@@ -114,7 +116,7 @@ double deviation(const std::vector<double>& values) {
   return std::sqrt(sum / static_cast<double>(values.size() - 1));
 }
 
-std::vector<double> percent(const std::vector<Score>& scores, double Score::* which) {
+std::vector<double> percent(const std::vector<Score>& scores, double Score::*which) {
   std::vector<double> values;
   for (const auto& score : scores) values.push_back(100 * score.*which);
   return values;

@@ -31,10 +31,9 @@ Linear fit(const LabelledFeatures& data, int64_t classes, double decay) {
       torch::optim::LBFGSOptions(1).max_iter(200).history_size(10).line_search_fn("strong_wolfe"));
   optimiser.step([&] {
     optimiser.zero_grad();
-    const auto loss =
-        torch::cross_entropy_loss(torch::addmm(linear.bias, data.features, linear.weight),
-                                  data.labels) +
-        decay / 2 * linear.weight.square().sum();
+    const auto loss = torch::cross_entropy_loss(
+                          torch::addmm(linear.bias, data.features, linear.weight), data.labels) +
+                      decay / 2 * linear.weight.square().sum();
     loss.backward();
     return loss;
   });
@@ -102,9 +101,9 @@ double knn_accuracy(const LabelledFeatures& train, const LabelledFeatures& test,
   const auto alike = torch::matmul(unit(test.features), unit(train.features).t());
   const auto [cosine, index] = alike.topk(std::min<int64_t>(neighbours, alike.size(1)));
   const int64_t classes = train.labels.max().item<int64_t>() + 1;
-  const auto votes = torch::zeros({test.labels.size(0), classes})
-                         .scatter_add_(1, train.labels.take(index),
-                                       (cosine / kKnnTemperature).exp());
+  const auto votes =
+      torch::zeros({test.labels.size(0), classes})
+          .scatter_add_(1, train.labels.take(index), (cosine / kKnnTemperature).exp());
   return (votes.argmax(1) == test.labels).to(torch::kDouble).mean().item<double>();
 }
 

@@ -21,8 +21,7 @@ enum class ProbeInput {
 // `image_size` pixels. patch: where patches are asked for.
 std::vector<at::Tensor> image_features(Encoder& encoder,
                                        const std::vector<std::filesystem::path>& files,
-                                       int image_size, ProbeInput input,
-                                       const PatchOptions& patch);
+                                       int image_size, ProbeInput input, const PatchOptions& patch);
 
 // Part of `test` that a linear classifier on standardised features gets right (logistic regression
 // by L-BFGS; its weight decay is chosen on a fifth of `train` that the seed picks, then all of it

@@ -51,10 +51,10 @@ cv::Mat prediction_sheet(Cpc& cpc, const std::vector<datasets::Sample>& images,
       const int64_t index = best[a].item<int64_t>(), of_image = index / (R * C);
       const int64_t r = index % (R * C) / C, c = index % C;
       const bool right = of_image == i && r == row + distance && c == column;
-      cells.push_back(framed(images[of_image].rgb(place(r, c)),
-                             right           ? kGreen
-                             : of_image == i ? kYellow
-                                             : cv::Scalar::all(32)));
+      cells.push_back(framed(images[of_image].rgb(place(r, c)), right ? kGreen
+                                                                : of_image == i
+                                                                    ? kYellow
+                                                                    : cv::Scalar::all(32)));
     }
   }
   return datasets::contact_sheet(cells, kAnswers + 1, kCell);

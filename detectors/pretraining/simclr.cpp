@@ -8,9 +8,8 @@ namespace lanner::detectors {
 Simclr::Simclr(const PretrainOptions& options) : Objective(options), options_(options) {
   const int64_t channels = encoder->channels();
   projection_ = register_module(
-      "projection",
-      torch::nn::Sequential(torch::nn::Linear(channels, channels), torch::nn::ReLU(),
-                            torch::nn::Linear(channels, options.embedding)));
+      "projection", torch::nn::Sequential(torch::nn::Linear(channels, channels), torch::nn::ReLU(),
+                                          torch::nn::Linear(channels, options.embedding)));
 }
 
 ContrastiveResult Simclr::forward(const at::Tensor& images) {
@@ -21,7 +20,10 @@ ContrastiveResult Simclr::forward(const at::Tensor& images) {
   const InfoNceOptions nce{.temperature = options_.temperature};
   const auto there = info_nce(views[0], views[1], same, nce);
   const auto back = info_nce(views[1], views[0], same, nce);
-  return {(there.loss + back.loss) / 2, (there.accuracy + back.accuracy) / 2, views[0].size(0), {},
+  return {(there.loss + back.loss) / 2,
+          (there.accuracy + back.accuracy) / 2,
+          views[0].size(0),
+          {},
           features.detach()};
 }
 

@@ -1,5 +1,6 @@
 from lanner import ops as ops
 from lanner.detector import Detector as Detector, build as build, load as load
 from lanner.torchvision import from_torchvision as from_torchvision
+from lanner.torchvision import resnet_state_dict as resnet_state_dict
 
 __version__: str

@@ -1,4 +1,8 @@
-"""python -m lanner convert IN.pth OUT.safetensors --architecture NAME [--classes FILE]"""
+"""Weights from and for torchvision:
+
+python -m lanner convert IN.pth OUT.safetensors --architecture NAME [--classes FILE]
+python -m lanner export RUN/best.safetensors OUT.pth
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import sys
 import torch
 
 from lanner import _core
-from lanner.torchvision import from_torchvision
+from lanner.torchvision import from_torchvision, resnet_state_dict
 
 
 def convert(arguments: argparse.Namespace) -> None:
@@ -34,8 +38,18 @@ def convert(arguments: argparse.Namespace) -> None:
     print(f"{arguments.output}: {arguments.architecture}, {len(detector.classes)} classes")
 
 
+def export(arguments: argparse.Namespace) -> None:
+    state = resnet_state_dict(arguments.input)
+    torch.save(state, arguments.output)
+    print(f"{arguments.output}: {len(state)} tensors of a ResNet under torchvision's names")
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m lanner", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m lanner",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("convert", help="torchvision's weights for lanner")
     command.add_argument("input", type=pathlib.Path, help="a .pth file with a state_dict")
@@ -43,9 +57,14 @@ def main() -> int:
     command.add_argument("--architecture", required=True, help="e.g. fasterrcnn_resnet50_fpn; or resnet50, a backbone")
     command.add_argument("--classes", type=pathlib.Path, help="a file of names, one a line")
     command.add_argument("--norm-eps", type=float, help="of the backbone's batch norm")
+    command.set_defaults(run=convert)
+    command = commands.add_parser("export", help="a backbone of lanner's for torchvision")
+    command.add_argument("input", type=pathlib.Path, help="a .safetensors file of lanner's")
+    command.add_argument("output", type=pathlib.Path, help="the .pth file to write")
+    command.set_defaults(run=export)
     arguments = parser.parse_args()
     try:
-        convert(arguments)
+        arguments.run(arguments)
     except FileNotFoundError as error:
         print(f"error: {error.filename or error}: no such file", file=sys.stderr)
         return 66

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Mapping, Sequence
 
 from torch import Tensor
 
+from lanner import _core
 from lanner.detector import Detector, build
 
 # The published file of fasterrcnn_resnet50_fpn holds the names of an earlier torchvision.
@@ -17,6 +19,17 @@ _OLD_NAMES = (
         r"backbone.fpn.\1_blocks.\2.0.\3",
     ),
 )
+
+
+def resnet_state_dict(weights: str | os.PathLike) -> dict[str, Tensor]:
+    """A ResNet's tensors under torchvision's names, of what `lanner pretrain` or `train` wrote.
+
+    For `torchvision.models.resnet18().load_state_dict(.., strict=False)`, without the classifier and
+    the stages that were not trained. After pretraining with the layer norm that is its default, build
+    that model with `norm_layer=lambda channels: torch.nn.GroupNorm(1, channels)`.
+    Raises FileNotFoundError, and ValueError where there is no ResNet in the file.
+    """
+    return _core.resnet_state(os.fspath(weights))
 
 
 def from_torchvision(

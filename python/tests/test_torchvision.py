@@ -160,3 +160,24 @@ def test_torchvisions_image_net_resnets_are_backbones(depth, tmp_path):
     with pytest.raises(ValueError, match="misshapen: backbone.body.layer"):
         other.load_backbone(tmp_path / "net.safetensors")
     assert torch.equal(other.state_dict()["backbone.body.conv1.weight"], before)
+
+
+def test_a_pretrained_backbone_is_a_resnet_of_torchvisions(lanner_program, tmp_path):
+    lanner_program("synth", "--out", tmp_path / "data", "--images", 4)
+    lanner_program("pretrain", "--images", tmp_path / "data", "--out", tmp_path / "run",
+                   "--epochs", 1, "--batch-size", 2, "--image-size", 64, "--patch-size", 16,
+                   "--patch-stride", 8, "--directions", 1)  # fmt: skip
+    weights, out = tmp_path / "run" / "best.safetensors", tmp_path / "net.pth"
+    command = [sys.executable, "-m", "lanner", "export", weights, out]
+    subprocess.run(list(map(str, command)), check=True)
+    state = torch.load(out, weights_only=True)
+    net = torchvision.models.resnet18(norm_layer=lambda channels: torch.nn.GroupNorm(1, channels))
+    report = net.load_state_dict(state, strict=False)
+    assert not report.unexpected_keys
+    assert all(name.startswith(("layer4.", "fc.")) for name in report.missing_keys)
+    with pytest.raises(ValueError, match="backbone"):
+        safetensors_of_nothing = tmp_path / "none.safetensors"
+        safetensors_of_nothing.write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+        lanner.resnet_state_dict(safetensors_of_nothing)
+    with pytest.raises(FileNotFoundError):
+        lanner.resnet_state_dict(tmp_path / "absent.safetensors")

@@ -21,7 +21,7 @@ TEST_CASE("ResNets have torchvision's number of parameters, less the classifier"
 
 TEST_CASE("stages and levels have the sizes and channels that they promise") {
   const torch::NoGradGuard no_grad;
-  for (const auto norm : {Norm::frozen_batch, Norm::batch, Norm::group, Norm::layer}) {
+  for (const auto norm : {Norm::frozen_batch, Norm::batch, Norm::group, Norm::layer, Norm::none}) {
     Backbone backbone(BackboneOptions{.depth = 18, .norm = norm, .fpn_channels = 32});
     const auto features = backbone->forward(torch::rand({2, 3, 64, 96}));
     const auto& levels = features.rpn;

@@ -28,8 +28,8 @@ struct Parts {
   }
 };
 
-const std::optional<Norm> kNorms[] = {std::nullopt, Norm::frozen_batch, Norm::batch, Norm::group,
-                                      Norm::layer};
+const std::optional<Norm> kNorms[] = {std::nullopt, Norm::frozen_batch, Norm::batch,
+                                      Norm::group,  Norm::layer,        Norm::none};
 
 double difference(const at::Tensor& a, const at::Tensor& b) {
   return (a.to(torch::kFloat) - b).abs().max().item<double>();

@@ -50,7 +50,7 @@ TEST_CASE("command lines that make no sense end with 2 and say why") {
   expect("", 2, "usage: lanner");
   expect("fly", 2, "error: \"fly\" is not a command");
   expect("train", 2, "--data");
-  expect("bench", 2, "bench: expected ops, detect, train, rois, eval or loader");
+  expect("bench", 2, "bench: expected ops, detect, train, pretrain, rois, eval or loader");
   expect("bench opps", 2, "got \"opps\"");
   expect("bench ops --runs 0", 2, "runs: expected 1 to 1000, got 0");
   expect("train --data x --out y --lr fast", 2, "lr");

@@ -62,8 +62,8 @@ TEST_CASE("CPC begins near ln N, and its bound never exceeds ln N") {
 }
 
 TEST_CASE("patches that have nothing to do with each other cannot be predicted", "[slow]") {
-  // Every patch is noise of its own (no overlap), so what is learned from one batch is worth nothing
-  // for the next: the loss stays at ln N, or above.
+  // Every patch is noise of its own (no overlap), so what is learned from one batch is worth
+  // nothing for the next: the loss stays at ln N, or above.
   torch::manual_seed(3);
   auto options = small();
   options.patch.stride = 16, options.first_distance = options.last_distance = 1;

@@ -38,7 +38,8 @@ TEST_CASE("the loss and its gradients are those of a plain softmax, block by blo
   const auto predictions = torch::randn({3000, 8}), targets = torch::randn({2500, 8});
   const auto positives = torch::randint(2500, {3000}, torch::kLong);
   for (const double temperature : {0., 0.2}) {
-    auto p = predictions.clone().set_requires_grad(true), t = targets.clone().set_requires_grad(true);
+    auto p = predictions.clone().set_requires_grad(true),
+         t = targets.clone().set_requires_grad(true);
     const auto found = info_nce(p, t, positives, {.temperature = temperature}).loss;
     const auto expected = naive(p, t, positives, temperature);
     CHECK(found.item<double>() == Approx(expected.item<double>()).epsilon(1e-5));

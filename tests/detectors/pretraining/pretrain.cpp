@@ -14,26 +14,44 @@ using namespace lanner;
 using namespace lanner::detectors;
 using namespace lanner::tests;
 
-TEST_CASE("pretraining lowers the loss, and its backbone loads into a detector", "[slow]") {
-  const TemporaryFolder folder;
-  // Images of one colour each, a speck of noise on it: patches of one image are easily told from
-  // others.
-  for (int i = 0; i < 20; ++i) {
+namespace {
+
+// Images of one colour each, a speck of noise on it: patches of one image are easily told from
+// others. place: the folder of image i.
+template <typename Place>
+void write_colours(const Place& place, int count) {
+  cv::theRNG().state = 7;
+  for (int i = 0; i < count; ++i) {
     cv::Mat rgb(80, 80, CV_8UC3, cv::Scalar(40 + 50 * (i % 5), 40 + 50 * (i / 5), 220 - 9 * i));
     cv::Mat noise(rgb.size(), CV_8UC3);
     cv::randu(noise, 0, 25);
-    datasets::write_image(folder.path / "images" / (std::to_string(i) + ".png"), rgb + noise);
+    datasets::write_image(place(i) / (std::to_string(i) + ".png"), rgb + noise);
   }
+}
+
+PretrainOptions small_run(const fs::path& images, const fs::path& out) {
   PretrainOptions options;
-  options.images = {folder.path / "images"};
+  options.images = {images};
   options.image_size = 64, options.patch.size = 16, options.patch.stride = 8;
   options.directions = 1;
-  options.loop.out = folder.path / "run";
-  options.loop.batch_size = 10;
-  options.loop.epochs = 30;
+  options.loop.out = out;
   options.loop.warmup_steps = 5;
   options.loop.log_every = 1;
-  CHECK(pretrain(options, [] { return false; }) == LoopEnd::finished);
+  return options;
+}
+
+const auto never = [] { return false; };
+
+}  // namespace
+
+TEST_CASE("pretraining lowers the loss, and its backbone loads into a detector", "[slow]") {
+  const TemporaryFolder folder;
+  write_colours([&](int) { return folder.path / "images"; }, 20);
+  auto options = small_run(folder.path / "images", folder.path / "run");
+  options.loop.batch_size = 10;
+  options.loop.epochs = 30;
+  options.show = true;
+  CHECK(pretrain(options, never) == LoopEnd::finished);
   std::ifstream log(folder.path / "run/metrics.jsonl");
   std::vector<double> losses;
   for (std::string line; std::getline(log, line);)
@@ -45,4 +63,59 @@ TEST_CASE("pretraining lowers the loss, and its backbone loads into a detector",
   Detector detector(tiny_options());
   const auto report = load_backbone(*detector, folder.path / "run/best.safetensors");
   CHECK(report.loaded.size() > 40);
+}
+
+TEST_CASE("labels are never read: the same images in other folders give the same weights") {
+  const TemporaryFolder folder;
+  std::vector<std::string> weights;
+  for (const int turn : {0, 1}) {
+    const auto root = folder.path / std::to_string(turn);
+    write_colours([&](int i) { return root / ("class" + std::to_string((i + turn) * 5 % 3)); }, 8);
+    auto options = small_run(root, folder.path / ("run" + std::to_string(turn)));
+    options.loop.batch_size = 4;
+    options.loop.epochs = 2;
+    CHECK(pretrain(options, never) == LoopEnd::finished);
+    weights.push_back(read(options.loop.out / "best.safetensors"));
+  }
+  CHECK(weights[0] == weights[1]);
+}
+
+TEST_CASE("pretraining starts from given weights, and goes on as it would have after a stop") {
+  const TemporaryFolder folder;
+  write_colours([&](int) { return folder.path / "images"; }, 8);
+  const auto run = [&](const std::string& name, int stop_after, auto change) {
+    auto options = small_run(folder.path / "images", folder.path / name);
+    options.loop.batch_size = 4;
+    options.loop.epochs = 2;
+    change(options);
+    int steps = 0;
+    pretrain(options, [&] { return steps++ == stop_after; });
+    return options.loop.out / "last.safetensors";
+  };
+  const auto whole = run("whole", -1, [](auto&) {});
+  run("parts", 2, [](auto&) {});
+  const auto parts = run("parts", -1, [](auto& o) { o.loop.resume = true; });
+  CHECK(read_safetensors(whole)
+            .tensors.at("target.weight")
+            .equal(read_safetensors(parts).tensors.at("target.weight")));
+  const auto name = "backbone.body.layer1.0.conv1.weight";
+  const auto begun = run("begun", 0, [&](auto& o) { o.init = whole; });
+  CHECK(read_safetensors(begun).tensors.at(name).equal(read_safetensors(whole).tensors.at(name)));
+}
+
+TEST_CASE("both objectives learn, and a report with pictures says how") {
+  const TemporaryFolder folder;
+  write_colours([&](int) { return folder.path / "images"; }, 8);
+  for (const std::string objective : {"cpc", "simclr"}) {
+    auto options = small_run(folder.path / "images", folder.path / objective);
+    options.objective = objective;
+    options.loop.batch_size = 4;
+    options.loop.epochs = 1;
+    options.show = true;
+    CHECK(pretrain(options, never) == LoopEnd::finished);
+    CHECK(fs::exists(options.loop.out / "neighbours.png"));
+    CHECK(fs::exists(options.loop.out / "predictions.png") == (objective == "cpc"));
+    CHECK_THAT(read(options.loop.out / "report.html"),
+               ContainsSubstring("feature_rank") && ContainsSubstring("nearest"));
+  }
 }
