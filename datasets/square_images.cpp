@@ -47,4 +47,38 @@ ClassFolders read_class_folders(const fs::path& root) {
   return found;
 }
 
+ClassSplit read_class_split(const fs::path& root, std::vector<fs::path> test) {
+  const bool splits = fs::is_directory(root / "train");
+  ClassSplit split{read_class_folders(splits ? root / "train" : root), {}};
+  auto& classes = split.test.classes = split.train.classes;
+  if (test.empty() && !splits) {
+    ClassFolders kept{classes, {}, {}};
+    for (size_t i = 0; i < split.train.files.size(); ++i) {
+      auto& part = i % 5 == 4 ? split.test : kept;
+      part.files.push_back(split.train.files[i]);
+      part.labels.push_back(split.train.labels[i]);
+    }
+    split.train = std::move(kept);
+    return split;
+  }
+  if (test.empty())
+    for (const char* name : {"validation", "val", "valid", "test"})
+      if (fs::is_directory(root / name)) test.push_back(root / name);
+  if (test.empty())
+    throw missing_file(root.string() + ": no folder validation, val, valid or test");
+  for (const auto& folder : test) {
+    const auto found = read_class_folders(folder);
+    for (size_t i = 0; i < found.files.size(); ++i) {
+      const auto& name = found.classes[found.labels[i]];
+      const auto place = std::find(classes.begin(), classes.end(), name);
+      if (place == classes.end())
+        throw bad_data((folder / name).string() + ": class: " + root.string() + " has no \"" +
+                       name + "\"");
+      split.test.files.push_back(found.files[i]);
+      split.test.labels.push_back(place - classes.begin());
+    }
+  }
+  return split;
+}
+
 }  // namespace lanner::datasets

@@ -82,14 +82,20 @@ TransferReport load_backbone(torch::nn::Module& module, const fs::path& file) {
 }
 
 std::string describe(const TransferReport& report, const fs::path& file) {
-  const auto list = [](const std::string& what, const auto& names) {
-    return names.empty() ? "" : "  " + what + ": " + c10::Join(", ", names) + "\n";
-  };
-  std::set<std::string> unused;  // by their first part: contexts have many
+  // Layers by layers: backbone.body.layer4, context_down.
+  std::set<std::string> fresh, unused;
+  for (const auto& name : report.fresh) {
+    const auto stage = name.find('.', std::string("backbone.body.").size());
+    fresh.insert(name.find(".running_") != std::string::npos ? "statistics of batch norms"
+                                                             : name.substr(0, stage));
+  }
   for (const auto& name : report.unused) unused.insert(name.substr(0, name.find('.')));
+  const auto list = [](const char* what, const std::set<std::string>& names) {
+    return names.empty() ? "" : c10::str("  ", what, ": ", c10::Join(", ", names), "\n");
+  };
   return c10::str(file.string(), ": ", report.loaded.size(), " tensors of the backbone loaded, ",
                   report.fresh.size(), " start fresh, ", report.unused.size(), " not used\n",
-                  list("fresh", report.fresh), list("not used", unused));
+                  list("fresh", fresh), list("not used", unused));
 }
 
 std::map<std::string, std::string> metadata_of(const DetectorOptions& options) {

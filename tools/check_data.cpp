@@ -18,12 +18,13 @@ int check_data(const std::vector<std::string>& arguments) {
   add("image-root", po::value(&o.image_root), "where a COCO file's images are");
   add("against", po::value(&o.against)->multitoken(),
       "other splits, DATA[:SPLIT], that must not hold the same images");
-  add("annotations-only", po::bool_switch(&annotations_only), "do not read the images");
+  add("annotations-only", defaulted(&annotations_only)->implicit_value(true),
+      "do not read the images");
   add("min-size", defaulted(&o.resize.min_size), "short side that anchors are suggested for");
   add("max-size", defaulted(&o.resize.max_size), "limit of the long side");
   add("json", po::value(&o.json), "file to write everything to");
   add("show", po::value(&o.show), "folder for pictures: images with their boxes, and box sizes");
-  add("show-augmented", po::bool_switch(&o.show_augmented),
+  add("show-augmented", defaulted(&o.show_augmented)->implicit_value(true),
       "in --show too: images as training sees them, with the options below");
   options.add(augment_flags(o.augment));
   const auto parsed =

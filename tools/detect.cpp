@@ -16,8 +16,9 @@ int detect(const std::vector<std::string>& arguments) {
   add("conf", defaulted(&o.conf), "least score that is drawn and saved");
   add("save-json", po::value(&o.save_json),
       "file for the results, in place of OUT/detections.json");
-  add("save-video", po::bool_switch(&o.save_video), "write each video annotated, frame for frame");
-  add("show-offsets", po::bool_switch(&o.show_offsets),
+  add("save-video", defaulted(&o.save_video)->implicit_value(true),
+      "write each video annotated, frame for frame");
+  add("show-offsets", defaulted(&o.show_offsets)->implicit_value(true),
       "draw where deformable layers sample, into OUT/offsets");
   add("precision", defaulted(&o.precision),
       "fp32 or bf16: faster, scores differ in the third digit");

@@ -31,7 +31,7 @@ inline po::options_description loop_flags(detectors::LoopOptions& loop) {
   add("on-bad-image", defaulted(&loop.on_bad_image),
       "stop, or skip: warn and take another in its place");
   add("log-every", defaulted(&loop.log_every), "steps between lines of metrics.jsonl");
-  add("resume", po::bool_switch(&loop.resume), "go on from out/last.safetensors");
+  add("resume", defaulted(&loop.resume)->implicit_value(true), "go on from out/last.safetensors");
   return options;
 }
 

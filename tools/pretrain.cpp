@@ -39,7 +39,8 @@ int pretrain(const std::vector<std::string>& arguments) {
   add("negatives", defaulted(&o.negatives), "drawn for each prediction; 0: all other patches");
   add("embedding", defaulted(&o.embedding), "numbers in which predictions and targets meet");
   add("temperature", defaulted(&o.temperature), "of cosines; 0: dot products, as CPC v2");
-  add("show", po::bool_switch(&o.show), "draw nearest predictions and nearest images when done");
+  add("show", defaulted(&o.show)->implicit_value(true),
+      "draw nearest predictions and nearest images when done");
   options.add(what).add(loop_flags(o.loop));
   const auto parsed =
       parse(arguments,

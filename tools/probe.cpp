@@ -12,18 +12,25 @@ int probe(const std::vector<std::string>& arguments) {
   auto add = options.add_options();
   add("weights", po::value(&weights)->required()->multitoken(),
       "backbones: of lanner pretrain, detectors, or torchvision's");
-  add("train", po::value(&o.train)->required(), "folder whose folders are classes, to learn from");
-  add("test", po::value(&test)->required()->multitoken(), "such folders, to be asked about");
+  add("images", po::value(&o.images)->required(),
+      "folder whose folders are classes, or of such folders train, and validation or test");
+  add("test", po::value(&test)->multitoken(),
+      "such folders to be asked about, taken together; else those beside train, or a fifth of each "
+      "class");
   add("seeds", defaulted(&o.seeds), "untrained networks, and choices of the weight decay");
   add("neighbours", defaulted(&o.neighbours), "that vote");
-  add("every-stage", po::bool_switch(&o.every_stage), "of the backbone, not the last alone");
+  add("every-stage", defaulted(&o.every_stage)->implicit_value(true),
+      "of the backbone, not the last alone");
+  add("patches", defaulted(&o.patches)->implicit_value(true),
+      "features are means over patches, as CPC sees images; else the network runs over whole "
+      "images, as in a detector");
   add("image-size", defaulted(&o.image_size), "pixels, of weights that do not say");
   add("backbone", defaulted(&backbone), "resnet18, 34, 50 or 101, of weights that do not say");
   add("norm", defaulted(&norm), "frozen_batch, batch, group, layer or none, likewise");
   add("json", po::value(&o.json), "file to write the numbers to");
   const auto parsed =
       parse(arguments,
-            "usage: lanner probe --weights W... --train DIR --test DIR...\n\n"
+            "usage: lanner probe --weights W... --images DIR\n\n"
             "How well the classes of images can be told from a backbone's features, by a linear "
             "classifier and\nby nearest neighbours, beside the same network untrained.\n",
             options);

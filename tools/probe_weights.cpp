@@ -53,53 +53,25 @@ struct Network : torch::nn::Module {
   Encoder encoder;
 };
 
-// The images, test sets taken together, with the labels of the training folder's classes.
-struct Images {
-  datasets::ClassFolders train, test;
-};
-
-Images read_images(const ProbeOptions& o) {
-  Images images{datasets::read_class_folders(o.train), {}};
-  std::map<std::string, int64_t> label_of;
-  for (const auto& name : images.train.classes)
-    label_of.emplace(name, static_cast<int64_t>(label_of.size()));
-  for (const auto& folder : o.test) {
-    const auto found = datasets::read_class_folders(folder);
-    for (size_t i = 0; i < found.files.size(); ++i) {
-      const auto& name = found.classes[found.labels[i]];
-      const auto label = label_of.find(name);
-      if (label == label_of.end())
-        throw bad_data((folder / name).string() + ": class: " + o.train.string() + " has no \"" +
-                       name + "\"");
-      images.test.files.push_back(found.files[i]);
-      images.test.labels.push_back(label->second);
-    }
-  }
-  return images;
-}
-
 struct Score {
   double linear, knn;
 };
-// By stage and input, then by seed.
-using Scores = std::map<std::pair<int, ProbeInput>, std::vector<Score>>;
+using Scores = std::map<int, std::vector<Score>>;  // by stage, then by seed
 
-void measure(Network& network, const Architecture& a, const Images& images, const ProbeOptions& o,
-             const std::vector<uint64_t>& seeds, Scores& scores) {
+void measure(Network& network, const Architecture& a, const datasets::ClassSplit& images,
+             const ProbeOptions& o, const std::vector<uint64_t>& seeds, Scores& scores) {
   place(network, torch::kCPU);
   const auto labels = [](const datasets::ClassFolders& data) { return torch::tensor(data.labels); };
-  for (const auto input : {ProbeInput::image, ProbeInput::patches}) {
-    const auto features = [&](const datasets::ClassFolders& data) {
-      return image_features(network.encoder, data.files, a.image_size, input, a.patch);
-    };
-    const auto train = features(images.train), test = features(images.test);
-    const size_t first = o.every_stage ? 0 : train.size() - 1;
-    for (size_t s = first; s < train.size(); ++s) {
-      const LabelledFeatures from{train[s], labels(images.train)}, to{test[s], labels(images.test)};
-      const double knn = knn_accuracy(from, to, o.neighbours);
-      for (const auto seed : seeds)
-        scores[{static_cast<int>(s) + 1, input}].push_back({linear_accuracy(from, to, seed), knn});
-    }
+  const auto features = [&](const datasets::ClassFolders& data) {
+    return image_features(network.encoder, data.files, a.image_size,
+                          o.patches ? ProbeInput::patches : ProbeInput::image, a.patch);
+  };
+  const auto train = features(images.train), test = features(images.test);
+  for (size_t s = o.every_stage ? 0 : train.size() - 1; s < train.size(); ++s) {
+    const LabelledFeatures from{train[s], labels(images.train)}, to{test[s], labels(images.test)};
+    const double knn = knn_accuracy(from, to, o.neighbours);
+    for (const auto seed : seeds)
+      scores[static_cast<int>(s) + 1].push_back({linear_accuracy(from, to, seed), knn});
   }
 }
 
@@ -125,17 +97,16 @@ std::vector<double> percent(const std::vector<Score>& scores, double Score::*whi
 // A line each, beside the untrained ones where those are given.
 void print(const std::string& name, const Scores& scores, const Scores* untrained,
            nlohmann::json& rows) {
-  for (const auto& [key, all] : scores) {
-    const auto input = key.second == ProbeInput::image ? "image" : "patches";
-    std::printf("%-44.44s %5d %-8s", name.c_str(), key.first, input);
-    nlohmann::json row{{"weights", name}, {"stage", key.first}, {"input", input}};
+  for (const auto& [stage, all] : scores) {
+    std::printf("%-44.44s %5d", name.c_str(), stage);
+    nlohmann::json row{{"weights", name}, {"stage", stage}};
     for (const auto& [label, which] :
          {std::pair{"linear", &Score::linear}, std::pair{"knn", &Score::knn}}) {
       const auto values = percent(all, which);
       std::printf("  %6.1f ± %-4.1f", mean(values), deviation(values));
       row[label] = values;
       if (!untrained) continue;
-      std::printf(" %+6.1f", mean(values) - mean(percent(untrained->at(key), which)));
+      std::printf(" %+6.1f", mean(values) - mean(percent(untrained->at(stage), which)));
     }
     std::printf("\n");
     rows.push_back(row);
@@ -147,10 +118,10 @@ void print(const std::string& name, const Scores& scores, const Scores* untraine
 
 int probe_weights(const ProbeOptions& o) {
   o.check();
-  const auto images = read_images(o);
+  const auto images = datasets::read_class_split(o.images, o.test);
   std::printf("%zu images of %zu classes to learn from, %zu to be asked about; per cent right\n",
               images.train.files.size(), images.train.classes.size(), images.test.files.size());
-  std::printf("%-44s %5s %-8s  %-20s  %s\n", "", "stage", "input", "linear, gain", "kNN, gain");
+  std::printf("%-44s %5s  %-20s  %s\n", "", "stage", "linear, gain", "kNN, gain");
   std::vector<uint64_t> seeds;
   for (int i = 0; i < o.seeds; ++i) seeds.push_back(i);
   std::map<std::string, Scores> untrained;  // by architecture

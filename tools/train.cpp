@@ -127,7 +127,7 @@ int train(const std::vector<std::string>& arguments) {
   add("fpn-channels", defaulted(&d.backbone.fpn_channels), "of every level");
   add("fpn-pool", defaulted(&d.backbone.fpn_pool), "one coarser level for the RPN");
   add("dc5-channels", defaulted(&d.backbone.dc5_channels), "of the dilated stage 4's features");
-  add("deformable", po::bool_switch(&deformable),
+  add("deformable", defaulted(&deformable)->implicit_value(true),
       "deformable convolutions in stage 4 and deformable RoI pooling");
   add("deformable-stages", defaulted(&bent),
       "backbone stages whose 3x3 convolutions are deformable, such as 34");

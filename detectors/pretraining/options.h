@@ -37,7 +37,7 @@ struct PretrainOptions {
   double temperature = 0.1;  // of cosines; 0: dot products times 0.1, as CPC v2
   bool show = false;         // draw predictions and neighbours when done
   LoopOptions loop{.epochs = 100,
-                   .batch_size = 32,
+                   .batch_size = 16,
                    .optimizer = "adamw",
                    .lr = 1e-3,
                    .weight_decay = 1e-4,
@@ -49,11 +49,15 @@ struct PretrainOptions {
 
 struct ProbeOptions {
   std::vector<std::filesystem::path> weights;  // backbones
-  std::filesystem::path train;                 // a folder whose folders are classes
-  std::vector<std::filesystem::path> test;     // such folders, taken together
-  int seeds = 3;                               // untrained networks, and choices of decay
+  // A folder whose folders are classes, or one of such folders train and validation, val, valid or
+  // test.
+  std::filesystem::path images;
+  // To be asked about, taken together; empty: those beside train, or a fifth of each class.
+  std::vector<std::filesystem::path> test;
+  int seeds = 3;  // untrained networks, and choices of decay
   int neighbours = 200;
   bool every_stage = false;        // not only the last one trained
+  bool patches = false;            // features are means over patches, as CPC sees images
   int image_size = 128;            // pixels; of weights that do not say
   int depth = 18;                  // ResNet, of weights that do not say
   Norm norm = Norm::frozen_batch;  // likewise

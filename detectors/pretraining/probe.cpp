@@ -28,7 +28,7 @@ Linear fit(const LabelledFeatures& data, int64_t classes, double decay) {
                 torch::zeros({classes}, torch::requires_grad())};
   torch::optim::LBFGS optimiser(
       {linear.weight, linear.bias},
-      torch::optim::LBFGSOptions(1).max_iter(200).history_size(10).line_search_fn("strong_wolfe"));
+      torch::optim::LBFGSOptions(1).max_iter(100).history_size(10).line_search_fn("strong_wolfe"));
   optimiser.step([&] {
     optimiser.zero_grad();
     const auto loss = torch::cross_entropy_loss(

@@ -31,11 +31,13 @@ std::vector<datasets::Series> read_log(const std::filesystem::path& file) {
 }  // namespace
 
 void write_report(const std::filesystem::path& run, const std::string& results) {
-  std::vector<datasets::Series> losses, validation;
+  std::vector<datasets::Series> losses, accuracies, validation;
   std::string others;
   for (auto& series : read_log(run / "metrics.jsonl")) {
-    if (series.name.starts_with("loss"))
+    if (series.name.starts_with("loss") || series.name == "ln_n")  // a guess's loss
       losses.push_back(series);
+    else if (series.name.starts_with("accuracy"))
+      accuracies.push_back(series);
     else if (series.name.starts_with("val_"))
       validation.push_back({series.name.substr(4), series.points});
     else if (series.name != "epoch" && series.name != "elapsed")
@@ -44,6 +46,7 @@ void write_report(const std::filesystem::path& run, const std::string& results) 
   std::string body = "<h2>Training</h2>";
   body += datasets::line_chart({"Losses", "step", "", losses});
   body += datasets::line_chart({"Validation", "step", "", validation});
+  body += datasets::line_chart({"Accuracies", "step", "", accuracies});
   body += others;
   body += results;
   if (std::ifstream config(run / "config.cfg"); config) {

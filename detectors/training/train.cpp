@@ -49,8 +49,10 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
     const auto transfer = load_backbone(*detector, options.init);
     transferred = describe(transfer, options.init);
     std::cerr << transferred;
-    if (options.init_lr != 1)
-      for (const auto& name : transfer.loaded) loop.lr_factors.emplace_back(name, options.init_lr);
+    const auto parameters = detector->named_parameters();
+    for (const auto& name : transfer.loaded)
+      if (const auto* parameter = parameters.find(name); parameter && parameter->requires_grad())
+        loop.lr_factors.emplace_back(name, options.init_lr);
   }
   place(*detector, device);
 

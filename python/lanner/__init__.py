@@ -12,7 +12,18 @@ import torch  # noqa: F401  LibTorch must be in the process before _core
 
 from lanner import ops
 from lanner.detector import Detector, build, load
+from lanner.jobs import evaluate, pretrain, train
 from lanner.torchvision import from_torchvision, resnet_state_dict
 
-__all__ = ["Detector", "build", "from_torchvision", "load", "ops", "resnet_state_dict"]
+__all__ = [
+    "Detector",
+    "build",
+    "evaluate",
+    "from_torchvision",
+    "load",
+    "ops",
+    "pretrain",
+    "resnet_state_dict",
+    "train",
+]
 __version__ = "0.1.0"

@@ -108,6 +108,36 @@ TEST_CASE("parameters whose names hold a text have their own learning rate") {
                     ContainsSubstring("lr-factors: no parameter's name holds \"offset\""));
 }
 
+TEST_CASE("what --init gave learns at its own rate, what it did not give at the run's") {
+  const TemporaryFolder folder;
+  datasets::write_synthetic({.out = folder.path, .images = 5, .width = 96, .height = 80});
+  torch::manual_seed(8);
+  Detector given(tiny_options());
+  auto state = state_of(*given);
+  std::erase_if(state,
+                [](const auto& item) { return item.first.find("layer4") != std::string::npos; });
+  write_safetensors(folder.path / "init.safetensors", {state, {}});
+  auto options = tiny_run(folder.path, folder.path / "run");
+  options.init = folder.path / "init.safetensors";
+  options.init_lr = 1e-9;
+  options.loop.weight_decay = 0, options.loop.ema_decay = 0;
+  CHECK(train(options, never) == LoopEnd::finished);
+  const auto after = read_safetensors(folder.path / "run/last.safetensors").tensors;
+  const auto name = "backbone.body.layer2.0.conv1.weight";
+  CHECK(at::allclose(after.at(name), state.at(name), 1e-4, 1e-6));
+  // A fresh layer starts where the run's seed puts it.
+  torch::manual_seed(options.loop.seed);
+  auto fresh = options.detector;
+  fresh.categories = datasets::open_dataset(options.data).categories;
+  const auto begun = state_of(*Detector(fresh));
+  const auto layer4 = "backbone.body.layer4.0.conv1.weight";
+  CHECK_FALSE(at::allclose(after.at(layer4), begun.at(layer4), 1e-4, 1e-6));
+  CHECK_THAT(read(folder.path / "run/report.html"),
+             ContainsSubstring("fresh: backbone.body.layer4, statistics of batch norms"));
+  options.init_lr = 0, options.loop.out = folder.path / "other";
+  CHECK_THROWS_WITH(train(options, never), ContainsSubstring("init-lr: expected a positive"));
+}
+
 TEST_CASE("what is kept of a detector's weights follows the optimiser") {
   torch::manual_seed(7);
   auto options = tiny_options();

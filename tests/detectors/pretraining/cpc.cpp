@@ -136,7 +136,7 @@ TEST_CASE("what pretraining cannot do is refused by name") {
   refuses([](auto& o) { o.objective = "moco"; }, "objective: expected cpc or simclr, got moco");
   refuses([](auto& o) { o.context = "lstm"; }, "context: expected conv or gru, got lstm");
   refuses([](auto& o) { o.negatives = 5000; },
-          "negatives: expected 0 to the 1567 other patches, got 5000");
+          "negatives: expected 0 to the 783 other patches, got 5000");
   refuses([](auto& o) { o.patch.crop = 0; }, "patch-crop: expected above 0 and up to 1, got 0");
   refuses([](auto& o) { o.patch.grey = 2; }, "patch-grey: expected 0 to 1, got 2");
   refuses([](auto& o) { o.temperature = -1; }, "temperature: expected 0 or more, got -1");
