@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "lanner/datasets/class_folders.h"
 #include "lanner/datasets/coco.h"
 #include "lanner/datasets/error.h"
 #include "lanner/detectors/checkpoint.h"
@@ -23,7 +24,8 @@ struct Architecture {
   PatchOptions patch;
 
   std::string name() const {
-    return c10::str("resnet", depth, " ", name_of(norm), ", ", image_size, " px");
+    return c10::str("resnet", depth, " to ", stages, " ", name_of(norm), ", ", image_size, " px, ",
+                    patch.size, "/", patch.stride);
   }
 };
 
@@ -48,7 +50,6 @@ struct Network : torch::nn::Module {
   explicit Network(const Architecture& a)
       : encoder(ResNetOptions{.depth = a.depth, .norm = a.norm, .stages = a.stages}) {
     register_module("backbone", encoder);
-    to(torch::kCPU);
   }
   Encoder encoder;
 };

@@ -5,14 +5,6 @@
 #include "lanner/detectors/pretraining/simclr.h"
 
 namespace lanner::detectors {
-namespace {
-
-const PretrainOptions& checked(const PretrainOptions& options) {
-  options.check();
-  return options;
-}
-
-}  // namespace
 
 void PretrainOptions::check() const {
   const auto expect = [](bool fine, const std::string& option, const std::string& expected,
@@ -68,14 +60,13 @@ std::vector<at::Tensor> EncoderImpl::stages(const at::Tensor& images) {
   return maps;
 }
 
-Objective::Objective(const PretrainOptions& options) {
-  const auto& o = checked(options);
+Objective::Objective(const PretrainOptions& o) {
+  o.check();
   encoder = register_module(
       "backbone", Encoder(ResNetOptions{.depth = o.depth, .norm = o.norm, .stages = o.stages}));
 }
 
 std::shared_ptr<Objective> make_objective(const PretrainOptions& options) {
-  options.check();
   if (options.objective == "simclr") return std::make_shared<Simclr>(options);
   return std::make_shared<Cpc>(options);
 }

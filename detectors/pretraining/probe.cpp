@@ -5,6 +5,7 @@
 
 #include "lanner/datasets/batch.h"
 #include "lanner/datasets/error.h"
+#include "lanner/datasets/square_images.h"
 #include "lanner/detectors/pretraining/patches.h"
 
 namespace lanner::detectors {

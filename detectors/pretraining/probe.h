@@ -1,6 +1,5 @@
 #pragma once
 
-#include "lanner/datasets/square_images.h"
 #include "lanner/detectors/pretraining/objective.h"
 
 namespace lanner::detectors {

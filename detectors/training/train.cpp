@@ -30,6 +30,8 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   options.augment.check();
   if (!(options.init_lr > 0))
     throw usage_error("init-lr: expected a positive number, got " + c10::str(options.init_lr));
+  if (!(options.image_cache >= 0))
+    throw usage_error("image-cache: expected 0 or more, got " + c10::str(options.image_cache));
   auto trial = options.detector;  // what it is made of is wrong sooner than its data
   trial.categories.push_back({1, "any"});
   trial.check();
