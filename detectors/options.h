@@ -82,8 +82,8 @@ struct RoiOptions {
   bool deformable = false;  // bins are moved by learned offsets (arXiv 1703.06211, section 2.2)
   int64_t pooled_size = 7;  // R-FCN's k
   int64_t sampling_ratio = 2;
-  // 3x3 convolutions with batch norm: of the pooled RoIs, and then one fully connected layer in
-  // place of two; in R-FCN of the features, before its maps.
+  // 3x3 convolutions: of the pooled RoIs, with batch norm, and then one fully connected layer in
+  // place of two; in R-FCN of the features, without norm, before its maps.
   int64_t head_convs = 0;
   int64_t head_width = 1024;  // of the fully connected layers; in R-FCN of the convolutions
   double beta = 1. / 9;       // of the smooth L1 loss of boxes: below it that is quadratic

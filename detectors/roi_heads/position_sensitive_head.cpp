@@ -12,7 +12,9 @@ PositionSensitiveHead::PositionSensitiveHead(const BackboneImpl& backbone, int64
     : options_(options), scales_(backbone.roi_scales) {
   const int64_t bins = options.pooled_size * options.pooled_size;
   auto stack = register_module("convs", std::make_shared<torch::nn::Module>());
-  convs_ = add_convolutions(*stack, options.head_convs, backbone.roi_channels, options.head_width);
+  // No norm: levels differ in their statistics, which the running ones of a batch norm would mix.
+  convs_ = add_convolutions(*stack, options.head_convs, backbone.roi_channels, options.head_width,
+                            Norm::none);
   const int64_t channels = convs_.empty() ? backbone.roi_channels : options.head_width;
   const auto maps = [&](const char* name, int64_t per_bin, double deviation) {
     torch::nn::Conv2d conv(torch::nn::Conv2dOptions(channels, per_bin * bins, 1));

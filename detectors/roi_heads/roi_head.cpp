@@ -7,13 +7,13 @@
 namespace lanner::detectors {
 
 std::vector<ConvUnit> add_convolutions(torch::nn::Module& owner, int64_t count, int64_t in,
-                                       int64_t out) {
+                                       int64_t out, Norm kind) {
   std::vector<ConvUnit> units;
   for (int64_t i = 0; i < count; ++i) {
     torch::nn::Conv2d conv(
         torch::nn::Conv2dOptions(i == 0 ? in : out, out, 3).padding(1).bias(false));
     torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
-    const NormLayer norm(Norm::batch, out);
+    const NormLayer norm(kind, out);
     owner.register_module(std::to_string(i), torch::nn::Sequential(conv, norm));
     units.emplace_back(conv, norm, true);
   }

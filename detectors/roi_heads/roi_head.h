@@ -34,10 +34,10 @@ class RoiHead : public torch::nn::Module {
 // How far a bin of deformable pooling is moved by an offset of 1, as a fraction of the RoI's size.
 constexpr double kOffsetScale = 0.1;
 
-// 3x3 convolutions with batch norm and ReLU, from `in` to `out` channels: modules "0", "1", .. of
+// 3x3 convolutions with a norm and ReLU, from `in` to `out` channels: modules "0", "1", .. of
 // `owner`.
 std::vector<ConvUnit> add_convolutions(torch::nn::Module& owner, int64_t count, int64_t in,
-                                       int64_t out);
+                                       int64_t out, Norm kind);
 
 // The head that the options ask for. It may borrow a stage of the backbone's body, which stays the
 // backbone's by name.

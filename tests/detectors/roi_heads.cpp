@@ -81,6 +81,25 @@ TEST_CASE("R-FCN's votes are the means of each class's own bins") {
   }
 }
 
+TEST_CASE("R-FCN on a pyramid gives RoIs the same in training and in evaluation") {
+  // Levels differ in their statistics: nothing may be normalised by what is common to them.
+  torch::manual_seed(7);
+  const torch::NoGradGuard no_grad;
+  auto options = tiny_detectors().at("rfcn, fpn, deformable");
+  options.roi.deformable = false, options.roi.pooling = Pooling::roi_align;
+  Backbone backbone(options.backbone);
+  const auto head = make_roi_head(options, backbone);
+  const std::vector<at::Tensor> features{3 * torch::randn({1, 32, 16, 16}),
+                                         torch::randn({1, 32, 8, 8}) + 2,
+                                         torch::randn({1, 32, 4, 4}) / 5};
+  const auto rois = torch::tensor({0.f, 5.f, 9.f, 70.f, 90.f}).view({1, 5});
+  const auto training = head->forward(features, rois);
+  head->eval();
+  const auto evaluation = head->forward(features, rois);
+  CHECK(at::allclose(training.logits, evaluation.logits, 1e-4, 1e-6));
+  CHECK(at::allclose(training.deltas, evaluation.deltas, 1e-4, 1e-6));
+}
+
 TEST_CASE("hard example mining keeps the greatest losses of each image, positive or not") {
   const auto roi = [](int64_t image) { return std::vector<float>{float(image), 0, 0, 9, 9}; };
   RoiTargets targets;
@@ -97,13 +116,16 @@ TEST_CASE("hard example mining keeps the greatest losses of each image, positive
       torch::tensor({5.f, 0.f, 0.f, 5.f, 0.f, 2.f, 0.f, 5.f, 0.f, 1.f, 1.f, 0.f}).view({6, 2}),
       torch::zeros({6, 4})};
   predictions.deltas[1].fill_(3);
-  predictions.logits.requires_grad_();
+  const auto all = predictions.logits.requires_grad_();
   keep_hardest(predictions, targets, RoiOptions{.sampled_rois = 2});
   CHECK(targets.rois.per_image == std::vector<int64_t>{2, 2});
   CHECK(at::equal(targets.labels, torch::tensor({1, 0, 0, 0}, torch::kLong)));
   CHECK(predictions.deltas[0][0].item<float>() == 3);
   CHECK(predictions.logits[1][1].item<float>() == 2);
   CHECK(predictions.logits.requires_grad());
+  // What was not kept gets no gradient.
+  const auto given = torch::autograd::grad({predictions.logits.square().sum()}, {all})[0];
+  CHECK(at::equal(given.abs().sum(1) > 0, torch::tensor({false, true, true, false, true, true})));
   CHECK(targets.rois.rois.select(1, 0).sum().item<float>() == 2);
 }
 
