@@ -4,8 +4,8 @@
 
 namespace lanner::detectors {
 
-// Multiplications and additions of the convolutions, linear layers and matrix products that this
-// thread calls while it lives, but for those of backward passes.
+// Multiplications and additions of the convolutions, linear layers and matrix products that are
+// called while it lives, in backward passes too but for those of deformable convolutions.
 class FlopCount {
  public:
   FlopCount();

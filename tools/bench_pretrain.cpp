@@ -114,8 +114,8 @@ int bench_pretrain(const BenchOptions& options) {
     double flops = 0;
     {
       const detectors::FlopCount count;
-      objective->forward(images);
-      flops = 3 * count.total();
+      step();
+      flops = count.total();
     }
     auto row = compare("PyTorch", std::string("CPC step, ") + (sixteen ? "bfloat16" : "float32"),
                        step, sixteen, peer, options.runs);

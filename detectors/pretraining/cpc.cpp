@@ -47,15 +47,19 @@ ContrastiveResult Cpc::forward(const at::Tensor& images) {
       options_.negatives ? options_.negatives + 1 : targets.numel() / targets.size(1);
   result.features = rows(z.detach());
   std::vector<at::Tensor> losses, accuracies;
+  const auto all = rows(targets);
+  const int64_t R = z.size(2);
+  const auto reading_order =
+      torch::arange(all.size(0), all.options().dtype(torch::kLong)).view({z.size(0), R, R});
   for (size_t d = 0; d < directions_.size(); ++d) {
     const auto turns = static_cast<int64_t>(d);
-    const auto all = rows(torch::rot90(targets, turns, {2, 3}));
-    const auto context = directions_[d].context->forward(
-        torch::rot90(z, turns, {2, 3}).contiguous(at::MemoryFormat::ChannelsLast));
+    const auto places = torch::rot90(reading_order, turns, {1, 2});
+    // The last rows predict nothing, and no other row sees them.
+    const auto context =
+        directions_[d].context->forward(torch::rot90(z, turns, {2, 3})
+                                            .slice(2, 0, R - options_.first_distance)
+                                            .contiguous(at::MemoryFormat::ChannelsLast));
     const auto predicted = directions_[d].predict(context);
-    const int64_t R = context.size(2);
-    const auto places = torch::arange(all.size(0), all.options().dtype(torch::kLong))
-                            .view({context.size(0), R, context.size(3)});
     for (int k = options_.first_distance; k <= options_.last_distance; ++k) {
       const int64_t begin = (k - options_.first_distance) * int64_t{options_.embedding};
       const auto found =

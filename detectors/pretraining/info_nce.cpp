@@ -21,6 +21,8 @@ struct Softmax : torch::autograd::Function<Softmax> {
   static variable_list forward(AutogradContext* context, const at::Tensor& predictions,
                                const at::Tensor& targets, const at::Tensor& positives,
                                int64_t negatives) {
+    // Sixteen bits would tie logits that differ.
+    const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
     const int64_t M = predictions.size(0), N = targets.size(0);
     const auto rows = std::max<int64_t>(1, kBlock / N);
     auto loss = torch::zeros({}, predictions.options().dtype(torch::kFloat));

@@ -13,8 +13,8 @@ struct PatchOptions {
   double flip = 0;             // probability, left to right
   double one_channel = 0;      // probability that one colour channel is put in place of all
   double grey = 0.25;          // probability
-  double contrast = 0.3;       // varies by up to this fraction
-  double brightness = 0.3;     // is shifted by up to so many standard deviations
+  double contrast = 0.3;       // each channel's varies by up to this fraction
+  double brightness = 0.3;     // each channel is shifted by up to so many standard deviations
   int rows(int image_size) const { return (image_size - size) / stride + 1; }
 };
 

@@ -4,7 +4,7 @@ namespace lanner::detectors {
 namespace {
 
 // An affine map of colours for each of P images: [P, 3, 3], to be multiplied from the right, and
-// [P, 1, 1]. Grey and single channels are maps too, so that all of it is one pass.
+// [P, 1, 3]. Grey and single channels are maps too, so that all of it is one pass.
 struct ColourMap {
   at::Tensor matrix, shift;
 };
@@ -21,7 +21,9 @@ ColourMap draw_colours(int64_t count, const PatchOptions& o, const at::TensorOpt
     const auto one = torch::one_hot(kept, 3).to(like.dtype()).unsqueeze(2);  // [P, 3, 1]
     replace(o.one_channel, one.expand({count, 3, 3}));
   }
-  return {matrix * (1 + o.contrast * (2 * draw() - 1)), o.brightness * (2 * draw() - 1)};
+  // Each channel on its own: what is common to all of them a norm over channels would undo.
+  const auto draw_channels = [&] { return 2 * torch::rand({count, 1, 3}, like) - 1; };
+  return {matrix * (1 + o.contrast * draw_channels()), o.brightness * draw_channels()};
 }
 
 // rgb: [P, pixels, 3].

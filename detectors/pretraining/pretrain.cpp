@@ -22,10 +22,6 @@ namespace lanner::detectors {
 namespace fs = std::filesystem;
 namespace {
 
-double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 // By name, whatever folders they are in: folders may be labels, and nothing may follow from those.
 std::vector<fs::path> files_of(const std::vector<fs::path>& folders) {
   std::vector<fs::path> files;
@@ -60,13 +56,26 @@ double leak(Objective& objective, const at::Tensor& images) {
   return ((after - before).norm() / before.norm()).item<double>();
 }
 
+// A damaged image is no reason to end hours of training without pictures.
+std::vector<datasets::Sample> readable_squares(const std::vector<fs::path>& files, int size) {
+  std::vector<datasets::Sample> images;
+  for (const auto& file : files) {
+    try {
+      images.push_back(datasets::centre_squares({&file, 1}, size)[0]);
+    } catch (const Error&) {
+    }
+  }
+  return images;
+}
+
 // Pictures of what was learned, into the run's folder and as a piece of its report.
 std::string draw_sheets(Objective& objective, const std::vector<fs::path>& files,
                         const PretrainOptions& o) {
   std::vector<fs::path> some;
   const size_t count = std::min<size_t>(files.size(), 200);
   for (size_t i = 0; i < count; ++i) some.push_back(files[i * files.size() / count]);
-  const auto images = datasets::centre_squares(some, o.image_size);
+  const auto images = readable_squares(some, o.image_size);
+  if (images.size() < 2) return "";
   std::string html = "<h2>What was learned</h2>";
   const auto add = [&](const cv::Mat& sheet, const std::string& name, const std::string& caption) {
     datasets::write_image(o.loop.out / (name + ".png"), sheet);
@@ -76,7 +85,7 @@ std::string draw_sheets(Objective& objective, const std::vector<fs::path>& files
       "An image a row, then those whose features are nearest");
   if (auto* cpc = dynamic_cast<Cpc*>(&objective)) {
     const std::vector<datasets::Sample> asked(images.begin(),
-                                              images.begin() + std::min<size_t>(count, 32));
+                                              images.begin() + std::min<size_t>(images.size(), 32));
     add(prediction_sheet(*cpc, asked, o.patch, o.first_distance), "predictions",
         "What is seen (blue) and asked for (green), then the patches that answer best: green is "
         "right, yellow of the same image");
@@ -91,6 +100,14 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
   loop.check();
   const auto device = device_from_name(loop.device);
   const auto files = files_of(options.images);
+  if (std::ssize(files) < loop.batch_size)
+    throw usage_error(c10::str("batch-size: expected at most the number of images, ", files.size(),
+                               ", got ", loop.batch_size));
+  if (options.objective == "cpc" &&
+      options.first_distance * options.patch.stride < options.patch.size)
+    std::cerr << "warning: first-distance: at " << options.first_distance
+              << " a predicted patch shares pixels with those that are seen; "
+              << (options.patch.size - 1) / options.patch.stride + 1 << " would not\n";
   const int64_t first = resume_step(loop);
   torch::manual_seed(loop.seed);
   const auto objective = make_objective(options);
@@ -123,6 +140,7 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
   task.steps_per_epoch = per_epoch;
   task.metadata = metadata_of(options);
   double flops = 0, logged = seconds();
+  std::optional<FlopCount> count;  // of the first step, backward pass included
   task.step = [&](int64_t step) {
     const double asked = seconds();
     const auto batch = *loader->next();
@@ -133,11 +151,12 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
       std::cerr << "warning: norm: batch norm leaks between the patches of a batch: one changes "
                 << "another's features by " << std::lround(100 * leak(*objective, images))
                 << " % here; layer does not\n";
-    std::optional<FlopCount> count;
-    if (flops == 0) count.emplace();
+    if (count) {
+      flops = count->total();
+      count.reset();
+    }
+    if (step == first) count.emplace();
     const auto result = objective->forward(images);
-    if (count) flops = 3 * count->total();  // a backward pass costs two forward ones
-
     const double ln_n = std::log(static_cast<double>(result.candidates));
     const auto scalar = [](double value) { return torch::tensor(value); };
     StepResult out{result.loss,
@@ -161,9 +180,9 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
     return out;
   };
   const auto end = run_loop(task, loop, stop);
-  write_report(loop.out, options.show && end == LoopEnd::finished
-                             ? draw_sheets(*objective, files, options)
-                             : "");
+  write_report(loop.out, "");
+  if (options.show && end == LoopEnd::finished)
+    write_report(loop.out, draw_sheets(*objective, files, options));
   return end;
 }
 

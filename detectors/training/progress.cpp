@@ -12,6 +12,10 @@
 
 namespace lanner::detectors {
 
+double seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 MetricsLog::MetricsLog(const std::filesystem::path& file, int64_t step) {
   std::string kept;
   if (step > 0) {

@@ -8,6 +8,8 @@
 
 namespace lanner::detectors {
 
+double seconds();  // of a clock that never goes back
+
 using Numbers = std::vector<std::pair<std::string, double>>;  // shown in this order
 
 // RUN/metrics.jsonl: one JSON object a line.

@@ -76,12 +76,16 @@ TEST_CASE("colours become grey, one channel, brighter or of more contrast, as wa
   }
   options = plain(16, 16);
   options.contrast = 0.5, options.brightness = 0.5;
-  const auto changed = with_other_colours(images, options).flatten(1), x = images.flatten(1);
-  for (int64_t p = 0; p < 6; ++p) {  // a line of the pixels, another for each image
+  std::vector<double> slopes;
+  const auto changed = with_other_colours(images, options).flatten(0, 1).flatten(1);
+  const auto x = images.flatten(0, 1).flatten(1);
+  for (int64_t p = 0; p < 18; ++p) {  // a line of the pixels, another for each channel
     const auto slope = (changed[p][1] - changed[p][0]) / (x[p][1] - x[p][0]);
     const auto shift = changed[p][0] - slope * x[p][0];
     CHECK(at::allclose(changed[p], x[p] * slope + shift, 1e-3, 1e-4));
     CHECK(std::abs(slope.item<double>() - 1) < 0.501);
     CHECK(std::abs(shift.item<double>()) < 0.501);
+    for (const double slope_of_another : slopes) CHECK(slope.item<double>() != slope_of_another);
+    slopes.push_back(slope.item<double>());
   }
 }

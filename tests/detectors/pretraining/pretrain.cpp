@@ -103,6 +103,23 @@ TEST_CASE("pretraining starts from given weights, and goes on as it would have a
   CHECK(read_safetensors(begun).tensors.at(name).equal(read_safetensors(whole).tensors.at(name)));
 }
 
+TEST_CASE("a damaged image costs neither the run nor its pictures where it is skipped") {
+  const TemporaryFolder folder;
+  write_colours([&](int) { return folder.path / "images"; }, 8);
+  write(folder.path / "images/3.png", "no image");
+  auto options = small_run(folder.path / "images", folder.path / "run");
+  options.loop.batch_size = 4;
+  options.loop.epochs = 2;
+  options.loop.on_bad_image = "skip";
+  options.show = true;
+  CHECK(pretrain(options, never) == LoopEnd::finished);
+  CHECK(fs::exists(folder.path / "run/predictions.png"));
+  options.loop.batch_size = 9;
+  options.loop.out = folder.path / "other";
+  CHECK_THROWS_WITH(pretrain(options, never),
+                    ContainsSubstring("batch-size: expected at most the number of images, 8"));
+}
+
 TEST_CASE("both objectives learn, and a report with pictures says how") {
   const TemporaryFolder folder;
   write_colours([&](int) { return folder.path / "images"; }, 8);

@@ -1,0 +1,23 @@
+#include "lanner/detectors/flop_count.h"
+
+#include <torch/torch.h>
+
+#include "tests/catch.h"
+
+using namespace lanner::detectors;
+
+TEST_CASE("the arithmetic of convolutions, linear layers and products is counted, backwards too") {
+  const auto images = torch::rand({2, 3, 8, 8});
+  torch::nn::Conv2d first(torch::nn::Conv2dOptions(3, 4, 3).padding(1).bias(false));
+  torch::nn::Conv2d second(torch::nn::Conv2dOptions(4, 5, 1));
+  torch::nn::Linear last(5, 7);
+  const double a = 2. * 2 * 64 * 4 * 3 * 9, b = 2. * 2 * 64 * 5 * 4, c = 2. * 2 * 7 * 5;
+  const FlopCount count;
+  const auto out = last(second(first(images)).mean({2, 3}));
+  CHECK(count.total() == a + b + c);
+  out.sum().backward();  // the images want no gradient
+  CHECK(count.total() == 2 * a + 3 * b + 3 * c);
+  const torch::NoGradGuard no_grad;
+  torch::matmul(torch::rand({6, 5}), torch::rand({5, 4}));
+  CHECK(count.total() == 2 * a + 3 * b + 3 * c + 2. * 6 * 5 * 4);
+}
