@@ -31,6 +31,8 @@ double convolution_seconds(at::ScalarType type) {
 
 Autocast::Autocast(bool on, c10::DeviceType device) : on_(on), device_(device) {
   if (!on_) return;
+  was_on_ = at::autocast::is_autocast_enabled(device_);
+  was_type_ = at::autocast::get_autocast_dtype(device_);
   at::autocast::increment_nesting();
   at::autocast::set_autocast_enabled(device_, true);
   at::autocast::set_autocast_dtype(device_, at::kBFloat16);
@@ -38,7 +40,8 @@ Autocast::Autocast(bool on, c10::DeviceType device) : on_(on), device_(device) {
 
 Autocast::~Autocast() {
   if (!on_) return;
-  at::autocast::set_autocast_enabled(device_, false);
+  at::autocast::set_autocast_enabled(device_, was_on_);
+  at::autocast::set_autocast_dtype(device_, was_type_);
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
 }
 

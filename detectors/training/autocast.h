@@ -6,7 +6,7 @@
 
 namespace lanner::detectors {
 
-// Autocast to bfloat16 within a scope, where `on`.
+// Autocast to bfloat16 within a scope, where `on`; afterwards as it was before.
 class Autocast {
  public:
   Autocast(bool on, c10::DeviceType device);
@@ -14,8 +14,9 @@ class Autocast {
   ~Autocast();
 
  private:
-  bool on_;
+  bool on_, was_on_ = false;
   c10::DeviceType device_;
+  c10::ScalarType was_type_ = c10::ScalarType::Float;
 };
 
 // Whether to compute in bfloat16 where --amp says true, false or auto: on the CPU auto times a

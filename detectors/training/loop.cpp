@@ -19,10 +19,6 @@ namespace {
 
 constexpr double kSaveEvery = 300;  // seconds, between evaluations
 
-double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 // Averaged weights (and running statistics): what is evaluated and saved. While training they stand
 // aside; Shown swaps them in.
 class Average {
@@ -134,16 +130,15 @@ class Run {
         step();
         const int due = static_cast<int>(progress() * task_.evaluations);
         if (task_.evaluate && due > state_.evaluations && progress() < 1) {
-          state_.evaluations = due;
-          evaluate();
+          evaluate(due);
         } else if (seconds() - saved_at_ > kSaveEvery) {
           save_last();
         }
       }
-      return evaluate() ? LoopEnd::finished : LoopEnd::stopped;
+      return evaluate(task_.evaluations) ? LoopEnd::finished : LoopEnd::stopped;
     } catch (const Error&) {
-      // A damaged image or a loss of NaN: what was learned before it is kept.
-      if (saved_step_ != state_.step) save_last();
+      // A damaged image, say: what was learned before it is kept. Weights that diverged are not.
+      if (!diverged_ && saved_step_ != state_.step) save_last();
       throw;
     }
   }
@@ -173,14 +168,14 @@ class Run {
     lr_ = options_.lr * schedule_factor(options_, state_.step, progress());
     optimiser_.zero_grad();
     const auto result = task_.step(state_.step);
-    const double loss = result.loss.item<double>();
-    if (!std::isfinite(loss))
+    result.loss.backward();
+    const double loss = result.loss.item<double>();  // a GPU has the whole step to do by now
+    diverged_ = !std::isfinite(loss);
+    if (diverged_)
       throw bad_data(c10::str("step ", state_.step, ": the loss is not finite (", loss,
                               "); images: ", c10::Join(", ", result.paths),
                               "; a lower lr or clip-norm may help"));
-    result.loss.backward();
-    if (options_.clip_norm > 0)
-      torch::nn::utils::clip_grad_norm_(task_.module->parameters(), options_.clip_norm);
+    if (options_.clip_norm > 0) optimiser_.clip_gradients(options_.clip_norm);
     optimiser_.step(lr_);
     average_.update(state_.step++);
     state_.elapsed = seconds() - begin_;
@@ -229,8 +224,8 @@ class Run {
     saved_step_ = state_.step;
   }
 
-  // False where it was stopped.
-  bool evaluate() {
+  // The number `number` of its kind. False where it was stopped.
+  bool evaluate(int number) {
     save_last();  // first: an evaluation may be stopped, or meet a damaged image
     const double paused = seconds();
     std::optional<Task::Evaluation> evaluation;
@@ -245,7 +240,10 @@ class Run {
       }
       if (best) save(options_.out / "best.safetensors", false);
     });
-    if (evaluation) report(*evaluation, best);
+    if (evaluation) {
+      state_.evaluations = number;
+      report(*evaluation, best);
+    }
     begin_ += seconds() - paused;  // evaluation is not training time
     log_at_ += seconds() - paused;
     return !stopped;
@@ -286,6 +284,7 @@ class Run {
   ProgressLine line_;
   double begin_ = 0, saved_at_ = 0, log_at_ = 0, lr_ = 0, data_time_ = 0;
   int64_t images_ = 0, saved_step_ = -1;
+  bool diverged_ = false;
 };
 
 }  // namespace

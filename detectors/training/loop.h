@@ -48,7 +48,7 @@ int64_t resume_step(const LoopOptions& options);
 // The one step loop. Writes out/metrics.jsonl, out/last.safetensors (weights, and what --resume
 // needs) and, after evaluations, out/best.safetensors; without evaluations best is last. Stops with
 // `stopped` when stop() is true, after saving. Throws bad_data naming step and images when the loss
-// is not finite.
+// is not finite; last.safetensors is then of an earlier step.
 LoopEnd run_loop(Task& task, const LoopOptions& options, const std::function<bool()>& stop);
 
 }  // namespace lanner::detectors

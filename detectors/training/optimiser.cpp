@@ -42,6 +42,17 @@ void Optimiser::zero_grad() {
     for (auto& parameter : group.parameters) parameter.mutable_grad().reset();
 }
 
+void Optimiser::clip_gradients(double norm) {
+  const torch::NoGradGuard no_grad;
+  std::vector<at::Tensor> gradients;
+  for (const auto& group : groups_)
+    for (const auto& parameter : group.parameters)
+      if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+  if (gradients.empty()) return;
+  const auto total = torch::stack(at::_foreach_norm(gradients)).norm();
+  at::_foreach_mul_(gradients, (norm / (total + 1e-6)).clamp_max(1));
+}
+
 void Optimiser::step(double lr) {
   const torch::NoGradGuard no_grad;
   for (auto& group : groups_) {

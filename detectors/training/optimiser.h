@@ -14,6 +14,9 @@ class Optimiser {
   Optimiser(torch::nn::Module& module, const LoopOptions& options);
 
   void zero_grad();
+  // Scales all gradients so that their norm, taken together, is at most `norm`. Nothing waits for a
+  // GPU, as torch's own would.
+  void clip_gradients(double norm);
   void step(double lr);
 
   // Momentum and the like as tensors by the names of their parameters, to be saved and brought

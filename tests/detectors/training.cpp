@@ -90,6 +90,26 @@ TEST_CASE("the optimiser steps as torch::optim does, norms and biases without de
   }
 }
 
+TEST_CASE("gradients are clipped as torch::nn::utils does") {
+  torch::manual_seed(3);
+  const auto make = [] {
+    auto net = std::make_shared<torch::nn::LinearImpl>(4, 3);
+    torch::NoGradGuard no_grad;
+    for (auto& parameter : net->parameters()) parameter.fill_(0.5);
+    return net;
+  };
+  for (const double norm : {0.1, 100.}) {
+    const auto ours = make(), theirs = make();
+    Optimiser optimiser(*ours, LoopOptions{});
+    for (const auto& net : {ours, theirs})
+      net->forward(torch::arange(8, torch::kFloat).view({2, 4})).square().sum().backward();
+    optimiser.clip_gradients(norm);
+    torch::nn::utils::clip_grad_norm_(theirs->parameters(), norm);
+    for (size_t i = 0; i < 2; ++i)
+      CHECK(at::allclose(ours->parameters()[i].grad(), theirs->parameters()[i].grad()));
+  }
+}
+
 TEST_CASE("parameters whose names hold a text have their own learning rate") {
   torch::manual_seed(6);
   Net net;
@@ -199,10 +219,15 @@ TEST_CASE("a loss that is not finite stops the run and names step and images") {
   const TemporaryFolder folder;
   datasets::write_synthetic({.out = folder.path / "data", .images = 8, .width = 128, .height = 96});
   auto options = tiny_run(folder.path / "data", folder.path / "run");
-  options.loop.lr = 1e30;
   options.loop.warmup_steps = 0;
+  int asked = 0;
+  CHECK(train(options, [&] { return ++asked > 1; }) == LoopEnd::stopped);
+  const auto good = read(folder.path / "run/last.safetensors");
+  options.loop.lr = 1e30;
+  options.loop.resume = true;
   CHECK_THROWS_WITH(train(options, never),
                     ContainsSubstring("the loss is not finite") && ContainsSubstring("scene_0000"));
+  CHECK(read(folder.path / "run/last.safetensors") == good);  // to go on from with a lower lr
 }
 
 TEST_CASE("a folder that holds a run is not written over") {
@@ -232,6 +257,8 @@ TEST_CASE("what was learned is kept when an evaluation meets a damaged image, or
   int asked = 0;
   CHECK(train(options, [&] { return ++asked > 4; }) == LoopEnd::stopped);
   CHECK(fs::exists(folder.path / "stopped/last.safetensors"));
+  CHECK_THAT(read(folder.path / "stopped/last.safetensors"),
+             ContainsSubstring("\\\"evaluations\\\":0"));  // it comes again
   options.loop.out = folder.path / "damaged";
   write(folder.path / "data/JPEGImages/scene_00000.jpg", "no image");  // the val split
   CHECK_THROWS_WITH(train(options, never), ContainsSubstring("scene_00000.jpg: image:"));
