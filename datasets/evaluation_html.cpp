@@ -146,9 +146,10 @@ std::string worst_html(const Dataset& dataset, const std::vector<CocoDetection>&
 
 }  // namespace
 
-std::string evaluation_html(const Dataset& dataset, const std::vector<CocoDetection>& detections) {
+std::string evaluation_html(const Dataset& dataset, const std::vector<CocoDetection>& detections,
+                            double iou) {
   const auto truth = to_coco(dataset);
-  const auto metrics = evaluate_coco(truth, detections);
+  const auto metrics = evaluate_coco(truth, detections, iou);
   const auto errors = analyse_errors(truth, detections, metrics);
   return numbers_html(metrics) + "<h2>Classes</h2>" + classes_html(metrics) + curves_html(metrics) +
          errors_html(errors, metrics) + worst_html(dataset, detections, metrics);

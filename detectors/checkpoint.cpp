@@ -71,6 +71,13 @@ TransferReport load_backbone(torch::nn::Module& module, const fs::path& file) {
     throw bad_data(file.string() +
                    ": init: holds no tensor of this backbone (expected names such as "
                    "backbone.body.layer1.0.conv1.weight)");
+  for (const auto& buffer : module.named_buffers())
+    if (const auto end = buffer.key().rfind(".weight");
+        end != std::string::npos && chosen.contains(buffer.key()) &&
+        !chosen.contains(buffer.key().substr(0, end) + ".running_mean"))
+      throw bad_data(file.string() + ": init: holds no " + buffer.key().substr(0, end) +
+                     ".running_mean, which norm=frozen_batch cannot learn: batch, group, layer "
+                     "and none can do without");
   for (const auto& [name, tensor] : state) {
     if (!name.starts_with(prefix)) continue;
     if (const auto found = chosen.find(name); found != chosen.end())
@@ -106,7 +113,7 @@ void save_detector(const fs::path& file, const Detector& detector) {
   write_safetensors(file, {state_of(*detector), metadata_of(detector->options)});
 }
 
-Detector load_detector(const fs::path& file) {
+Detector load_detector(const fs::path& file, const Thresholds& thresholds) {
   const auto content = read_safetensors(file);
   const auto architecture = content.metadata.find("architecture");
   if (architecture == content.metadata.end())
@@ -115,7 +122,12 @@ Detector load_detector(const fs::path& file) {
       format == content.metadata.end() || format->second != kFormat)
     throw bad_data(file.string() + ": format: expected version " + kFormat + ", got \"" +
                    (format == content.metadata.end() ? "" : format->second) + "\"");
-  Detector detector(options_from_json(architecture->second, file.string()));
+  auto options = options_from_json(architecture->second, file.string());
+  auto& roi = options.roi;
+  if (thresholds.score >= 0) roi.score_threshold = thresholds.score;
+  if (thresholds.nms_iou >= 0) roi.nms_iou = thresholds.nms_iou;
+  if (thresholds.most_detections >= 0) roi.most_detections = thresholds.most_detections;
+  Detector detector(options);
   load_state(*detector, content.tensors, file.string());
   detector->eval();
   place(*detector, torch::kCPU);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "lanner/detectors/detect_options.h"
 #include "lanner/detectors/detector.h"
 #include "lanner/detectors/safetensors.h"
 
@@ -33,7 +34,7 @@ std::map<std::string, std::string> metadata_of(const DetectorOptions& options);
 // Weights and the JSON of the options, from which load_detector builds the same detector.
 void save_detector(const std::filesystem::path& file, const Detector& detector);
 // Throws missing_file and bad_data. On the CPU, in evaluation mode.
-Detector load_detector(const std::filesystem::path& file);
+Detector load_detector(const std::filesystem::path& file, const Thresholds& thresholds = {});
 
 // Moves a module's weights, and to channels-last, where the convolutions run without reordering.
 void place(torch::nn::Module& module, const torch::Device& device);

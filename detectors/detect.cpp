@@ -116,10 +116,14 @@ class Job {
       : options_(options),
         stop_(stop),
         device_(device_from_name(options.device)),
-        detector_(load_detector(options.weights)),
+        detector_(load_detector(options.weights, options.thresholds)),
         sources_(sources_of(options)),
         json_(options.save_json.empty() ? options.out / "detections.json" : options.save_json),
         results_(json_) {
+    const auto& o = detector_->options;
+    if (options.show_offsets && o.backbone.deformable.stages.empty() && !o.roi.deformable)
+      throw usage_error("show-offsets: " + options.weights.string() +
+                        ": the detector has no deformable layers");
     place(*detector_, device_);
   }
 

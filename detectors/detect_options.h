@@ -6,6 +6,14 @@
 
 namespace lanner::detectors {
 
+// What a detector keeps of what it finds. Negative: what its weights say.
+struct Thresholds {
+  double score = -1;         // 0..1
+  double nms_iou = -1;       // 0..1: of two of a class that overlap by more one is kept
+  int most_detections = -1;  // an image
+  void check() const;        // throws usage_error
+};
+
 // What `lanner detect` is told. Plain struct, without LibTorch.
 struct DetectOptions {
   std::filesystem::path weights;
@@ -16,6 +24,7 @@ struct DetectOptions {
   bool show_offsets = false;       // draw where deformable layers sample, into out/offsets
   std::string precision = "fp32";  // or bf16
   double conf = 0.5;               // what is drawn and saved
+  Thresholds thresholds;
   std::string device = "cpu";
 };
 

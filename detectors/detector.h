@@ -28,7 +28,12 @@ class DetectorImpl : public torch::nn::Module {
   // generator.
   explicit DetectorImpl(const DetectorOptions& options);
 
+  // Both take a batch on the detector's device, as `prepare` or a loader makes it, and neither
+  // changes the mode: batch norms use the batch's statistics after train(), which a new detector is
+  // in, and their own after eval().
+  // Of a batch with targets; its boxes are in the pixels of the batch. Draws RoIs and anchors.
   Losses losses(const datasets::Batch& batch);
+  // Best first, boxes in the pixels of the original images. Makes no gradients.
   std::vector<Detections> detect(const datasets::Batch& batch);
 
   // For one image, and boxes [K, 4] on it in the pixels of the batch.

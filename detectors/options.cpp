@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lanner/datasets/error.h"
+#include "lanner/detectors/detect_options.h"
 
 namespace lanner::datasets {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ResizeOptions, min_size, max_size)
@@ -98,6 +99,12 @@ void expect(bool fine, const std::string& option, const std::string& expected,
 }
 
 }  // namespace
+
+void Thresholds::check() const {
+  for (const auto& [option, value] : {std::pair{"score-threshold", score}, {"nms-iou", nms_iou}})
+    expect(value == -1 || (value >= 0 && value <= 1), option, "0 to 1", std::to_string(value));
+  expect(most_detections >= -1, "most-detections", "0 or more", std::to_string(most_detections));
+}
 
 void DetectorOptions::check() const {
   expect(model == "faster_rcnn" || model == "rfcn", "model", "faster_rcnn or rfcn",

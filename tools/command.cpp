@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <set>
 #include <sstream>
 
 #include "lanner/datasets/error.h"
@@ -32,6 +33,22 @@ int run_from(const char* name, const char* job, const void* options) {
   const auto run = reinterpret_cast<int (*)(const void*)>(dlsym(handle, job));
   if (!run) throw Error(ExitCode::internal, dlerror());
   return run(options);
+}
+
+// A switch alone ("--show") is "--show=true": the word after it is no value of it, unless it may
+// be.
+std::vector<std::string> switches_spelled_out(std::vector<std::string> arguments,
+                                              const po::options_description& options) {
+  static const std::set<std::string> values{"true", "false", "auto"};
+  for (size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    auto& argument = arguments[i];
+    if (!argument.starts_with("--") || argument.find('=') != std::string::npos) continue;
+    if (i + 1 < arguments.size() && values.contains(arguments[i + 1])) continue;
+    const auto* option = options.find_nothrow(argument.substr(2), /*approx=*/true);
+    if (option && option->semantic()->min_tokens() == 0 && option->semantic()->max_tokens() == 1)
+      argument += "=true";
+  }
+  return arguments;
 }
 
 }  // namespace
@@ -69,7 +86,10 @@ Parsed parse(const std::vector<std::string>& arguments, const std::string& usage
   if (positional) words.add(positional, -1);
   Parsed parsed;
   try {
-    po::store(po::command_line_parser(arguments).options(all).positional(words).run(),
+    po::store(po::command_line_parser(switches_spelled_out(arguments, all))
+                  .options(all)
+                  .positional(words)
+                  .run(),
               parsed.values);
     if (parsed.values.count("help")) {
       std::cout << usage << "\n" << all;

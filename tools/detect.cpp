@@ -1,6 +1,7 @@
 #include "lanner/datasets/error.h"
 #include "lanner/detectors/detect_options.h"
 #include "tools/command.h"
+#include "tools/threshold_flags.h"
 
 namespace lanner::tools {
 
@@ -23,6 +24,7 @@ int detect(const std::vector<std::string>& arguments) {
   add("precision", defaulted(&o.precision),
       "fp32 or bf16: faster, scores differ in the third digit");
   add("device", defaulted(&o.device), "cpu, cuda or cuda:N");
+  options.add(threshold_flags(o.thresholds));
   const auto parsed =
       parse(arguments,
             "usage: lanner detect --weights W SOURCE... --out DIR\n\n"
@@ -32,6 +34,7 @@ int detect(const std::vector<std::string>& arguments) {
             "  lanner detect --weights best.safetensors film.mp4 --save-video --out found\n",
             options, "source");
   if (parsed.help) return 0;
+  o.thresholds.check();
   if (!(o.conf >= 0 && o.conf <= 1))
     throw usage_error("conf: expected 0 to 1, got " + std::to_string(o.conf));
   if (o.precision != "fp32" && o.precision != "bf16")

@@ -1,6 +1,7 @@
 #include "lanner/datasets/error.h"
 #include "tools/command.h"
 #include "tools/eval_options.h"
+#include "tools/threshold_flags.h"
 
 namespace lanner::tools {
 
@@ -29,6 +30,7 @@ int eval(const std::vector<std::string>& arguments) {
   add("batch-size", defaulted(&o.batch_size), "images at a time");
   add("workers", defaulted(&o.workers), "threads that load images");
   add("amp", defaulted(&o.amp)->implicit_value("true"), "bfloat16 autocast: true, false or auto");
+  options.add(threshold_flags(o.thresholds));
   const auto parsed =
       parse(arguments,
             "usage: lanner eval --weights W --data DATA[:SPLIT]\n"
@@ -36,6 +38,7 @@ int eval(const std::vector<std::string>& arguments) {
             "Prints COCO's twelve numbers (or VOC's mAP) and each class's, in per cent.\n",
             options);
   if (parsed.help) return 0;
+  o.thresholds.check();
   const bool model = !o.weights.empty() && !o.data.empty();
   const bool files = !o.annotations.empty() && !o.detections.empty();
   if (model == files)
@@ -44,6 +47,7 @@ int eval(const std::vector<std::string>& arguments) {
     throw usage_error("report: wants --weights and --data, whose images it shows");
   if (o.metric != "coco" && o.metric != "voc07" && o.metric != "voc")
     throw usage_error("metric: expected coco, voc07 or voc, got \"" + o.metric + "\"");
+  if (o.errors && o.metric != "coco") throw usage_error("errors: wants --metric coco");
   if (!(o.iou > 0 && o.iou <= 1))
     throw usage_error("iou: expected a number above 0 and up to 1, got " + std::to_string(o.iou));
   if (o.batch_size < 1)

@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include "lanner/detectors/detect_options.h"
+
 namespace lanner::tools {
 
 // What `lanner eval` is told: a model and data, or two files.
@@ -16,6 +18,7 @@ struct EvalOptions {
   double iou = 0.5;                  // of VOC's metrics, the classes' curves and the errors
   bool errors = false;
   std::filesystem::path metrics_json, save_detections, report;
+  detectors::Thresholds thresholds;
   std::string device = "cpu";
   int batch_size = 1;
   int workers = 2;

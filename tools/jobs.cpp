@@ -67,7 +67,7 @@ int run_torch(Job job) {
 int evaluate_model(const EvalOptions& options) {
   hear_signals();
   const auto device = detectors::device_from_name(options.device);
-  auto detector = detectors::load_detector(options.weights);
+  auto detector = detectors::load_detector(options.weights, options.thresholds);
   detectors::place(*detector, device);
   const auto dataset =
       datasets::open_dataset(options.data, options.image_root, &detector->options.categories);
@@ -80,9 +80,10 @@ int evaluate_model(const EvalOptions& options) {
   if (stopping()) return 0;
   evaluate(options, datasets::to_coco(dataset), detections);
   if (!options.report.empty())
-    datasets::write_file(options.report,
-                         datasets::html_page("lanner eval " + options.data,
-                                             datasets::evaluation_html(dataset, detections)));
+    datasets::write_file(
+        options.report,
+        datasets::html_page("lanner eval " + options.data,
+                            datasets::evaluation_html(dataset, detections, options.iou)));
   return 0;
 }
 

@@ -15,13 +15,14 @@ constexpr Command kCommands[] = {
     {"pretrain", "pretrain a backbone on a folder of images, without labels",
      lanner::tools::pretrain},
     {"probe", "how well classes can be told from a backbone's features", lanner::tools::probe},
-    {"train", "train a detector on VOC or COCO data", lanner::tools::train},
+    {"train", "train a detector on VOC, COCO or YOLO data", lanner::tools::train},
     {"eval", "measure a detector, or anybody's results, by COCO's or VOC's rules",
      lanner::tools::eval},
     {"detect", "find objects in images and videos", lanner::tools::detect},
     {"models", "list the presets", lanner::tools::models},
-    {"bench", "time the operators on this machine, beside torchvision's", lanner::tools::bench},
-    {"doctor", "say what is installed and what is missing", lanner::tools::doctor},
+    {"bench", "time this program here, beside torchvision, PyTorch and pycocotools",
+     lanner::tools::bench},
+    {"doctor", "say what is installed, and which operators run on what", lanner::tools::doctor},
 };
 
 void print_help() {
@@ -40,6 +41,10 @@ int main(int count, char** words) {
     if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
       print_help();
       return arguments.empty() ? static_cast<int>(lanner::ExitCode::usage) : 0;
+    }
+    if (arguments[0] == "--version") {
+      std::cout << "lanner " << LANNER_VERSION << "\n";
+      return 0;
     }
     const auto* command = std::find_if(std::begin(kCommands), std::end(kCommands),
                                        [&](auto& known) { return arguments[0] == known.name; });

@@ -29,9 +29,10 @@ int pretrain(const std::vector<std::string>& arguments) {
   add("patch-one-channel", defaulted(&o.patch.one_channel),
       "probability that one colour channel stands for all");
   add("patch-grey", defaulted(&o.patch.grey), "probability");
-  add("patch-contrast", defaulted(&o.patch.contrast), "varies by up to this fraction");
+  add("patch-contrast", defaulted(&o.patch.contrast),
+      "each channel's varies by up to this fraction");
   add("patch-brightness", defaulted(&o.patch.brightness),
-      "varies by up to so many standard deviations");
+      "each channel is shifted by up to so many standard deviations");
   add("context", defaulted(&o.context), "what predicts: conv (masked convolutions) or gru");
   add("first-distance", defaulted(&o.first_distance), "nearest row of patches that is predicted");
   add("last-distance", defaulted(&o.last_distance), "farthest row that is predicted");
@@ -45,10 +46,10 @@ int pretrain(const std::vector<std::string>& arguments) {
   const auto parsed =
       parse(arguments,
             "usage: lanner pretrain --images DIR... --out RUN\n\n"
-            "Trains a ResNet on unlabelled images by Contrastive Predictive Coding: from "
-            "the patches above,\nwhich of all patches of the batch comes some rows below? "
-            "RUN/best.safetensors goes to\n`lanner train --init`; `lanner probe` says what it is "
-            "worth.\n",
+            "Trains a ResNet on unlabelled images, by Contrastive Predictive Coding (from the "
+            "patches above,\nwhich of all patches of the batch comes some rows below?) or as "
+            "SimCLR does.\nRUN/best.safetensors goes to `lanner train --init`; `lanner probe` "
+            "says what it is worth.\n",
             options);
   if (parsed.help) return 0;
   o.images.assign(images.begin(), images.end());

@@ -31,9 +31,14 @@ struct Architecture {
 
 Architecture architecture_of(const std::filesystem::path& weights, const ProbeOptions& o) {
   Architecture a{o.depth, 4, o.norm, o.image_size, {}};
-  const auto content = read_safetensors(weights);
-  const auto found = content.metadata.find("pretraining");
-  if (found == content.metadata.end()) return a;
+  const auto metadata = read_safetensors(weights).metadata;
+  if (const auto detector = metadata.find("architecture"); detector != metadata.end()) {
+    const auto backbone = options_from_json(detector->second, weights.string()).backbone;
+    a.depth = backbone.depth, a.norm = backbone.norm;
+    return a;
+  }
+  const auto found = metadata.find("pretraining");
+  if (found == metadata.end()) return a;
   try {
     const auto json = nlohmann::json::parse(found->second);
     return {json.at("depth"),
@@ -125,7 +130,7 @@ int probe_weights(const ProbeOptions& o) {
   std::printf("%-44s %5s  %-20s  %s\n", "", "stage", "linear, gain", "kNN, gain");
   std::vector<uint64_t> seeds;
   for (int i = 0; i < o.seeds; ++i) seeds.push_back(i);
-  std::map<std::string, Scores> untrained;  // by architecture
+  std::map<std::string, Scores> untrained, together;  // by architecture
   nlohmann::json rows;
   for (const auto& weights : o.weights) {
     const auto a = architecture_of(weights, o);
@@ -139,11 +144,18 @@ int probe_weights(const ProbeOptions& o) {
       print("untrained " + a.name(), base, nullptr, rows);
     }
     Network network(a);
-    load_backbone(network, weights);
+    if (const auto transfer = load_backbone(network, weights); !transfer.fresh.empty())
+      throw bad_data(weights.string() + ": backbone: holds no " + transfer.fresh.front());
     Scores scores;
     measure(network, a, images, o, seeds, scores);
     print(weights.string(), scores, &base, rows);
+    auto& all = together[a.name()];
+    for (const auto& [stage, own] : scores)
+      all[stage].push_back({mean(percent(own, &Score::linear)) / 100, own[0].knn});
   }
+  for (const auto& [name, scores] : together)
+    if (const auto count = scores.begin()->second.size(); count > 1)
+      print(c10::str(count, " of ", name), scores, &untrained.at(name), rows);
   if (!o.json.empty()) datasets::write_file(o.json, rows.dump(1) + "\n");
   return 0;
 }

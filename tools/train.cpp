@@ -43,6 +43,16 @@ std::vector<double> list_from(const std::string& option, const std::string& text
   return lists[0];
 }
 
+std::vector<int> stages_from(const std::string& option, const std::string& text) {
+  std::vector<int> stages;
+  for (const char stage : text) {
+    if (stage < '1' || stage > '4')
+      throw usage_error(option + ": expected stages such as 34, got \"" + text + "\"");
+    stages.push_back(stage - '0');
+  }
+  return stages;
+}
+
 // "backbone=0.1,roi_heads=3": factors by name.
 std::string joined(const std::vector<std::pair<std::string, double>>& factors) {
   std::ostringstream text;
@@ -57,6 +67,7 @@ std::vector<std::pair<std::string, double>> factors_from(const std::string& text
   for (std::string item; std::getline(list, item, ',');) {
     const auto equals = item.find('=');
     const std::string number = equals == std::string::npos ? "" : item.substr(equals + 1);
+    if (number.empty()) throw usage_error("lr-factors: expected NAME=FACTOR, got \"" + item + "\"");
     factors.emplace_back(item.substr(0, equals), list_from("lr-factors", number).at(0));
   }
   return factors;
@@ -102,7 +113,7 @@ int train(const std::vector<std::string>& arguments) {
   po::options_description data("data", kWidth, kWidth / 2);
   auto add_data = data.add_options();
   add_data("data", po::value(&o.data)->required(),
-           "DATA[:SPLIT] to learn from: VOC folder or COCO .json");
+           "DATA[:SPLIT] to learn from: VOC folder, COCO .json or YOLO .yaml; several with commas");
   add_data("val", po::value(&o.val), "DATA[:SPLIT] to choose the best weights by");
   add_data("image-root", po::value(&o.image_root), "where a COCO file's images are");
   add_data("evaluations", defaulted(&o.evaluations), "of val, evenly over the run");
@@ -113,11 +124,11 @@ int train(const std::vector<std::string>& arguments) {
 
   po::options_description model("model", kWidth, kWidth / 2);
   auto add = model.add_options();
-  add("preset", defaulted(&preset), "see lanner models; sets the defaults below");
+  add("preset", defaulted(&preset), "see lanner models; sets the defaults shown here");
   add("model", defaulted(&d.model), "faster_rcnn or rfcn");
   add("backbone", defaulted(&backbone),
       "resnet18, 34, 50 or 101 with -fpn, -c4 (stage 4 is the RoI head) or -dc5 (dilated)");
-  add("norm", defaulted(&norm), "frozen_batch, batch, group or layer");
+  add("norm", defaulted(&norm), "frozen_batch, batch, group, layer or none");
   add("init", po::value(&o.init), "backbone weights to start from, as lanner pretrain writes");
   add("init-lr", defaulted(&o.init_lr),
       "factor of the learning rate of what --init gave; the rest learns at --lr");
@@ -125,7 +136,8 @@ int train(const std::vector<std::string>& arguments) {
       "of the backbone, from the end; 5: all");
   add("fpn-stages", defaulted(&stages), "backbone stages in the FPN, such as 234");
   add("fpn-channels", defaulted(&d.backbone.fpn_channels), "of every level");
-  add("fpn-pool", defaulted(&d.backbone.fpn_pool), "one coarser level for the RPN");
+  add("fpn-pool", defaulted(&d.backbone.fpn_pool)->implicit_value(true),
+      "one coarser level for the RPN");
   add("dc5-channels", defaulted(&d.backbone.dc5_channels), "of the dilated stage 4's features");
   add("deformable", defaulted(&deformable)->implicit_value(true),
       "deformable convolutions in stage 4 and deformable RoI pooling");
@@ -170,15 +182,13 @@ int train(const std::vector<std::string>& arguments) {
                       options);
   if (parsed.help) return 0;
   d.backbone.norm = detectors::norm_from_name(norm);
-  d.backbone.fpn_stages.clear();
-  for (const char stage : stages) d.backbone.fpn_stages.push_back(stage - '0');
+  d.backbone.fpn_stages = stages_from("fpn-stages", stages);
   if (deformable) {
     if (bent.empty()) bent = "4";
     if (!parsed.given("deformable-pooling")) d.roi.deformable = true;
     if (d.model == "rfcn" && !parsed.given("pooling")) pooling = "roi_pool";
   }
-  d.backbone.deformable.stages.clear();
-  for (const char stage : bent) d.backbone.deformable.stages.push_back(stage - '0');
+  d.backbone.deformable.stages = stages_from("deformable-stages", bent);
   d.roi.sampling = detectors::sampling_from_name(sampling);
   d.roi.pooling = detectors::pooling_from_name(pooling);
   detectors::set_backbone(d, backbone);

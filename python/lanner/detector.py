@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections import OrderedDict
-from typing import Iterator, Mapping, Sequence, Union
+from typing import TYPE_CHECKING, Iterator, Mapping, Sequence, Union, overload
 
 import torch
 from torch import Tensor
 
 from lanner import _core
 
-Image = Union[str, os.PathLike, "numpy.ndarray", Tensor]  # noqa: F821
+if TYPE_CHECKING:
+    import numpy
+
+Image = Union[str, os.PathLike, "numpy.ndarray", Tensor]
 Target = Mapping[str, Tensor]
 
 
@@ -52,9 +55,16 @@ class Detector:
         """Names of the labels 1..C, in order."""
         return [category["name"] for category in self.options["categories"]]
 
+    @overload
     def __call__(
-        self, images: Image | Sequence[Image], targets: Sequence[Target] | None = None
-    ) -> dict[str, Tensor] | list[dict[str, Tensor]]:
+        self, images: Image, targets: Target | Sequence[Target] | None = None
+    ) -> dict[str, Tensor]: ...
+    @overload
+    def __call__(self, images: Sequence[Image]) -> list[dict[str, Tensor]]: ...
+    @overload
+    def __call__(self, images: Sequence[Image], targets: Sequence[Target]) -> dict[str, Tensor]: ...
+
+    def __call__(self, images, targets=None):
         """While training: a dict of scalar losses. Else `{"boxes", "labels", "scores"}` for an image,
         or a list of them for a list; boxes are x1, y1, x2, y2 in the image's own pixels.
 
@@ -117,9 +127,21 @@ class Detector:
         self._core.save(os.fspath(path))
 
 
-def load(path: str | os.PathLike, device: str = "cpu") -> Detector:
-    """A detector from weights that `lanner train` or `Detector.save` wrote."""
-    return Detector(_core.load(os.fspath(path), str(device)))
+def load(path: str | os.PathLike, device: str | torch.device = "cpu", **options) -> Detector:
+    """A detector from weights that `lanner train` or `Detector.save` wrote.
+
+    options replace parts of its own, as for `lanner.build`: `roi={"score_threshold": 0.01}`.
+    Raises FileNotFoundError, ValueError where it is no detector, TypeError for an unknown option.
+    """
+    detector = Detector(_core.load(os.fspath(path), str(device)))
+    if not options:
+        return detector
+    chosen = detector.options
+    _replace(chosen, options)
+    with torch.random.fork_rng(devices=[]):
+        changed = Detector(_core.Detector(json.dumps(chosen)))
+    changed.load_state_dict(detector.state_dict())
+    return changed.to(device)
 
 
 def _replace(chosen: dict, parts: Mapping, place: str = "") -> None:

@@ -42,11 +42,12 @@ def _run(job: str, options: Mapping[str, Any]) -> None:
     process = subprocess.Popen(
         [_PROGRAM, job, *_words(options)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    last = ""
+    message = ""
     try:
         for line in process.stderr:
             print(line, end="", file=sys.stderr, flush=True)
-            last = line.strip() or last
+            # What follows the last "error:" belongs to it: lists of tensors, say.
+            message = line if line.startswith("error: ") or not message.startswith("error: ") else message + line
         code = process.wait()
     except KeyboardInterrupt:
         process.communicate()  # the program heard it as well: it saves, and ends
@@ -54,7 +55,7 @@ def _run(job: str, options: Mapping[str, Any]) -> None:
     if code == 130:
         raise KeyboardInterrupt
     if code:
-        raise _ERRORS.get(code, RuntimeError)(last.removeprefix("error: "))
+        raise _ERRORS.get(code, RuntimeError)(message.strip().removeprefix("error: "))
 
 
 def train(*, data: str | os.PathLike, out: str | os.PathLike, **options: Any) -> pathlib.Path:
@@ -85,6 +86,6 @@ def evaluate(**options: Any) -> dict[str, Any]:
     Returns the numbers that `--metrics-json` holds, 0 to 1. Errors as of `train`.
     """
     with tempfile.TemporaryDirectory() as folder:
-        file = pathlib.Path(folder) / "metrics.json"
+        file = pathlib.Path(options.get("metrics_json") or pathlib.Path(folder) / "metrics.json")
         _run("eval", {**options, "metrics_json": file})
         return json.loads(file.read_text())

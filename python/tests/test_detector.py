@@ -108,6 +108,22 @@ def test_saving_and_loading_keeps_everything(tmp_path):
     assert torch.allclose(one["boxes"], two["boxes"], atol=1e-3)
 
 
+def test_what_is_kept_is_said_when_loading(tmp_path):
+    torch.manual_seed(4)
+    lanner.build(2, preset="small", resize={"min_size": 96, "max_size": 128}).save(tmp_path / "w.safetensors")
+    image = torch.rand(3, 96, 128)
+
+    def count(**roi):
+        return len(lanner.load(tmp_path / "w.safetensors", roi=roi)(image)["scores"])
+
+    before = torch.get_rng_state()
+    assert count(score_threshold=0.0, most_detections=5) == 5
+    assert torch.equal(before, torch.get_rng_state())
+    assert count(score_threshold=1.0) == 0
+    with pytest.raises(TypeError, match="roi: unknown option"):
+        count(threshold=1.0)
+
+
 def test_images_may_be_paths_arrays_and_tensors(tmp_path):
     detector = lanner.build(2, preset="small", roi={"score_threshold": 0.0})
     array = numpy.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=numpy.uint8)

@@ -28,6 +28,10 @@ def test_the_whole_way_from_unlabelled_images_to_numbers(data, tmp_path):
     assert lanner.load(weights).classes == ["arrow", "leaf", "ring", "star"]
     metrics = lanner.evaluate(weights=weights, data=f"{data}:val")
     assert 0 <= metrics["AP"] <= 1
+    assert lanner.evaluate(weights=weights, data=f"{data}:val", metrics_json=tmp_path / "m.json") == metrics
+    assert (tmp_path / "m.json").exists()
+    with pytest.raises(ValueError, match="(?s)another architecture.*misshapen: backbone.body.layer1"):
+        lanner.train(data=f"{data}:train", out=tmp_path / "other", init=backbone, backbone="resnet50-fpn", **TINY)
 
 
 def test_what_the_program_refuses_is_raised_with_its_words(data, tmp_path, capfd):

@@ -52,4 +52,6 @@ TEST_CASE("an evaluation's page part shows classes, errors and the worst image")
   CHECK_THAT(html, ContainsSubstring("a.jpg: 1 missed, 0 wrong"));
   check_self_contained(html);
   CHECK_FALSE(evaluation_html(dataset, {}).empty());
+  CHECK_THAT(evaluation_html(dataset, {{1, 1, {0, 0, 40, 40}, 0.9}}, 0.75),
+             ContainsSubstring("Precision at IoU 0.75"));
 }

@@ -23,6 +23,22 @@ TEST_CASE("a saved detector finds the same, and has the same classes") {
   CHECK(at::allclose(a.scores, b.scores, 1e-4, 1e-5));
 }
 
+TEST_CASE("what a detector keeps can be asked for as it is loaded") {
+  const TemporaryFolder folder;
+  torch::manual_seed(2);
+  save_detector(folder.path / "w.safetensors", Detector(tiny_options()));
+  const auto count = [&](const Thresholds& thresholds) {
+    auto detector = load_detector(folder.path / "w.safetensors", thresholds);
+    torch::manual_seed(3);
+    return detector->detect(detector->prepare({torch::rand({3, 90, 120})}))[0].scores.size(0);
+  };
+  CHECK(count({.score = 0, .nms_iou = 1, .most_detections = 500}) > count({.score = 0}));
+  CHECK(count({.score = 0, .most_detections = 7}) == 7);
+  CHECK(count({.score = 1}) == 0);
+  CHECK_THROWS_WITH((Thresholds{.nms_iou = 2}.check()),
+                    ContainsSubstring("nms-iou: expected 0 to 1, got 2"));
+}
+
 TEST_CASE("weights of another architecture list every tensor and load nothing") {
   Detector detector(tiny_options(2)), other(tiny_options(3));
   const auto before = state_of(*detector).at("backbone.body.conv1.weight").clone();
@@ -63,6 +79,19 @@ TEST_CASE("a backbone is loaded by name, with or without its prefix, and the rep
   CHECK(!report.fresh.empty());
   const std::string name = "backbone.body.layer1.0.conv1.weight";
   CHECK(at::equal(state_of(*from).at(name), state_of(*to).at(name)));
+}
+
+TEST_CASE("fixed batch norms are not left without statistics") {
+  const TemporaryFolder folder;
+  auto learned = tiny_options(), fixed = tiny_options();
+  learned.backbone.norm = Norm::layer, fixed.backbone.norm = Norm::frozen_batch;
+  save_detector(folder.path / "layer.safetensors", Detector(learned));
+  Detector detector(fixed);
+  CHECK_THROWS_WITH(load_backbone(*detector, folder.path / "layer.safetensors"),
+                    ContainsSubstring("layer.safetensors: init: holds no backbone.body.") &&
+                        ContainsSubstring("running_mean, which norm=frozen_batch cannot learn"));
+  save_detector(folder.path / "batch.safetensors", Detector(tiny_options()));
+  CHECK(load_backbone(*detector, folder.path / "batch.safetensors").fresh.empty());
 }
 
 TEST_CASE("a backbone of another depth is refused, and nothing of it is loaded") {

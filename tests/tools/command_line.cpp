@@ -41,6 +41,7 @@ const std::string tiny = " --preset small" + tiny_sizes;
 
 TEST_CASE("every subcommand explains itself") {
   expect("--help", 0, "lanner COMMAND");
+  expect("--version", 0, "lanner 0.1.0");
   for (const char* command :
        {"synth", "check-data", "pretrain", "train", "eval", "detect", "models", "bench", "doctor"})
     expect(std::string(command) + " --help", 0, std::string("usage: lanner ") + command);
@@ -62,8 +63,9 @@ TEST_CASE("command lines that make no sense end with 2 and say why") {
   expect("train --data x --out y --pooling max", 2, "pooling: expected one of roi_align, roi_pool");
   expect("train --data x --out y --sampling all", 2, "sampling: expected one of balanced, ohem");
   expect("train --data x --out y --deformable-stages 5", 2,
-         "deformable-stages: expected stages 1..4");
-  expect("train --data x --out y --lr-factors offset", 2, "lr-factors: expected one list");
+         "deformable-stages: expected stages such as 34, got \"5\"");
+  expect("train --data x --out y --lr-factors offset", 2,
+         "lr-factors: expected NAME=FACTOR, got \"offset\"");
   expect("train --data x --out y --lr-drops 2", 2, "lr-drops: expected between 0 and 1, got 2");
   expect("detect --weights a --out b x.jpg --precision fp8", 2,
          "precision: expected fp32 or bf16, got \"fp8\"");
@@ -78,6 +80,13 @@ TEST_CASE("command lines that make no sense end with 2 and say why") {
   expect("synth --out /tmp/x --most-objects 0", 2, "most-objects: expected at least 1, got 0");
   expect("train --data x --out y --anchor-ratios '1;2'", 2, "anchor-ratios: expected one list");
   expect("train --data x --out y --workers 1000", 2, "workers: expected 1 to 256");
+}
+
+TEST_CASE("a switch does not take the word after it") {
+  expect("detect --weights none --out b --save-video film.mp4", 66, "none: no such file");
+  expect("detect --save-video=maybe --weights none --out b x.jpg", 2, "save-video");
+  expect("check-data --annotations-only nowhere", 66, "nowhere");
+  expect("eval --weights none --data d --amp auto", 66, "none: no such file");
 }
 
 TEST_CASE("missing files end with 66, bad data with 65, places that cannot be written with 74") {
@@ -167,7 +176,7 @@ TEST_CASE(
          0, "detections:");
   expect("detect --weights " + at("run/last.safetensors") + " " + at("data/JPEGImages") +
              " --show-offsets --out " + at("plain"),
-         2, "show-offsets: the detector has no deformable layers");
+         2, "the detector has no deformable layers");
   expect("train --data " + at("data") + ":train --out " + at("bent") + tiny_sizes +
              " --deformable --preset small_rfcn --offset-lr 0.05",
          0, "step 8");
