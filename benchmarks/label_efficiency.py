@@ -1,12 +1,14 @@
 """What pretraining is worth with few labels: label_efficiency.py LANNER SHARED_DATA RUNS OUT.csv
     [--data bccd|asl|synth] [--labels 10,20,40,all] [--seeds 1,2,3,4,5] [--minutes 30]
-    [--pretrain "OPTIONS"] [--plot OUT.png]
+    [--cpc "OPTIONS"] [--simclr "OPTIONS"] [--plot OUT.png]
 
 Pretrains on all training images without their labels, by CPC and by the SimCLR-style objective; then
 trains the same small detector from random weights and from either, on as many labelled images as is
 asked for, which the seed picks, with equal schedules; scores the last weights on the test split, and
-appends a row to OUT.csv. What OUT.csv holds already is not run again. In the end it prints means,
-standard deviations, and the paired differences from random weights with their 95 % intervals.
+appends a row to OUT.csv. What OUT.csv holds already is not run again, whatever the options: other
+ones want another RUNS and OUT.csv. In the end it prints means, standard deviations, and the paired
+differences from random weights with their 95 % intervals, which are those of labels and detectors:
+all seeds start from one pretrained backbone.
 """
 
 import argparse
@@ -30,7 +32,8 @@ parser.add_argument("--labels", default="10,20,40,all")
 parser.add_argument("--seeds", default="1,2,3,4,5", help="of all labels: the first three")
 parser.add_argument("--inits", default=",".join(INITS))
 parser.add_argument("--minutes", type=float, default=30, help="of pretraining, each objective")
-parser.add_argument("--pretrain", default="", help="further options of lanner pretrain")
+parser.add_argument("--cpc", default="", help="further options of lanner pretrain for CPC")
+parser.add_argument("--simclr", default="--batch-size 64", help="likewise for SimCLR, whose batch is its negatives")
 parser.add_argument("--train", default="", help="further options of lanner train")
 parser.add_argument("--plot", type=pathlib.Path, help="a picture of AP50 against labels")
 arguments = parser.parse_args()
@@ -66,10 +69,10 @@ def training_images() -> list[str]:
 def unlabelled() -> pathlib.Path:
     """A folder of the training split's images alone: those of other splits are never seen."""
     folder = runs / "unlabelled"
-    if not folder.exists():
-        folder.mkdir()
-        for name in training_images():
-            source = asl / "train/images" / name if arguments.data == "asl" else root / "JPEGImages" / f"{name}.jpg"
+    folder.mkdir(exist_ok=True)
+    for name in training_images():
+        source = asl / "train/images" / name if arguments.data == "asl" else root / "JPEGImages" / f"{name}.jpg"
+        if not (folder / source.name).exists():
             (folder / source.name).symlink_to(source)
     return folder
 
@@ -105,7 +108,7 @@ def pretrained(objective: str) -> list:
     place = runs / objective
     lanner.train(place, "pretrain", "--images", unlabelled(), "--objective", objective,
                  "--epochs", 100000, "--max-minutes", arguments.minutes, "--show",
-                 *shlex.split(arguments.pretrain))  # fmt: skip
+                 *shlex.split(getattr(arguments, objective)))  # fmt: skip
     return ["--init", place / "best.safetensors"]
 
 
