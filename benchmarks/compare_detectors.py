@@ -38,7 +38,7 @@ DATA = {
         # A card turned over is another picture, and its letters are not mirrored.
         ["--epochs", "6", "--min-size", "224", "--max-size", "224", "--horizontal-flip", "0"],
     ),
-    "bend": (f"{bend}:train", f"{bend}:val", ["--epochs", "5", "--min-size", "192", "--max-size", "256"]),
+    "bend": (f"{bend}:train", f"{bend}:val", ["--epochs", "4", "--min-size", "192", "--max-size", "256"]),
 }  # fmt: skip
 FASTER, RFCN = ["--preset", "small"], ["--preset", "small_rfcn"]
 SETTINGS = {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "lanner/datasets/error.h"
 #include "lanner/detectors/detect_options.h"
@@ -72,9 +73,10 @@ void from_json(const nlohmann::json& json, E& value) {
 
 // With defaults: what later versions added is absent from the checkpoints of earlier ones.
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(DeformableOptions, stages, groups, modulated)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(BackboneOptions, depth, neck, norm, norm_eps,
-                                                fpn_stages, fpn_channels, fpn_norm, fpn_pool,
-                                                dc5_channels, deformable, trainable_stages)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(BackboneOptions, depth, groups, group_width, neck,
+                                                norm, norm_eps, fpn_stages, fpn_channels, fpn_norm,
+                                                fpn_pool, dc5_channels, deformable,
+                                                trainable_stages)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(AnchorOptions, sizes, ratios)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RpnOptions, positive_iou, negative_iou,
                                                 sampled_anchors, positive_fraction, pre_nms_train,
@@ -112,8 +114,14 @@ void DetectorOptions::check() const {
   expect(model != "rfcn" || backbone.neck != Neck::c4, "backbone",
          "one that ends in -dc5 or -fpn: C4 has no maps for R-FCN", backbone_name(backbone));
   const int depth = backbone.depth;
-  expect(depth == 18 || depth == 34 || depth == 50 || depth == 101, "backbone",
-         "resnet18, 34, 50 or 101", "resnet" + std::to_string(depth));
+  const std::set<int> depths{18, 34, 50, 101, 152};
+  expect(depths.contains(depth), "backbone", "resnet18, 34, 50, 101 or 152",
+         "resnet" + std::to_string(depth));
+  const bool plain = backbone.groups == 1 && backbone.group_width == 64;
+  expect(plain || (depth >= 50 && backbone.groups > 0 && backbone.group_width > 0 &&
+                   backbone.groups * backbone.group_width <= 4096),
+         "backbone.groups", "1 of 64 channels, or with bottlenecks others",
+         std::to_string(backbone.groups) + " of " + std::to_string(backbone.group_width));
   expect(!backbone.fpn_stages.empty(), "fpn-stages", "at least one of 1..4", "none");
   for (const auto& [option, stages] : {std::pair{"fpn-stages", backbone.fpn_stages},
                                        {"deformable-stages", backbone.deformable.stages}})
@@ -205,11 +213,41 @@ DetectorOptions options_from_json(const std::string& json, const std::string& so
   }
 }
 
+namespace {
+
+// Torchvision's names.
+struct KnownResNet {
+  const char* name;
+  int depth;
+  int64_t groups = 1, group_width = 64;
+};
+constexpr std::array kResNets{KnownResNet{"resnet18", 18},
+                              KnownResNet{"resnet34", 34},
+                              KnownResNet{"resnet50", 50},
+                              KnownResNet{"resnet101", 101},
+                              KnownResNet{"resnet152", 152},
+                              KnownResNet{"resnext50_32x4d", 50, 32, 4},
+                              KnownResNet{"resnext101_32x8d", 101, 32, 8},
+                              KnownResNet{"resnext101_64x4d", 101, 64, 4},
+                              KnownResNet{"wide_resnet50_2", 50, 1, 128},
+                              KnownResNet{"wide_resnet101_2", 101, 1, 128}};
+
+const KnownResNet& resnet_named(const std::string& name) {
+  std::string names;
+  for (const auto& known : kResNets) {
+    if (known.name == name) return known;
+    names += (names.empty() ? "" : ", ") + std::string(known.name);
+  }
+  throw usage_error("backbone: expected one of " + names + ", got \"" + name + "\"");
+}
+
+}  // namespace
+
 int resnet_depth(const std::string& name) {
-  for (const int depth : {18, 34, 50, 101})
-    if (name == "resnet" + std::to_string(depth)) return depth;
-  throw usage_error("backbone: expected resnet18, resnet34, resnet50 or resnet101, got \"" + name +
-                    "\"");
+  const auto& found = resnet_named(name);
+  if (found.group_width != 64)
+    throw usage_error("backbone: expected a plain resnet here, got \"" + name + "\"");
+  return found.depth;
 }
 
 void set_backbone(DetectorOptions& options, const std::string& name) {
@@ -222,7 +260,9 @@ void set_backbone(DetectorOptions& options, const std::string& name) {
                         "\"");
     backbone.neck = value_named<Neck>(neck);
   }
-  backbone.depth = resnet_depth(name.substr(0, dash));
+  const auto& found = resnet_named(name.substr(0, dash));
+  backbone.depth = found.depth, backbone.groups = found.groups;
+  backbone.group_width = found.group_width;
   auto& sizes = options.anchors.sizes;
   const size_t levels = levels_of(backbone);
   if (sizes.size() == levels) return;
@@ -234,7 +274,12 @@ void set_backbone(DetectorOptions& options, const std::string& name) {
 }
 
 std::string backbone_name(const BackboneOptions& options) {
-  return "resnet" + std::to_string(options.depth) + "-" + name_of_value(options.neck);
+  std::string name = "resnet" + std::to_string(options.depth);
+  for (const auto& known : kResNets)
+    if (known.depth == options.depth && known.groups == options.groups &&
+        known.group_width == options.group_width)
+      name = known.name;
+  return name + "-" + name_of_value(options.neck);
 }
 
 Norm norm_from_name(const std::string& name) { return value_named<Norm>(name); }

@@ -34,7 +34,10 @@ struct DeformableOptions {
 };
 
 struct BackboneOptions {
-  int depth = 50;  // ResNet-18, 34, 50 or 101
+  int depth = 50;  // ResNet-18, 34, 50, 101 or 152
+  // Of the 3x3 convolutions of bottlenecks, channels of a group at stage 1: 32 and 4 are ResNeXt-50
+  // 32x4d's, 1 and 128 a wide ResNet's.
+  int64_t groups = 1, group_width = 64;
   Neck neck = Neck::fpn;
   Norm norm = Norm::batch;
   double norm_eps = 1e-5;  // 0 for torchvision's published fasterrcnn_resnet50_fpn

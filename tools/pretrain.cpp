@@ -16,7 +16,7 @@ int pretrain(const std::vector<std::string>& arguments) {
       "folders of images, searched to the bottom");
   add("objective", defaulted(&o.objective),
       "cpc, or simclr: which of the others is a view of the same image?");
-  add("backbone", defaulted(&backbone), "resnet18, 34, 50 or 101");
+  add("backbone", defaulted(&backbone), "resnet18, 34, 50, 101 or 152");
   add("init", po::value(&o.init), "backbone weights to start from, torchvision's as well");
   add("stages", defaulted(&o.stages), "of the backbone that are trained, 1..4");
   add("norm", defaulted(&norm), "layer, group, none, frozen_batch or batch");

@@ -25,7 +25,7 @@ int probe(const std::vector<std::string>& arguments) {
       "features are means over patches, as CPC sees images; else the network runs over whole "
       "images, as in a detector");
   add("image-size", defaulted(&o.image_size), "pixels, of weights that do not say");
-  add("backbone", defaulted(&backbone), "resnet18, 34, 50 or 101, of weights that do not say");
+  add("backbone", defaulted(&backbone), "resnet18, 34, 50, 101 or 152, of weights that do not say");
   add("norm", defaulted(&norm), "frozen_batch, batch, group, layer or none, likewise");
   add("json", po::value(&o.json), "file to write the numbers to");
   const auto parsed =

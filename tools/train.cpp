@@ -127,7 +127,8 @@ int train(const std::vector<std::string>& arguments) {
   add("preset", defaulted(&preset), "see lanner models; sets the defaults shown here");
   add("model", defaulted(&d.model), "faster_rcnn or rfcn");
   add("backbone", defaulted(&backbone),
-      "resnet18, 34, 50 or 101 with -fpn, -c4 (stage 4 is the RoI head) or -dc5 (dilated)");
+      "resnet18, 34, 50, 101, 152, resnext50_32x4d, wide_resnet50_2, .. with -fpn, -c4 (stage 4 is "
+      "the RoI head) or -dc5 (dilated)");
   add("norm", defaulted(&norm), "frozen_batch, batch, group, layer or none");
   add("init", po::value(&o.init), "backbone weights to start from, as lanner pretrain writes");
   add("init-lr", defaulted(&o.init_lr),
@@ -157,6 +158,8 @@ int train(const std::vector<std::string>& arguments) {
   add("sampled-rois", defaulted(&d.roi.sampled_rois), "of an image, for the head's loss");
   add("sampling", defaulted(&sampling),
       "of RoIs: balanced (at random) or ohem (those of the greatest loss)");
+  add("box-beta", defaulted(&d.roi.beta),
+      "of the smooth L1 loss of boxes: below it that is quadratic");
   add("head-convs", defaulted(&d.roi.head_convs), "3x3 convolutions of the head");
   add("head-width", defaulted(&d.roi.head_width),
       "of the head's fully connected layers; in R-FCN of its convolutions");

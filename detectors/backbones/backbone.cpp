@@ -13,6 +13,8 @@ BackboneImpl::BackboneImpl(const BackboneOptions& options) : options_(options) {
   const bool fpn = options.neck == Neck::fpn;
   body = register_module("body", ResNet(ResNetOptions{
                                      .depth = options.depth,
+                                     .groups = options.groups,
+                                     .group_width = options.group_width,
                                      .norm = options.norm,
                                      .stages = fpn ? options.fpn_stages.back() : 4,
                                      .dilate_stage4 = options.neck == Neck::dc5,

@@ -26,8 +26,8 @@ at::Tensor pointwise(const at::Tensor& x, const at::Tensor& weight, const at::Te
           .typed<at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
                             at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t,
                             std::string_view, Scalars, std::optional<std::string_view>)>();
-  return op.call(x, weight, bias, o.padding, o.stride, o.dilation, 1, relu ? "relu" : "none",
-                 Scalars(), "");
+  return op.call(x, weight, bias, o.padding, o.stride, o.dilation, x.size(1) / weight.size(1),
+                 relu ? "relu" : "none", Scalars(), "");
 }
 
 // Onto the addend.
@@ -41,8 +41,9 @@ void pointwise_sum(const at::Tensor& x, at::Tensor& addend, const at::Tensor& we
                              at::IntArrayRef, int64_t, std::string_view, std::optional<at::Scalar>,
                              std::optional<std::string_view>, Scalars,
                              std::optional<std::string_view>)>();
-  op.call(addend, x, weight, bias, o.padding, o.stride, o.dilation, 1, "add", at::Scalar(1.0),
-          relu ? std::optional<std::string_view>("relu") : std::nullopt, Scalars(), std::nullopt);
+  op.call(addend, x, weight, bias, o.padding, o.stride, o.dilation, x.size(1) / weight.size(1),
+          "add", at::Scalar(1.0), relu ? std::optional<std::string_view>("relu") : std::nullopt,
+          Scalars(), std::nullopt);
 }
 
 // The type that a convolution computes in.
@@ -74,7 +75,6 @@ struct ConvUnit::Ready {
 ConvUnit::ConvUnit(torch::nn::Conv2d conv, NormLayer norm, bool relu)
     : conv_(std::move(conv)), norm_(std::move(norm)), relu_(relu) {
   const auto& o = conv_->options;
-  TORCH_INTERNAL_ASSERT(o.groups() == 1);
   const auto& padding = std::get<torch::ExpandingArray<2>>(o.padding());
   sampling_ = {{(*o.stride())[0], (*o.stride())[1]},
                {(*padding)[0], (*padding)[1]},
@@ -133,9 +133,9 @@ at::Tensor ConvUnit::operator()(const at::Tensor& x, at::Tensor addend) const {
     return addend;
   }
   const auto [weight, bias] = folded();
-  return finish(
-      at::conv2d(x, weight, bias, sampling_.stride, sampling_.padding, sampling_.dilation), done,
-      addend);
+  return finish(at::conv2d(x, weight, bias, sampling_.stride, sampling_.padding, sampling_.dilation,
+                           conv_->options.groups()),
+                done, addend);
 }
 
 at::Tensor ConvUnit::deformed(const at::Tensor& x, const at::Tensor& offset,

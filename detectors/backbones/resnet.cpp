@@ -11,11 +11,12 @@ namespace lanner::detectors {
 namespace {
 
 torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t kernel, int64_t stride = 1,
-                              int64_t dilation = 1) {
+                              int64_t dilation = 1, int64_t groups = 1) {
   torch::nn::Conv2d conv(torch::nn::Conv2dOptions(in, out, kernel)
                              .stride(stride)
                              .padding(kernel / 2 * dilation)
                              .dilation(dilation)
+                             .groups(groups)
                              .bias(false));
   torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
   return conv;
@@ -56,8 +57,10 @@ std::array<int, 4> blocks_of(int depth) {
       return {3, 4, 6, 3};
     case 101:
       return {3, 4, 23, 3};
+    case 152:
+      return {3, 8, 36, 3};
     default:
-      throw usage_error("backbone: expected resnet18, 34, 50 or 101, got resnet" +
+      throw usage_error("backbone: expected resnet18, 34, 50, 101 or 152, got resnet" +
                         std::to_string(depth));
   }
 }
@@ -65,7 +68,6 @@ std::array<int, 4> blocks_of(int depth) {
 }  // namespace
 
 BlockImpl::BlockImpl(const BlockOptions& o) : options_(o) {
-  const int64_t out_channels = o.bottleneck ? 4 * o.width : o.width;
   NormLayer last_norm{nullptr};
   const auto unit = [&](const std::string& number, torch::nn::Conv2d conv, bool relu = true) {
     register_module("conv" + number, conv);
@@ -79,8 +81,8 @@ BlockImpl::BlockImpl(const BlockOptions& o) : options_(o) {
   };
   if (o.bottleneck) {
     unit1_ = unit("1", convolution(o.in_channels, o.width, 1));
-    unit2_ = unit("2", convolution(o.width, o.width, 3, o.stride, o.dilation));
-    unit3_ = unit("3", convolution(o.width, out_channels, 1));
+    unit2_ = unit("2", convolution(o.width, o.width, 3, o.stride, o.dilation, o.groups));
+    unit3_ = unit("3", convolution(o.width, o.out_channels, 1));
   } else {
     unit1_ = unit("1", convolution(o.in_channels, o.width, 3, o.stride, o.dilation));
     unit2_ = unit("2", convolution(o.width, o.width, 3, 1, o.dilation));
@@ -90,9 +92,9 @@ BlockImpl::BlockImpl(const BlockOptions& o) : options_(o) {
     if (!o.bottleneck) offset1_ = offsets("conv1_offset", o.in_channels, o.stride);
     offset2_ = offsets("conv2_offset", o.width, o.bottleneck ? o.stride : 1);
   }
-  if (o.stride != 1 || o.in_channels != out_channels) {
-    const auto conv = convolution(o.in_channels, out_channels, 1, o.stride);
-    const NormLayer norm(o.norm, out_channels);
+  if (o.stride != 1 || o.in_channels != o.out_channels) {
+    const auto conv = convolution(o.in_channels, o.out_channels, 1, o.stride);
+    const NormLayer norm(o.norm, o.out_channels);
     register_module("downsample", torch::nn::Sequential(conv, norm));
     shortcut_.emplace(conv, norm, false);
   }
@@ -138,7 +140,9 @@ ResNetImpl::ResNetImpl(const ResNetOptions& o) : width_(o.depth >= 50 ? 256 : 64
       blocks_here.emplace_back(
           BlockOptions{.bottleneck = o.depth >= 50,
                        .in_channels = in_channels,
-                       .width = int64_t{64} << (stage - 1),
+                       .width = (o.groups * o.group_width) << (stage - 1),
+                       .out_channels = channels(stage),
+                       .groups = o.groups,
                        .stride = i == 0 && stage > 1 && !dilated ? 2 : 1,
                        .dilation = dilated ? 2 : 1,
                        .norm = o.norm,

@@ -19,15 +19,15 @@ struct SamplingOffsets {
 
 struct BlockOptions {
   bool bottleneck;
-  int64_t in_channels, width, stride = 1, dilation = 1;
+  int64_t in_channels, width, out_channels, groups = 1, stride = 1, dilation = 1;
   Norm norm;
   int64_t deformable_groups = 0;  // 0: plain
   bool modulated = false;
   double residual_scale = 1;  // at first, of what is added to the shortcut
 };
 
-// A residual block under torchvision's names: two 3x3 convolutions (ResNet-18 and 34), or 1x1, 3x3
-// with the stride (v1.5), 1x1 to four times the width. Deformable 3x3 convolutions have their
+// A residual block under torchvision's names: two 3x3 convolutions (ResNet-18 and 34), or 1x1 to
+// the width, 3x3 in groups with the stride (v1.5), 1x1. Deformable 3x3 convolutions have their
 // offsets from conv1_offset, conv2_offset.
 class BlockImpl : public torch::nn::Module {
  public:
@@ -51,14 +51,16 @@ class BlockImpl : public torch::nn::Module {
 TORCH_MODULE(Block);
 
 struct ResNetOptions {
-  int depth = 50;  // 18, 34, 50 or 101
+  int depth = 50;                        // 18, 34, 50, 101 or 152
+  int64_t groups = 1, group_width = 64;  // as BackboneOptions has them
   Norm norm = Norm::batch;
   int stages = 4;              // how many are built
   bool dilate_stage4 = false;  // stride 1, and dilation 2 in all of its 3x3 convolutions
   DeformableOptions deformable{};
 };
 
-// ResNet (arXiv 1512.03385) without its classifier, torchvision's names and initialisation.
+// ResNet (arXiv 1512.03385), ResNeXt (1611.05431) or wide ResNet (1605.07146) without its
+// classifier, torchvision's names and initialisation.
 class ResNetImpl : public torch::nn::Module {
  public:
   explicit ResNetImpl(const ResNetOptions& options);

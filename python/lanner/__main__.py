@@ -24,7 +24,7 @@ def convert(arguments: argparse.Namespace) -> None:
     if not isinstance(state, dict):
         raise ValueError(f"expected a state_dict, got {type(state).__name__}")
     classes = arguments.classes and arguments.classes.read_text().splitlines()
-    resnet = re.fullmatch(r"resnet(18|34|50|101)", arguments.architecture)
+    resnet = re.fullmatch(r"resnet(18|34|50|101|152)", arguments.architecture)
     if resnet and (arguments.classes or arguments.norm_eps is not None):
         raise ValueError("--classes, --norm-eps: of detectors, not of a backbone")
     if resnet:

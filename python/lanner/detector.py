@@ -133,12 +133,12 @@ def load(path: str | os.PathLike, device: str | torch.device = "cpu", **options)
     options replace parts of its own, as for `lanner.build`: `roi={"score_threshold": 0.01}`.
     Raises FileNotFoundError, ValueError where it is no detector, TypeError for an unknown option.
     """
-    detector = Detector(_core.load(os.fspath(path), str(device)))
-    if not options:
-        return detector
-    chosen = detector.options
-    _replace(chosen, options)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):  # a network is drawn before it is filled
+        detector = Detector(_core.load(os.fspath(path), str(device)))
+        if not options:
+            return detector
+        chosen = detector.options
+        _replace(chosen, options)
         changed = Detector(_core.Detector(json.dumps(chosen)))
     changed.load_state_dict(detector.state_dict())
     return changed.to(device)

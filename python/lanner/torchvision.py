@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from typing import Mapping, Sequence
@@ -43,16 +44,16 @@ def from_torchvision(
     """A detector with the weights of a Faster R-CNN of torchvision's.
 
     architecture: "fasterrcnn_resnet50_fpn", "fasterrcnn_resnet50_fpn_v2", or the former with another
-    ResNet (18, 34, 101). The number of classes is read from the weights; classes are their names,
+    of its ResNets (resnet18, resnext50_32x4d, wide_resnet101_2, ..). The number of classes is read from the weights; classes are their names,
     without background. norm_eps: of the backbone's batch norm; by default 0 for the published
     fasterrcnn_resnet50_fpn, as torchvision has it, which is known by its old names, else 1e-5.
     options: as for `lanner.build`, where the model was made with others than torchvision's.
     Raises ValueError with every tensor that is missing, unexpected or misshapen.
     """
-    known = re.fullmatch(r"fasterrcnn_resnet(18|34|50|101)_fpn(_v2)?", architecture)
+    known = re.fullmatch(r"fasterrcnn_((?:wide_)?resne[tx].*)_fpn(_v2)?", architecture)
     if not known:
         raise ValueError(
-            "architecture: expected fasterrcnn_resnet{18,34,50,101}_fpn or "
+            "architecture: expected fasterrcnn_resnet50_fpn, another ResNet's name in it, or "
             f'fasterrcnn_resnet50_fpn_v2, got "{architecture}"'
         )
     state, old = {}, False
@@ -71,9 +72,10 @@ def from_torchvision(
     count = len(score) - 1
     if classes is not None and len(classes) != count:
         raise ValueError(f"classes: expected {count} names, got {len(classes)}")
+    kind = json.loads(_core.preset("faster_rcnn_resnet50_fpn", f"{known[1]}-fpn"))["backbone"]
     batch_norm = any(name.endswith("num_batches_tracked") for name in state)
     backbone = {
-        "depth": int(known[1]),
+        **{name: kind[name] for name in ("depth", "groups", "group_width")},
         "norm": "batch" if batch_norm else "frozen_batch",
         "norm_eps": norm_eps if norm_eps is not None else (0.0 if old else 1e-5),
         "fpn_norm": bool(known[2]),

@@ -124,14 +124,14 @@ def test_convert_writes_what_load_reads(tmp_path):
         lanner.from_torchvision("retinanet", theirs.state_dict())
 
 
-@pytest.mark.parametrize("depth", [18, 101])
-def test_other_resnets_of_torchvisions_builder_load(depth):
+@pytest.mark.parametrize("resnet", ["resnet18", "resnet152", "resnext50_32x4d", "wide_resnet50_2"])
+def test_other_resnets_of_torchvisions_builder_load(resnet):
     torch.manual_seed(5)
     backbone = detection.backbone_utils.resnet_fpn_backbone(
-        backbone_name=f"resnet{depth}", weights=None
+        backbone_name=resnet, weights=None
     )
     theirs = lively(detection.FasterRCNN(backbone, 4, min_size=160, max_size=256))
-    name = f"fasterrcnn_resnet{depth}_fpn"
+    name = f"fasterrcnn_{resnet}_fpn"
     ours = lanner.from_torchvision(name, theirs.state_dict(), **RESIZE)
     image = torch.rand(3, 120, 160, generator=torch.Generator().manual_seed(6))
     with torch.no_grad():

@@ -56,7 +56,8 @@ TEST_CASE("command lines that make no sense end with 2 and say why") {
   expect("bench ops --runs 0", 2, "runs: expected 1 to 1000, got 0");
   expect("train --data x --out y --lr fast", 2, "lr");
   expect("train --data x --out y --preset huge", 2, "preset: expected one of");
-  expect("train --data x --out /tmp --backbone vgg", 2, "backbone: expected resnet18, resnet34");
+  expect("train --data x --out /tmp --backbone vgg", 2,
+         "backbone: expected one of resnet18, resnet34");
   expect("train --data x --out y --model yolo", 2, "model: expected faster_rcnn or rfcn");
   expect("train --data x --out y --model rfcn --backbone resnet50-c4", 2,
          "backbone: expected one that ends in -dc5 or -fpn");
