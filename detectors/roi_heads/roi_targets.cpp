@@ -8,6 +8,10 @@ namespace {
 
 constexpr double kSmallestSide = 1e-2;
 const ops::BoxCoder kCoder{10, 10, 5, 5};
+// Of the smooth L1 loss that hard examples are ranked by, as published. With a small beta the box
+// errors of positives outweigh all else: every kept RoI is positive, and nothing learns what is
+// background.
+constexpr double kRankingBeta = 1;
 
 // The deltas [N, 4] of given RoIs for given labels [N].
 at::Tensor deltas_of(const at::Tensor& deltas, const at::Tensor& roi, const at::Tensor& label) {
@@ -68,7 +72,7 @@ void keep_hardest(RoiPredictions& predictions, RoiTargets& targets, const RoiOpt
         deltas_of(predictions.deltas, positive, targets.labels.index_select(0, positive));
     loss.index_add_(0, positive,
                     torch::smooth_l1_loss(own, targets.deltas.index_select(0, positive),
-                                          at::Reduction::None, options.beta)
+                                          at::Reduction::None, kRankingBeta)
                         .sum(1));
     int64_t first = 0;
     for (auto& number : targets.rois.per_image) {

@@ -33,7 +33,8 @@ RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>
                        const std::vector<at::Tensor>& labels, const RoiOptions& options);
 
 // Online hard example mining (arXiv 1605.06409, section 2.2): keeps the sampled_rois RoIs of each
-// image whose losses are greatest, positive or not.
+// image whose losses (cross entropy, and for positives smooth L1 of beta 1) are greatest, positive
+// or not.
 void keep_hardest(RoiPredictions& predictions, RoiTargets& targets, const RoiOptions& options);
 
 RoiLosses roi_losses(const RoiPredictions& predictions, const RoiTargets& targets,

@@ -129,6 +129,18 @@ TEST_CASE("hard example mining keeps the greatest losses of each image, positive
   CHECK(targets.rois.rois.select(1, 0).sum().item<float>() == 2);
 }
 
+TEST_CASE("hard examples are not all positives for their boxes' sake, whatever the loss's beta") {
+  RoiTargets targets;
+  targets.rois = {torch::tensor({0.f, 0.f, 0.f, 9.f, 9.f}).view({1, 5}).repeat({2, 1}), {2}};
+  targets.labels = torch::tensor({1, 0}, torch::kLong);
+  targets.deltas = torch::zeros({2, 4});
+  // A positive that is sure, its box a little off; background that costs ln 2.
+  RoiPredictions predictions{torch::tensor({0.f, 6.f, 0.f, 0.f}).view({2, 2}),
+                             torch::full({2, 4}, 0.3)};
+  keep_hardest(predictions, targets, RoiOptions{.sampled_rois = 1, .beta = 1. / 9});
+  CHECK(targets.labels.item<int64_t>() == 0);
+}
+
 TEST_CASE("boxes that do not depend on the class are decoded once for all") {
   const auto roi = torch::tensor({0.f, 10.f, 10.f, 30.f, 30.f}).view({1, 5});
   const RoiPredictions predictions{torch::tensor({0.f, 3.f, 2.9f}).view({1, 3}),
