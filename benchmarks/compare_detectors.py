@@ -38,7 +38,7 @@ DATA = {
         # A card turned over is another picture, and its letters are not mirrored.
         ["--epochs", "6", "--min-size", "224", "--max-size", "224", "--horizontal-flip", "0"],
     ),
-    "bend": (f"{bend}:train", f"{bend}:val", ["--epochs", "4", "--min-size", "192", "--max-size", "256"]),
+    "bend": (f"{bend}:train", f"{bend}:val", ["--epochs", "6", "--min-size", "192", "--max-size", "256"]),
 }  # fmt: skip
 FASTER, RFCN = ["--preset", "small"], ["--preset", "small_rfcn"]
 SETTINGS = {
@@ -47,6 +47,7 @@ SETTINGS = {
     ("bccd", "rfcn ohem"): [*RFCN, "--sampling", "ohem"],
     ("uno224", "faster_rcnn"): FASTER,
     ("uno224", "rfcn"): RFCN,
+    ("uno224", "rfcn ohem"): [*RFCN, "--sampling", "ohem"],
     ("bend", "faster_rcnn"): FASTER,
     ("bend", "deformable faster_rcnn"): [*FASTER, "--deformable"],
     # Deformable R-FCN has roi_pool alone.
@@ -57,6 +58,7 @@ COMPARED = [
     ("bccd", "rfcn", "faster_rcnn"),
     ("uno224", "rfcn", "faster_rcnn"),
     ("bccd", "rfcn ohem", "rfcn"),
+    ("uno224", "rfcn ohem", "rfcn"),
     ("bend", "deformable faster_rcnn", "faster_rcnn"),
     ("bend", "deformable rfcn", "rfcn"),
 ]

@@ -9,8 +9,7 @@ namespace {
 constexpr double kSmallestSide = 1e-2;
 const ops::BoxCoder kCoder{10, 10, 5, 5};
 // Of the smooth L1 loss that hard examples are ranked by, as published. With a small beta the box
-// errors of positives outweigh all else: every kept RoI is positive, and nothing learns what is
-// background.
+// errors of positives outweigh all else and crowd out the background.
 constexpr double kRankingBeta = 1;
 
 // The deltas [N, 4] of given RoIs for given labels [N].
