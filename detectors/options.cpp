@@ -1,8 +1,8 @@
 #include "lanner/detectors/options.h"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "lanner/datasets/error.h"
 #include "lanner/detectors/detect_options.h"
@@ -91,6 +91,32 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DetectorOptions, model, backbone, anchors, rp
 
 namespace {
 
+// Torchvision's names.
+struct KnownResNet {
+  const char* name;
+  int depth;
+  int64_t groups = 1, group_width = 64;
+};
+constexpr std::array kResNets{KnownResNet{"resnet18", 18},
+                              KnownResNet{"resnet34", 34},
+                              KnownResNet{"resnet50", 50},
+                              KnownResNet{"resnet101", 101},
+                              KnownResNet{"resnet152", 152},
+                              KnownResNet{"resnext50_32x4d", 50, 32, 4},
+                              KnownResNet{"resnext101_32x8d", 101, 32, 8},
+                              KnownResNet{"resnext101_64x4d", 101, 64, 4},
+                              KnownResNet{"wide_resnet50_2", 50, 1, 128},
+                              KnownResNet{"wide_resnet101_2", 101, 1, 128}};
+
+const KnownResNet& resnet_named(const std::string& name) {
+  std::string names;
+  for (const auto& known : kResNets) {
+    if (known.name == name) return known;
+    names += (names.empty() ? "" : ", ") + std::string(known.name);
+  }
+  throw usage_error("backbone: expected one of " + names + ", got \"" + name + "\"");
+}
+
 size_t levels_of(const BackboneOptions& backbone) {
   return backbone.neck == Neck::fpn ? backbone.fpn_stages.size() + (backbone.fpn_pool ? 1 : 0) : 1;
 }
@@ -114,9 +140,9 @@ void DetectorOptions::check() const {
   expect(model != "rfcn" || backbone.neck != Neck::c4, "backbone",
          "one that ends in -dc5 or -fpn: C4 has no maps for R-FCN", backbone_name(backbone));
   const int depth = backbone.depth;
-  const std::set<int> depths{18, 34, 50, 101, 152};
-  expect(depths.contains(depth), "backbone", "resnet18, 34, 50, 101 or 152",
-         "resnet" + std::to_string(depth));
+  const bool known = std::any_of(kResNets.begin(), kResNets.end(),
+                                 [&](const KnownResNet& resnet) { return resnet.depth == depth; });
+  expect(known, "backbone", "resnet18, 34, 50, 101 or 152", "resnet" + std::to_string(depth));
   const bool plain = backbone.groups == 1 && backbone.group_width == 64;
   expect(plain || (depth >= 50 && backbone.groups > 0 && backbone.group_width > 0 &&
                    backbone.groups * backbone.group_width <= 4096),
@@ -212,36 +238,6 @@ DetectorOptions options_from_json(const std::string& json, const std::string& so
     throw bad_data(source + ": architecture: " + error.what());
   }
 }
-
-namespace {
-
-// Torchvision's names.
-struct KnownResNet {
-  const char* name;
-  int depth;
-  int64_t groups = 1, group_width = 64;
-};
-constexpr std::array kResNets{KnownResNet{"resnet18", 18},
-                              KnownResNet{"resnet34", 34},
-                              KnownResNet{"resnet50", 50},
-                              KnownResNet{"resnet101", 101},
-                              KnownResNet{"resnet152", 152},
-                              KnownResNet{"resnext50_32x4d", 50, 32, 4},
-                              KnownResNet{"resnext101_32x8d", 101, 32, 8},
-                              KnownResNet{"resnext101_64x4d", 101, 64, 4},
-                              KnownResNet{"wide_resnet50_2", 50, 1, 128},
-                              KnownResNet{"wide_resnet101_2", 101, 1, 128}};
-
-const KnownResNet& resnet_named(const std::string& name) {
-  std::string names;
-  for (const auto& known : kResNets) {
-    if (known.name == name) return known;
-    names += (names.empty() ? "" : ", ") + std::string(known.name);
-  }
-  throw usage_error("backbone: expected one of " + names + ", got \"" + name + "\"");
-}
-
-}  // namespace
 
 int resnet_depth(const std::string& name) {
   const auto& found = resnet_named(name);
