@@ -8,7 +8,7 @@ namespace lanner::detectors {
 // How patches are cut from an image, and what is changed of each on its own, so that neither its
 // colours nor its edges tell which image it is from.
 struct PatchOptions {
-  int size = 32, stride = 16;  // pixels: 7 x 7 patches of 128
+  int size = 48, stride = 24;  // pixels: 5 x 5 patches of 144
   double crop = 1;             // side of a random part that is kept, of the patch's; the rest is 0
   double flip = 0;             // probability, left to right
   double one_channel = 0;      // probability that one colour channel is put in place of all
@@ -25,12 +25,12 @@ struct PretrainOptions {
   int depth = 18;                             // ResNet
   int stages = 3;                             // how many of its four are trained
   Norm norm = Norm::layer;                    // batch norm would leak between patches
-  int image_size = 128;                       // pixels
+  int image_size = 144;                       // pixels
   double smallest_crop = 0.5;                 // of an image's short side, as the crop's side
   PatchOptions patch{};
   std::string context = "conv";  // or gru
   int first_distance = 2,
-      last_distance = 4;     // predicted rows; at 1 half of a patch is seen already
+      last_distance = 3;     // predicted rows; at 1 half of a patch is seen already
   int directions = 4;        // 1: downwards; 4: all ways
   int negatives = 0;         // drawn for each prediction; 0: all other patches of the batch
   int embedding = 64;        // numbers in which predictions and targets meet

@@ -13,6 +13,7 @@ namespace {
 PretrainOptions small() {
   PretrainOptions options;
   options.image_size = 64, options.patch.size = 16, options.patch.stride = 8;
+  options.last_distance = 4;
   options.loop.batch_size = 4;
   return options;
 }
@@ -130,13 +131,13 @@ TEST_CASE("what pretraining cannot do is refused by name") {
     change(options);
     CHECK_THROWS_WITH(make_objective(options), ContainsSubstring(message));
   };
-  refuses([](auto& o) { o.last_distance = 7; },
-          "last-distance: expected less than the 7 rows of patches, got 7");
+  refuses([](auto& o) { o.last_distance = 5; },
+          "last-distance: expected less than the 5 rows of patches, got 5");
   refuses([](auto& o) { o.directions = 3; }, "directions: expected 1 or 4, got 3");
   refuses([](auto& o) { o.objective = "moco"; }, "objective: expected cpc or simclr, got moco");
   refuses([](auto& o) { o.context = "lstm"; }, "context: expected conv or gru, got lstm");
   refuses([](auto& o) { o.negatives = 5000; },
-          "negatives: expected 0 to the 783 other patches, got 5000");
+          "negatives: expected 0 to the 399 other patches, got 5000");
   refuses([](auto& o) { o.patch.crop = 0; }, "patch-crop: expected above 0 and up to 1, got 0");
   refuses([](auto& o) { o.patch.grey = 2; }, "patch-grey: expected 0 to 1, got 2");
   refuses([](auto& o) { o.temperature = -1; }, "temperature: expected 0 or more, got -1");
