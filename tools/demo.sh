@@ -14,7 +14,7 @@ step "drawing 400 scenes without use of their labels, and 500 with"
 "$lanner" check-data "$out/data:train" --show "$out"
 
 step "pretraining a backbone without labels (2 minutes)"
-"$lanner" pretrain --images "$out/unlabelled/JPEGImages" --out "$out/pretrain" --max-minutes 2 --amp
+"$lanner" pretrain --images "$out/unlabelled/JPEGImages" --out "$out/pretrain" --max-minutes 2 --amp auto
 
 step "training a detector (5 minutes)"
 "$lanner" train --data "$out/data:train" --val "$out/data:val" --out "$out/train" --preset small \
