@@ -17,19 +17,20 @@ import matplotlib.pyplot as plt
 
 run, table, picture = map(pathlib.Path, sys.argv[1:])
 lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-pretraining = "ln_n" in lines[0]
-columns = ("loss", "ln_n", "accuracy", "feature_rank") if pretraining else ("AP", "AP50", "AP75")
-if pretraining:
-    groups = {}
+if "ln_n" in lines[0]:
+    columns = ("loss", "ln_n", "accuracy", "feature_rank")
+    drawn, unit, top = {"loss": 1, "ln_n": 1}, "nats", None
+    hundreds = {}
     for line in lines:
         if "feature_rank" in line:
-            groups.setdefault((line["step"] - 1) // 100, []).append(line)
+            hundreds.setdefault((line["step"] - 1) // 100, []).append(line)
     rows = [
-        {"elapsed": of[-1]["elapsed"], "step": of[-1]["step"],
-         **{name: statistics.mean(line[name] for line in of) for name in columns}}
-        for of in groups.values()
-    ]  # fmt: skip
+        some[-1] | {name: statistics.mean(line[name] for line in some) for name in columns}
+        for some in hundreds.values()
+    ]
 else:
+    columns = ("AP", "AP50", "AP75")
+    drawn, unit, top = {"AP50": 100, "AP75": 100, "AP": 100}, "per cent on val", 100
     rows = [line | {name: line[f"val_{name}"] for name in columns} for line in lines if "val_AP" in line]
 with table.open("w", newline="") as file:
     writer = csv.writer(file, lineterminator="\n")
@@ -38,13 +39,9 @@ with table.open("w", newline="") as file:
         writer.writerow([f"{row['elapsed'] / 60:.2f}", row["step"], *(f"{row[name]:.4f}" for name in columns)])
 
 figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
-minutes = [row["elapsed"] / 60 for row in rows]
-for name in columns[:2] if pretraining else columns:
-    factor = 1 if pretraining else 100
-    axes.plot(minutes, [factor * row[name] for row in rows], marker=None if pretraining else "o", label=name)
-axes.set_xlabel("minutes of training")
-axes.set_ylabel("nats" if pretraining else "per cent on val")
-axes.set_ylim(0, None if pretraining else 100)
+for name, factor in drawn.items():
+    axes.plot([row["elapsed"] / 60 for row in rows], [factor * row[name] for row in rows], marker=".", label=name)
+axes.set(xlabel="minutes of training", ylabel=unit, ylim=(0, top))
 axes.grid(alpha=0.3)
 axes.legend(loc="lower right")
 figure.tight_layout()
