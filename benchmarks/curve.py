@@ -1,7 +1,7 @@
 """A run's curve as CSV and picture: curve.py RUN OUT.csv OUT.png
 
-Of `lanner train`, a row an evaluation: AP, AP50, AP75. Of `lanner pretrain`, a row a hundred steps, each
-the mean of the lines between: loss, ln N, accuracy, feature_rank.
+Of `lanner train`, a row an evaluation: AP, AP50, AP75. Of `lanner pretrain`, a row a hundred steps,
+each the mean of the lines between: loss, ln_n, accuracy, feature_rank.
 """
 
 import csv
@@ -31,16 +31,19 @@ if "ln_n" in lines[0]:
 else:
     columns = ("AP", "AP50", "AP75")
     drawn, unit, top = {"AP50": 100, "AP75": 100, "AP": 100}, "per cent on val", 100
-    rows = [line | {name: line[f"val_{name}"] for name in columns} for line in lines if "val_AP" in line]
+    evaluations = [line for line in lines if "val_AP" in line]
+    rows = [line | {name: line[f"val_{name}"] for name in columns} for line in evaluations]
 with table.open("w", newline="") as file:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["minutes", "step", *columns])
     for row in rows:
-        writer.writerow([f"{row['elapsed'] / 60:.2f}", row["step"], *(f"{row[name]:.4f}" for name in columns)])
+        values = (f"{row[name]:.4f}" for name in columns)
+        writer.writerow([f"{row['elapsed'] / 60:.2f}", row["step"], *values])
 
 figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
+minutes = [row["elapsed"] / 60 for row in rows]
 for name, factor in drawn.items():
-    axes.plot([row["elapsed"] / 60 for row in rows], [factor * row[name] for row in rows], marker=".", label=name)
+    axes.plot(minutes, [factor * row[name] for row in rows], marker=".", label=name)
 axes.set(xlabel="minutes of training", ylabel=unit, ylim=(0, top))
 axes.grid(alpha=0.3)
 axes.legend(loc="lower right")
