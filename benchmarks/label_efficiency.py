@@ -94,9 +94,9 @@ def labelled(count: str, seed: str) -> str:
         file.write_text(json.dumps(part))
         return str(file)
     folder = runs / "voc"
-    if not folder.exists():
-        (folder / "ImageSets/Main").mkdir(parents=True)
-        for part in ("Annotations", "JPEGImages"):
+    (folder / "ImageSets/Main").mkdir(parents=True, exist_ok=True)
+    for part in ("Annotations", "JPEGImages"):
+        if not (folder / part).exists():
             (folder / part).symlink_to(root.resolve() / part)
     (folder / f"ImageSets/Main/{count}-{seed}.txt").write_text("\n".join(names) + "\n")
     return f"{folder}:{count}-{seed}"

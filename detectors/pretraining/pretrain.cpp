@@ -117,6 +117,12 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
   }
   place(*objective, device);
 
+  // Measured before the loader's threads want the processor.
+  const bool bfloat16 = bfloat16_wanted(loop.amp, device.type());
+  const double peak = peak_rate(bfloat16 ? torch::kBFloat16 : torch::kFloat, device);
+  std::cerr << files.size() << " images; matrix products run at " << std::llround(peak / 1e9)
+            << " GFLOP/s here\n";
+
   const int64_t per_epoch =
       std::max<int64_t>(1, static_cast<int64_t>(files.size()) / loop.batch_size);
   const auto loader =
@@ -129,11 +135,6 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
                                             .size = options.image_size,
                                             .smallest_crop = options.smallest_crop,
                                             .skip_bad_images = loop.on_bad_image == "skip"});
-  const bool bfloat16 = bfloat16_wanted(loop.amp, device.type());
-  const double peak = peak_rate(bfloat16 ? torch::kBFloat16 : torch::kFloat, device);
-  std::cerr << files.size() << " images; matrix products run at " << std::llround(peak / 1e9)
-            << " GFLOP/s here\n";
-
   Task task;
   task.name = "pretrain";
   task.module = objective.get();

@@ -58,6 +58,8 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   }
   place(*detector, device);
 
+  // Measured before the loader's threads want the processor.
+  const bool bfloat16 = bfloat16_wanted(loop.amp, device.type());
   const int64_t first = resume_step(loop);
   const int64_t per_epoch =
       std::max<int64_t>(1, static_cast<int64_t>(data.images.size()) / loop.batch_size);
@@ -73,7 +75,6 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
                                                  .batches = per_epoch * loop.epochs - first,
                                                  .normalisation = detector_options.normalisation});
 
-  const bool bfloat16 = bfloat16_wanted(loop.amp, device.type());
   Task task;
   task.name = "train";
   task.module = detector.ptr().get();
