@@ -1,9 +1,10 @@
-"""Detectors compared on equal steps: compare_detectors.py LANNER SHARED_DATA RUNS OUT.csv [--only TEXT]
+"""Detectors compared on equal steps: compare_detectors.py LANNER SHARED_DATA RUNS OUT.csv
+    [--only TEXT]
 
-Trains every setting with every seed, scores the last weights on the test split, and appends a row to
-OUT.csv. What OUT.csv holds already is not run again, so a stopped comparison goes on where it was. In
-the end it prints means and standard deviations, and the paired differences of what is compared with
-their 95 % intervals.
+Trains every setting with every seed, scores the last weights on the test split, and appends a row
+to OUT.csv. What OUT.csv holds already is not run again, so a stopped comparison goes on where it
+was. In the end it prints means and standard deviations, and the paired differences of what is
+compared with their 95 % intervals.
 """
 
 import argparse
@@ -38,7 +39,11 @@ DATA = {
         # A card turned over is another picture, and its letters are not mirrored.
         ["--epochs", "6", "--min-size", "224", "--max-size", "224", "--horizontal-flip", "0"],
     ),
-    "bend": (f"{bend}:train", f"{bend}:val", ["--epochs", "6", "--min-size", "192", "--max-size", "256"]),
+    "bend": (
+        f"{bend}:train",
+        f"{bend}:val",
+        ["--epochs", "6", "--min-size", "192", "--max-size", "256"],
+    ),
 }  # fmt: skip
 FASTER, RFCN = ["--preset", "small"], ["--preset", "small_rfcn"]
 SETTINGS = {
@@ -64,7 +69,9 @@ COMPARED = [
 ]
 
 rows = Rows(arguments.out, ["data", "setting", "seed", "steps", *METRICS], keys=3)
-if not bend.exists() and any(arguments.only in f"bend {setting}" for data, setting in SETTINGS if data == "bend"):
+if not bend.exists() and any(
+    arguments.only in f"bend {setting}" for data, setting in SETTINGS if data == "bend"
+):
     unfinished = runs / "bend.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     lanner("synth", "--out", unfinished, "--images", 1000, "--deformation", 1, "--seed", 7)
@@ -91,5 +98,8 @@ for data, one, other in COMPARED:
         if (data, one, seed) in found and (data, other, seed) in found
     ]
     if pairs:
-        texts = [f"{name} {interval([float(a[name]) - float(b[name]) for a, b in pairs])}" for name in METRICS]
+        texts = [
+            f"{name} {interval([float(a[name]) - float(b[name]) for a, b in pairs])}"
+            for name in METRICS
+        ]
         print(f"{data:8} {one} - {other}: {', '.join(texts)}")

@@ -2,16 +2,18 @@
     [--data bccd|asl|synth] [--labels 10,20,40,all] [--seeds 1,2,3,4,5] [--minutes 30]
     [--cpc "OPTIONS"] [--simclr "OPTIONS"] [--plot OUT.png]
 
-Pretrains on all training images without their labels, by CPC and by the SimCLR-style objective; then
-trains the same small detector from random weights and from either, on as many labelled images as is
-asked for, which the seed picks, with equal schedules; scores the last weights on the test split, and
-appends a row to OUT.csv. What OUT.csv holds already is not run again, whatever the options: other
-ones want another RUNS and OUT.csv. In the end it prints means, standard deviations, and the paired
-differences from random weights with their 95 % intervals, which are those of labels and detectors:
-all seeds start from one pretrained backbone.
+Pretrains on all training images without their labels, by CPC and by the SimCLR-style objective;
+then trains the same small detector from random weights and from either, on as many labelled images
+as is asked for, which the seed picks, with equal schedules; scores the last weights on the test
+split, and appends a row to OUT.csv. What OUT.csv holds already is not run again, whatever the
+options: other ones want another RUNS and OUT.csv. In the end it prints means, standard deviations,
+and the paired differences from random weights with their 95 % intervals, which are those of labels
+and detectors: all seeds start from one pretrained backbone. --given FILE with --inits given starts
+from weights of other images.
 """
 
 import argparse
+import itertools
 import json
 import pathlib
 import random
@@ -20,7 +22,7 @@ import shlex
 from runs import METRICS, Program, Rows, interval, spread
 
 STEPS, BATCH = 400, 4
-INITS = ("random", "cpc", "simclr")
+INITS = ("random", "cpc", "simclr", "given")
 
 parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -30,10 +32,13 @@ for name in ("lanner", "shared_data", "runs", "out"):
 parser.add_argument("--data", choices=("bccd", "asl", "synth"), default="bccd")
 parser.add_argument("--labels", default="10,20,40,all")
 parser.add_argument("--seeds", default="1,2,3,4,5", help="of all labels: the first three")
-parser.add_argument("--inits", default=",".join(INITS))
+parser.add_argument("--inits", default="random,cpc,simclr")
+parser.add_argument("--given", type=pathlib.Path, help="a backbone's weights, for --inits given")
 parser.add_argument("--minutes", type=float, default=30, help="of pretraining, each objective")
 parser.add_argument("--cpc", default="", help="further options of lanner pretrain for CPC")
-parser.add_argument("--simclr", default="--batch-size 64", help="likewise for SimCLR, whose batch is its negatives")
+parser.add_argument(
+    "--simclr", default="--batch-size 64", help="likewise for SimCLR, whose batch is its negatives"
+)
 parser.add_argument("--train", default="", help="further options of lanner train")
 parser.add_argument("--plot", type=pathlib.Path, help="a picture of AP50 against labels")
 arguments = parser.parse_args()
@@ -62,7 +67,9 @@ def coco(file: pathlib.Path) -> dict:
 def training_images() -> list[str]:
     """Names of the training split, without extension for VOC."""
     if arguments.data == "asl":
-        return [image["file_name"] for image in coco(asl / "annotations/instances_train.json")["images"]]
+        return [
+            image["file_name"] for image in coco(asl / "annotations/instances_train.json")["images"]
+        ]
     return (root / "ImageSets/Main/train.txt").read_text().split()
 
 
@@ -71,7 +78,11 @@ def unlabelled() -> pathlib.Path:
     folder = runs / "unlabelled"
     folder.mkdir(exist_ok=True)
     for name in training_images():
-        source = asl / "train/images" / name if arguments.data == "asl" else root / "JPEGImages" / f"{name}.jpg"
+        source = (
+            asl / "train/images" / name
+            if arguments.data == "asl"
+            else root / "JPEGImages" / f"{name}.jpg"
+        )
         if not (folder / source.name).exists():
             (folder / source.name).symlink_to(source)
     return folder
@@ -105,6 +116,8 @@ def labelled(count: str, seed: str) -> str:
 def pretrained(objective: str) -> list:
     if objective == "random":
         return []
+    if objective == "given":
+        return ["--init", arguments.given]
     place = runs / objective
     lanner.train(place, "pretrain", "--images", unlabelled(), "--objective", objective,
                  "--epochs", 100000, "--max-minutes", arguments.minutes, "--show",
@@ -147,7 +160,7 @@ for count in counts:
         if own := values(count, init, "AP"):
             texts = [f"{name} {spread(values(count, init, name))}" for name in METRICS]
             print(f"{arguments.data} {count:>4} {init:8} {', '.join(texts)} ({len(own)} seeds)")
-    for one, other in (("cpc", "random"), ("simclr", "random"), ("cpc", "simclr")):
+    for other, one in itertools.combinations(INITS, 2):
         if values(count, one, "AP", other):
             texts = [
                 name + " " + interval([a - b for a, b in zip(
@@ -169,7 +182,9 @@ if arguments.plot:
         at = [count for count in counts if values(count, init, "AP50")]
         means = [statistics.mean(values(count, init, "AP50")) for count in at]
         errors = [statistics.pstdev(values(count, init, "AP50")) for count in at]
-        axes.errorbar([size[count] for count in at], means, errors, marker="o", capsize=3, label=init)
+        axes.errorbar(
+            [size[count] for count in at], means, errors, marker="o", capsize=3, label=init
+        )
     axes.set(xscale="log", xlabel="labelled images", ylabel="AP50 on the test split, per cent")
     axes.grid(alpha=0.3)
     axes.legend()

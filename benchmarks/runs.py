@@ -1,4 +1,4 @@
-"""Runs of the program whose results are rows of a CSV file: a stopped comparison goes on where it was."""
+"""Runs of the program as rows of a CSV file: a stopped comparison goes on where it was."""
 
 import csv
 import json
@@ -21,7 +21,10 @@ class Rows:
 
     def all(self) -> dict[tuple, dict]:
         with self.path.open() as file:
-            return {tuple(row[c] for c in self.columns[: self.keys]): row for row in csv.DictReader(file)}
+            return {
+                tuple(row[c] for c in self.columns[: self.keys]): row
+                for row in csv.DictReader(file)
+            }
 
     def __contains__(self, key: tuple) -> bool:
         return tuple(map(str, key)) in self.all()
@@ -55,12 +58,15 @@ class Program:
 
 
 def spread(values: list[float]) -> str:
-    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values) if len(values) > 1 else 0:.1f}"
+    return (
+        f"{statistics.mean(values):.1f} ± {statistics.stdev(values) if len(values) > 1 else 0:.1f}"
+    )
 
 
 def interval(values: list[float]) -> str:
     """A mean with its 95 % interval."""
     if len(values) < 2:
         return f"{values[0]:+.1f}"
+    mean = statistics.mean(values)
     half = T[len(values) - 1] * statistics.stdev(values) / len(values) ** 0.5
-    return f"{statistics.mean(values):+.1f} [{statistics.mean(values) - half:+.1f}, {statistics.mean(values) + half:+.1f}]"
+    return f"{mean:+.1f} [{mean - half:+.1f}, {mean + half:+.1f}]"

@@ -60,8 +60,10 @@ def main():
     with torch.inference_mode():
         theirs, ours = (found[0] for found in compare("detect", lambda: model([image]), 5))
     # Random weights give scores that differ in the seventh digit: neighbours may change places.
-    rows = [torch.cat([d["labels"][:, None] * 1e4, d["boxes"], d["scores"][:, None]], 1)
-            for d in (theirs, ours)]
+    rows = [
+        torch.cat([d["labels"][:, None] * 1e4, d["boxes"], d["scores"][:, None]], 1)
+        for d in (theirs, ours)
+    ]
     nearest = torch.cdist(*rows, p=float("inf"), compute_mode="donot_use_mm_for_euclid_dist")
     partner = nearest.argmin(1)
     assert sorted(partner.tolist()) == list(range(len(ours["boxes"])))
