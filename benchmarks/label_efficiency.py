@@ -13,6 +13,7 @@ from weights of other images.
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import pathlib
@@ -64,6 +65,11 @@ def coco(file: pathlib.Path) -> dict:
     return json.loads(file.read_text())
 
 
+def link(place: pathlib.Path, target: pathlib.Path) -> None:
+    with contextlib.suppress(FileExistsError):  # another process may have made it
+        place.symlink_to(target)
+
+
 def training_images() -> list[str]:
     """Names of the training split, without extension for VOC."""
     if arguments.data == "asl":
@@ -83,8 +89,7 @@ def unlabelled() -> pathlib.Path:
             if arguments.data == "asl"
             else root / "JPEGImages" / f"{name}.jpg"
         )
-        if not (folder / source.name).exists():
-            (folder / source.name).symlink_to(source)
+        link(folder / source.name, source)
     return folder
 
 
@@ -107,8 +112,7 @@ def labelled(count: str, seed: str) -> str:
     folder = runs / "voc"
     (folder / "ImageSets/Main").mkdir(parents=True, exist_ok=True)
     for part in ("Annotations", "JPEGImages"):
-        if not (folder / part).exists():
-            (folder / part).symlink_to(root.resolve() / part)
+        link(folder / part, root.resolve() / part)
     (folder / f"ImageSets/Main/{count}-{seed}.txt").write_text("\n".join(names) + "\n")
     return f"{folder}:{count}-{seed}"
 

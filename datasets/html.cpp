@@ -11,6 +11,7 @@ namespace lanner::datasets {
 namespace {
 
 constexpr int kWidth = 520, kHeight = 280, kLeft = 56, kRight = 12, kTop = 28, kBottom = 40;
+// Lines beyond the colours are dashed.
 constexpr std::array kColours{"#2563eb", "#dc2626", "#16a34a", "#9333ea",
                               "#ea580c", "#0891b2", "#ca8a04", "#be185d"};
 
@@ -130,7 +131,8 @@ std::string line_chart(const Chart& chart) {
   text((kLeft + kWidth - kRight) / 2., kHeight - 6, "middle", chart.x);
   for (size_t i = 0; i < lines.size(); ++i) {
     const char* colour = kColours[i % kColours.size()];
-    svg << "<polyline fill=\"none\" stroke-width=\"1.5\" stroke=\"" << colour << "\" points=\"";
+    svg << "<polyline fill=\"none\" stroke-width=\"1.5\" stroke=\"" << colour
+        << (i < kColours.size() ? "\"" : "\" stroke-dasharray=\"4 3\"") << " points=\"";
     for (const auto& [a, b] : lines[i]) svg << at_x(a) << "," << at_y(b) << " ";
     svg << "\"/>\n";
     if (lines[i].size() == 1)
@@ -139,8 +141,9 @@ std::string line_chart(const Chart& chart) {
   }
   svg << "</svg><figcaption>" << escape_html(chart.y);
   for (size_t i = 0; i < lines.size(); ++i)
-    svg << " <span style=\"color:" << kColours[i % kColours.size()] << "\">&#9644; "
-        << escape_html(chart.series[i].name) << "</span>";
+    svg << " <span style=\"color:" << kColours[i % kColours.size()]
+        << (i < kColours.size() ? "\">&#9644; " : "\">- - ") << escape_html(chart.series[i].name)
+        << "</span>";
   svg << "</figcaption></figure>\n";
   return svg.str();
 }

@@ -140,6 +140,7 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
   task.module = objective.get();
   task.steps_per_epoch = per_epoch;
   task.metadata = metadata_of(options);
+  bool collapsed = false;
   double flops = 0, logged = seconds();
   std::optional<FlopCount> count;  // of the first step, backward pass included
   task.step = [&](int64_t step) {
@@ -170,6 +171,13 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
                    waited};
     if ((step + 1) % loop.log_every) return out;  // what follows takes time
     const auto spread = feature_spread(result.features);
+    if (!collapsed && step >= loop.warmup_steps && spread.deviation < 0.05 &&
+        result.loss.item<double>() > 0.99 * ln_n) {
+      collapsed = true;
+      std::cerr << "warning: lr: at step " << step + 1 << " the features of all are nearly one"
+                << " (deviation " << spread.deviation << ") and the loss is at ln N: a smaller lr"
+                << " or a longer warm-up learns where this may not\n";
+    }
     const double spent = seconds() - std::exchange(logged, seconds());
     out.shown.emplace_back("feature_deviation", scalar(spread.deviation));
     out.shown.emplace_back("feature_rank", scalar(spread.rank));
