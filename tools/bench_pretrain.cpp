@@ -101,8 +101,10 @@ int bench_pretrain(const BenchOptions& options) {
   nlohmann::json rows = nlohmann::json::array();
   for (const bool sixteen : {false, true}) {
     torch::manual_seed(0);
-    detectors::PretrainOptions pretraining{
-        .image_size = 128, .patch = {.size = 32, .stride = 16}, .last_distance = 4};
+    detectors::PretrainOptions pretraining;
+    pretraining.image_size = 128;
+    pretraining.patch.size = 32, pretraining.patch.stride = 16;
+    pretraining.last_distance = 4;
     const auto objective = detectors::make_objective(pretraining);
     detectors::place(*objective, torch::kCPU);
     detectors::Optimiser optimiser(*objective, pretraining.loop);
