@@ -19,6 +19,7 @@ import json
 import pathlib
 import random
 import shlex
+import statistics
 
 from runs import METRICS, Program, Rows, interval, spread
 
@@ -43,6 +44,10 @@ parser.add_argument(
 parser.add_argument("--train", default="", help="further options of lanner train")
 parser.add_argument("--plot", type=pathlib.Path, help="a picture of AP50 against labels")
 arguments = parser.parse_args()
+if unknown := set(arguments.inits.split(",")) - set(INITS):
+    parser.error(f"--inits: expected some of {', '.join(INITS)}, got {', '.join(unknown)}")
+if "given" in arguments.inits.split(",") and not arguments.given:
+    parser.error("--given: expected a file of weights, as --inits has given")
 lanner = Program(arguments.lanner)
 shared, runs = arguments.shared_data.resolve(), arguments.runs / arguments.data
 runs.mkdir(parents=True, exist_ok=True)
@@ -139,7 +144,8 @@ for seed in arguments.seeds.split(","):
             epochs = max(1, round(STEPS / (size // BATCH)))
             place = runs / f"{count}-{init}-{seed}"
             words = ["--data", labelled(count, seed), "--preset", "small", "--epochs", epochs,
-                     "--seed", seed, *options, *pretrained(init), *shlex.split(arguments.train)]  # fmt: skip
+                     "--seed", seed, *options, *pretrained(init),
+                     *shlex.split(arguments.train)]  # fmt: skip
             if arguments.data == "asl":
                 words += ["--image-root", asl / "train/images"]
             lanner.train(place, "train", *words)
@@ -178,14 +184,14 @@ if arguments.plot:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    import statistics
 
     figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
     size = {count: len(training_images()) if count == "all" else int(count) for count in counts}
     for init in INITS:
         at = [count for count in counts if values(count, init, "AP50")]
-        means = [statistics.mean(values(count, init, "AP50")) for count in at]
-        errors = [statistics.pstdev(values(count, init, "AP50")) for count in at]
+        found50 = [values(count, init, "AP50") for count in at]
+        means = [statistics.mean(of) for of in found50]
+        errors = [statistics.stdev(of) if len(of) > 1 else 0 for of in found50]
         axes.errorbar(
             [size[count] for count in at], means, errors, marker="o", capsize=3, label=init
         )
