@@ -7,9 +7,13 @@ namespace lanner::detectors {
 
 Simclr::Simclr(const PretrainOptions& options) : Objective(options), options_(options) {
   const int64_t channels = encoder->channels();
+  // The batch norm, as in its authors' code, parts what is alike: images of one kind, whose
+  // features have most in common, gave cosines near 1 and hardly a gradient. All views are in one
+  // batch, so its statistics do not tell which belong together.
   projection_ = register_module(
-      "projection", torch::nn::Sequential(torch::nn::Linear(channels, channels), torch::nn::ReLU(),
-                                          torch::nn::Linear(channels, options.embedding)));
+      "projection",
+      torch::nn::Sequential(torch::nn::Linear(channels, channels), torch::nn::BatchNorm1d(channels),
+                            torch::nn::ReLU(), torch::nn::Linear(channels, options.embedding)));
 }
 
 ContrastiveResult Simclr::forward(const at::Tensor& images) {

@@ -114,6 +114,18 @@ TEST_CASE("SimCLR's objective begins at ln N and falls to nothing for views that
   CHECK(same.loss.item<double>() < std::log(4.));
 }
 
+TEST_CASE("SimCLR's objective tells images apart that are nearly the same") {
+  torch::manual_seed(2);
+  auto options = small();
+  options.objective = "simclr";
+  options.patch = {.grey = 0, .contrast = 0, .brightness = 0};
+  const auto simclr = make_objective(options);
+  const auto images = torch::rand({1, 3, 64, 64}) + 0.02 * torch::randn({8, 3, 1, 1});
+  const auto same = simclr->forward(torch::cat({images, images}));
+  CHECK(same.accuracy.item<double>() == 1);
+  CHECK(same.loss.item<double>() < std::log(8.) / 2);
+}
+
 TEST_CASE("spread tells features that collapsed from features that differ") {
   torch::manual_seed(2);
   const auto different = feature_spread(torch::randn({4000, 16}));
