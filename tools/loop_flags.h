@@ -19,7 +19,8 @@ inline po::options_description loop_flags(detectors::LoopOptions& loop) {
   add("momentum", defaulted(&loop.momentum), "of sgd");
   add("weight-decay", defaulted(&loop.weight_decay), "of all weights but norms and biases");
   add("schedule", defaulted(&loop.schedule), "step or cosine");
-  add("warmup-steps", defaulted(&loop.warmup_steps), "over which lr rises");
+  add("warmup-steps", defaulted(&loop.warmup_steps),
+      "over which lr rises; at most a tenth of the run");
   add("clip-norm", defaulted(&loop.clip_norm), "greatest gradient norm; 0: any");
   add("ema-decay", defaulted(&loop.ema_decay),
       "of the averaged weights that are evaluated and saved; 0: none");

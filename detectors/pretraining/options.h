@@ -41,8 +41,7 @@ struct PretrainOptions {
                    .optimizer = "adamw",
                    .lr = 1e-3,
                    .weight_decay = 1e-4,
-                   .schedule = "cosine",
-                   .warmup_steps = 100};
+                   .schedule = "cosine"};
 
   void check() const;  // throws usage_error
 };

@@ -171,7 +171,9 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
                    waited};
     if ((step + 1) % loop.log_every) return out;  // what follows takes time
     const auto spread = feature_spread(result.features);
-    if (!collapsed && step >= loop.warmup_steps && spread.deviation < 0.05 &&
+    // Features of an untrained network are near each other, too: so not in the first steps.
+    const auto early = std::min<int64_t>(loop.warmup_steps, 100);
+    if (!collapsed && step >= early && spread.deviation < 0.05 &&
         result.loss.item<double>() > 0.99 * ln_n) {
       collapsed = true;
       std::cerr << "warning: lr: at step " << step + 1 << " the features of all are nearly one"
