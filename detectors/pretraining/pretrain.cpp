@@ -17,6 +17,7 @@
 #include "lanner/detectors/pretraining/spread.h"
 #include "lanner/detectors/training/autocast.h"
 #include "lanner/detectors/training/report.h"
+#include "lanner/detectors/training/schedule.h"
 
 namespace lanner::detectors {
 namespace fs = std::filesystem;
@@ -143,7 +144,7 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
   bool collapsed = false;
   double flops = 0, logged = seconds();
   std::optional<FlopCount> count;  // of the first step, backward pass included
-  task.step = [&](int64_t step) {
+  task.step = [&](int64_t step, double progress) {
     const double asked = seconds();
     const auto batch = *loader->next();
     const double waited = seconds() - asked;
@@ -171,9 +172,9 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
                    waited};
     if ((step + 1) % loop.log_every) return out;  // what follows takes time
     const auto spread = feature_spread(result.features);
-    // Features of an untrained network are near each other, too: so not in the first steps.
-    const auto early = std::min<int64_t>(loop.warmup_steps, 100);
-    if (!collapsed && step >= early && spread.deviation < 0.05 &&
+    // Features of a network that has hardly been trained are near each other, too.
+    const bool early = step < 100 || warming_up(loop, step, progress);
+    if (!collapsed && !early && spread.deviation < 0.05 &&
         result.loss.item<double>() > 0.99 * ln_n) {
       collapsed = true;
       std::cerr << "warning: lr: at step " << step + 1 << " the features of all are nearly one"

@@ -167,7 +167,7 @@ class Run {
     torch::manual_seed(options_.seed * 1'000'003 + static_cast<uint64_t>(state_.step));
     lr_ = options_.lr * schedule_factor(options_, state_.step, progress());
     optimiser_.zero_grad();
-    const auto result = task_.step(state_.step);
+    const auto result = task_.step(state_.step, progress());
     result.loss.backward();
     const double loss = result.loss.item<double>();  // a GPU has the whole step to do by now
     diverged_ = !std::isfinite(loss);

@@ -25,8 +25,9 @@ struct Task {
   std::string name;  // for the progress line
   torch::nn::Module* module = nullptr;
   int64_t steps_per_epoch = 1;
-  // Loads and computes step `step`; called in order from the first step on.
-  std::function<StepResult(int64_t step)> step;
+  // Loads and computes step `step`, when `progress` (0..1) of the run is over; called in order from
+  // the first step on.
+  std::function<StepResult(int64_t step, double progress)> step;
   // Called `evaluations` times over the run, evenly, and at its end, in evaluation mode and with
   // the averaged weights; what it returns is logged, nothing if it was stopped. May be empty. A
   // greater `score` is better.

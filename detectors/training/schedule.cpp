@@ -14,13 +14,16 @@ double schedule_factor(const LoopOptions& options, int64_t step, double progress
   else
     for (const double drop : options.lr_drops)
       if (progress >= drop) factor *= 0.1;
-  if (step < options.warmup_steps) {
-    // A tenth of the run is warm-up enough, however short the run.
+  if (warming_up(options, step, progress)) {
     const double warm = std::max(
         static_cast<double>(step) / static_cast<double>(options.warmup_steps), 10 * progress);
-    factor *= 0.001 + (1 - 0.001) * std::min(1., warm);
+    factor *= 0.001 + (1 - 0.001) * warm;
   }
   return factor;
+}
+
+bool warming_up(const LoopOptions& options, int64_t step, double progress) {
+  return step < options.warmup_steps && progress < 0.1;
 }
 
 }  // namespace lanner::detectors

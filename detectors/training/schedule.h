@@ -8,4 +8,7 @@ namespace lanner::detectors {
 // or by time.
 double schedule_factor(const LoopOptions& options, int64_t step, double progress);
 
+// Does the learning rate still rise? For warmup_steps, but never longer than a tenth of the run.
+bool warming_up(const LoopOptions& options, int64_t step, double progress);
+
 }  // namespace lanner::detectors

@@ -80,7 +80,7 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   task.module = detector.ptr().get();
   task.steps_per_epoch = per_epoch;
   task.metadata = metadata_of(detector_options);
-  task.step = [&](int64_t) {
+  task.step = [&](int64_t, double) {
     const auto asked = std::chrono::steady_clock::now();
     auto batch = *loader->next();
     const double waited =

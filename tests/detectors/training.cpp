@@ -188,6 +188,9 @@ TEST_CASE("schedules warm up, and fall as they promise") {
   CHECK(schedule_factor(options, 100, 0.7) == Approx(0.1));
   CHECK(schedule_factor(options, 100, 0.9) == Approx(0.01));
   CHECK(schedule_factor(options, 5, 0.1) == 1);  // a tenth of the run is warm-up enough
+  CHECK(warming_up(options, 9, 0.09));
+  CHECK_FALSE(warming_up(options, 9, 0.1));
+  CHECK_FALSE(warming_up(options, 10, 0.09));
   options.schedule = "cosine";
   CHECK(schedule_factor(options, 100, 0.5) == Approx(0.5));
   CHECK(schedule_factor(options, 100, 1) == Approx(0).margin(1e-9));

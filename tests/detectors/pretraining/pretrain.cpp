@@ -72,13 +72,13 @@ TEST_CASE("features that have become one are warned of, once") {
   auto options = small_run(folder.path / "images", folder.path / "run");
   options.patch.grey = 0, options.patch.contrast = 0, options.patch.brightness = 0;
   options.loop.batch_size = 4;
-  options.loop.epochs = 8;
+  options.loop.epochs = 110;
   std::ostringstream heard;
   auto* const terminal = std::cerr.rdbuf(heard.rdbuf());
   pretrain(options, never);
   std::cerr.rdbuf(terminal);
   const auto text = heard.str(),
-             warning = std::string("warning: lr: at step 6 the features of all");
+             warning = std::string("warning: lr: at step 101 the features of all");
   CHECK(text.find(warning) != std::string::npos);
   CHECK(text.rfind("warning: lr") == text.find(warning));
 }
