@@ -23,7 +23,7 @@ import statistics
 
 from runs import METRICS, Program, Rows, interval, spread
 
-STEPS, BATCH = 400, 4
+BATCH = 4
 INITS = ("random", "cpc", "simclr", "given")
 
 parser = argparse.ArgumentParser(
@@ -55,13 +55,14 @@ runs.mkdir(parents=True, exist_ok=True)
 SMALL = ["--min-size", 240, "--max-size", 320, "--anchor-sizes", "24,40;64,96;144,208"]
 LETTERS = ["--min-size", 224, "--max-size", 224, "--horizontal-flip", 0]
 synth, asl = runs / "data", shared / "asl_letters"
-# Training data whose images are unlabelled for pretraining; test data; options of the detector.
+# Training data whose images are unlabelled for pretraining; test data; options of the detector;
+# steps of its training: 26 letters take more.
 DATA = {
-    "bccd": (shared / "bccd", f"{shared}/bccd:test", SMALL),
-    "asl": (asl, f"{asl}/annotations/instances_test.json", LETTERS),
-    "synth": (synth, f"{synth}:val", ["--min-size", 192, "--max-size", 256]),
+    "bccd": (shared / "bccd", f"{shared}/bccd:test", SMALL, 400),
+    "asl": (asl, f"{asl}/annotations/instances_test.json", LETTERS, 1200),
+    "synth": (synth, f"{synth}:val", ["--min-size", 192, "--max-size", 256], 400),
 }
-root, test, options = DATA[arguments.data]
+root, test, options, steps = DATA[arguments.data]
 if arguments.data == "synth" and not (synth / "ImageSets").exists():
     lanner("synth", "--out", synth, "--images", 1000, "--seed", 11)
 
@@ -141,7 +142,7 @@ for seed in arguments.seeds.split(","):
             if (arguments.data, count, init, seed) in rows or (count == "all" and int(seed) > 3):
                 continue
             size = len(training_images()) if count == "all" else int(count)
-            epochs = max(1, round(STEPS / (size // BATCH)))
+            epochs = max(1, round(steps / (size // BATCH)))
             place = runs / f"{count}-{init}-{seed}"
             words = ["--data", labelled(count, seed), "--preset", "small", "--epochs", epochs,
                      "--seed", seed, *options, *pretrained(init),
