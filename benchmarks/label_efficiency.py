@@ -1,6 +1,6 @@
 """What pretraining is worth with few labels: label_efficiency.py LANNER SHARED_DATA RUNS OUT.csv
     [--data bccd|asl|synth] [--labels 10,20,40,all] [--seeds 1,2,3,4,5] [--minutes 30]
-    [--cpc "OPTIONS"] [--simclr "OPTIONS"] [--plot OUT.png]
+    [--cpc "OPTIONS"] [--simclr "OPTIONS"] [--given NAME=FILE..] [--plot OUT.png]
 
 Pretrains on all training images without their labels, by CPC and by the SimCLR-style objective;
 then trains the same small detector from random weights and from either, on as many labelled images
@@ -8,8 +8,8 @@ as is asked for, which the seed picks, with equal schedules; scores the last wei
 split, and appends a row to OUT.csv. What OUT.csv holds already is not run again, whatever the
 options: other ones want another RUNS and OUT.csv. In the end it prints means, standard deviations,
 and the paired differences from random weights with their 95 % intervals, which are those of labels
-and detectors: all seeds start from one pretrained backbone. --given FILE with --inits given starts
-from weights of other images.
+and detectors: all seeds start from one pretrained backbone. --given NAME=FILE and --inits NAME start
+from weights that were made elsewhere.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import statistics
 from runs import METRICS, Program, Rows, interval, spread
 
 BATCH = 4
-INITS = ("random", "cpc", "simclr", "given")
+OBJECTIVES = ("cpc", "simclr")
 
 parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -35,7 +35,7 @@ parser.add_argument("--data", choices=("bccd", "asl", "synth"), default="bccd")
 parser.add_argument("--labels", default="10,20,40,all")
 parser.add_argument("--seeds", default="1,2,3,4,5", help="of all labels: the first three")
 parser.add_argument("--inits", default="random,cpc,simclr")
-parser.add_argument("--given", type=pathlib.Path, help="a backbone's weights, for --inits given")
+parser.add_argument("--given", default=[], nargs="+", help="NAME=FILE: a backbone's weights")
 parser.add_argument("--minutes", type=float, default=30, help="of pretraining, each objective")
 parser.add_argument("--cpc", default="", help="further options of lanner pretrain for CPC")
 parser.add_argument(
@@ -44,10 +44,12 @@ parser.add_argument(
 parser.add_argument("--train", default="", help="further options of lanner train")
 parser.add_argument("--plot", type=pathlib.Path, help="a picture of AP50 against labels")
 arguments = parser.parse_args()
-if unknown := set(arguments.inits.split(",")) - set(INITS):
-    parser.error(f"--inits: expected some of {', '.join(INITS)}, got {', '.join(unknown)}")
-if "given" in arguments.inits.split(",") and not arguments.given:
-    parser.error("--given: expected a file of weights, as --inits has given")
+if odd := [item for item in arguments.given if "=" not in item]:
+    parser.error(f"--given: expected NAME=FILE, got {odd[0]}")
+given = dict(item.split("=", 1) for item in arguments.given)
+known = ["random", *OBJECTIVES, *given]
+if unknown := set(arguments.inits.split(",")) - set(known):
+    parser.error(f"--inits: expected some of {', '.join(known)}, got {', '.join(unknown)}")
 lanner = Program(arguments.lanner)
 shared, runs = arguments.shared_data.resolve(), arguments.runs / arguments.data
 runs.mkdir(parents=True, exist_ok=True)
@@ -123,15 +125,15 @@ def labelled(count: str, seed: str) -> str:
     return f"{folder}:{count}-{seed}"
 
 
-def pretrained(objective: str) -> list:
-    if objective == "random":
+def pretrained(init: str) -> list:
+    if init == "random":
         return []
-    if objective == "given":
-        return ["--init", arguments.given]
-    place = runs / objective
-    lanner.train(place, "pretrain", "--images", unlabelled(), "--objective", objective,
+    if init in given:
+        return ["--init", given[init]]
+    place = runs / init
+    lanner.train(place, "pretrain", "--images", unlabelled(), "--objective", init,
                  "--epochs", 100000, "--max-minutes", arguments.minutes, "--show",
-                 *shlex.split(getattr(arguments, objective)))  # fmt: skip
+                 *shlex.split(getattr(arguments, init)))  # fmt: skip
     return ["--init", place / "best.safetensors"]
 
 
@@ -154,6 +156,7 @@ for seed in arguments.seeds.split(","):
 
 found = {key: row for key, row in rows.all().items() if key[0] == arguments.data}
 seeds = sorted({key[3] for key in found})
+inits = sorted({key[2] for key in found}, key=lambda init: (init != "random", init))
 counts = sorted({key[1] for key in found}, key=lambda count: (count == "all", count.zfill(9)))
 
 
@@ -167,11 +170,11 @@ def values(count, init, metric, others=None):
 
 
 for count in counts:
-    for init in INITS:
+    for init in inits:
         if own := values(count, init, "AP"):
             texts = [f"{name} {spread(values(count, init, name))}" for name in METRICS]
             print(f"{arguments.data} {count:>4} {init:8} {', '.join(texts)} ({len(own)} seeds)")
-    for other, one in itertools.combinations(INITS, 2):
+    for other, one in itertools.combinations(inits, 2):
         if values(count, one, "AP", other):
             texts = [
                 name + " " + interval([a - b for a, b in zip(
@@ -188,7 +191,7 @@ if arguments.plot:
 
     figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
     size = {count: len(training_images()) if count == "all" else int(count) for count in counts}
-    for init in INITS:
+    for init in inits:
         at = [count for count in counts if values(count, init, "AP50")]
         found50 = [values(count, init, "AP50") for count in at]
         means = [statistics.mean(of) for of in found50]
