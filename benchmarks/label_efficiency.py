@@ -8,8 +8,8 @@ as is asked for, which the seed picks, with equal schedules; scores the last wei
 split, and appends a row to OUT.csv. What OUT.csv holds already is not run again, whatever the
 options: other ones want another RUNS and OUT.csv. In the end it prints means, standard deviations,
 and the paired differences from random weights with their 95 % intervals, which are those of labels
-and detectors: all seeds start from one pretrained backbone. --given NAME=FILE and --inits NAME start
-from weights that were made elsewhere.
+and detectors: all seeds start from one pretrained backbone. --given NAME=FILE and --inits NAME
+start from weights that were made elsewhere.
 """
 
 import argparse
@@ -191,15 +191,18 @@ if arguments.plot:
 
     figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
     size = {count: len(training_images()) if count == "all" else int(count) for count in counts}
-    for init in inits:
+    for k, init in enumerate(inits):
         at = [count for count in counts if values(count, init, "AP50")]
         found50 = [values(count, init, "AP50") for count in at]
         means = [statistics.mean(of) for of in found50]
         errors = [statistics.stdev(of) if len(of) > 1 else 0 for of in found50]
+        beside = 1.025 ** (k - len(inits) / 2)  # so that no bar hides another
         axes.errorbar(
-            [size[count] for count in at], means, errors, marker="o", capsize=3, label=init
+            [size[count] * beside for count in at], means, errors, marker="o", capsize=3, label=init
         )
     axes.set(xscale="log", xlabel="labelled images", ylabel="AP50 on the test split, per cent")
+    axes.set_xticks([size[count] for count in counts], [str(size[count]) for count in counts])
+    axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend()
     figure.tight_layout()
