@@ -11,13 +11,13 @@ deviation over the seeds. WEIGHTS: what `lanner pretrain` wrote, or "random".
 import argparse
 import pathlib
 import random
-import statistics
 import xml.etree.ElementTree as ET
 
 import numpy
 import torch
 import torchvision
 from lanner.torchvision import resnet_state_dict
+from runs import spread
 from torch import nn
 from torchvision.transforms import functional
 
@@ -118,7 +118,7 @@ def average_precision(score, positive) -> float:
 
 train = {name: Image(name) for name in names("train")}
 val = [Image(name) for name in names("val")]
-classes = sorted({c for image in val for c in image.classes})
+classes = sorted({c for image in [*train.values(), *val] for c in image.classes})
 
 
 def joined(images, read, stage: int):
@@ -138,6 +138,5 @@ for weights in arguments.weights:
             score = scores(x, labels, asked, len(classes))
             for k, name in enumerate(classes):
                 found[name].append(average_precision(score[:, k], truth == k))
-        texts = [f"{name} {statistics.mean(v):.1f} ± {statistics.stdev(v):.1f}"
-                 for name, v in found.items()]  # fmt: skip
+        texts = [f"{name} {spread(values)}" for name, values in found.items()]
         print(f"{weights} stage {stage + 1}: {', '.join(texts)}", flush=True)
