@@ -40,6 +40,8 @@ GruContext::GruContext(int64_t channels)
 at::Tensor GruContext::forward(const at::Tensor& z) {
   const int64_t N = z.size(0), D = z.size(1), R = z.size(2), C = z.size(3);
   const auto rows = across_(z).permute({2, 0, 3, 1}).reshape({R, N * C, D});
+  // Autocast would run cuDNN's GRU in float16, whose gradients underflow.
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
   const auto states = std::get<0>(down_(rows.to(torch::kFloat)));
   return states.view({R, N, C, D}).permute({1, 3, 0, 2});
 }

@@ -137,13 +137,22 @@ class Run {
       }
       return evaluate(task_.evaluations) ? LoopEnd::finished : LoopEnd::stopped;
     } catch (const Error&) {
-      // A damaged image, say: what was learned before it is kept. Weights that diverged are not.
-      if (!diverged_ && saved_step_ != state_.step) save_last();
+      keep();
       throw;
+    } catch (const c10::OutOfMemoryError& error) {
+      keep();
+      throw Error(ExitCode::internal,
+                  "device: out of memory; smaller images or batches need less: " +
+                      std::string(error.what_without_backtrace()));
     }
   }
 
  private:
+  // What was learned before an error, unless the weights diverged.
+  void keep() {
+    if (!diverged_ && saved_step_ != state_.step) save_last();
+  }
+
   double progress() const {
     double done = static_cast<double>(state_.step) / static_cast<double>(total_);
     if (options_.max_minutes > 0)

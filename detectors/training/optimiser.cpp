@@ -63,7 +63,7 @@ void Optimiser::step(double lr) {
       if (keeps_means()) used.means.push_back(group.means[i]);
       if (!adam_) continue;
       used.squares.push_back(group.squares[i]);
-      used.steps.push_back(group.steps[i].add_(1));
+      used.steps.push_back(group.steps[i]);
     }
     if (used.parameters.empty()) continue;
     const double own_lr = lr * group.lr_factor;
@@ -71,6 +71,7 @@ void Optimiser::step(double lr) {
     for (auto& parameter : used.parameters) torch::autograd::impl::bump_version(parameter);
     std::vector<at::Tensor> grads;
     for (const auto& parameter : used.parameters) grads.push_back(parameter.grad());
+    if (adam_) at::_foreach_add_(used.steps, 1);
     if (adam_)
       at::_fused_adamw_(used.parameters, grads, used.means, used.squares, {}, used.steps, own_lr,
                         kBeta1, kBeta2, group.weight_decay, kEps,

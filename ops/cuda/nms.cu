@@ -12,15 +12,19 @@
 namespace lanner::ops {
 namespace {
 
-// One block walks the boxes in order; its threads strike out a row's words together.
+// One block walks the boxes in order, 64 at a time; its threads strike out the later ones together.
 __global__ void select(const uint64_t* words, uint64_t* struck, bool* kept, int64_t count) {
+  __shared__ uint64_t diagonal[64], stay;
   const int64_t columns = (count + 63) / 64;
-  for (int64_t row = 0; row < count; ++row) {
-    const bool keep = nms_keeps(struck, row);
-    __syncthreads();  // all have read before any strikes
-    if (keep) nms_strike(struck, words, columns, row, threadIdx.x, blockDim.x);
-    if (threadIdx.x == 0) kept[row] = keep;
+  for (int64_t first = 0; first < count; first += 64) {
+    const int64_t here = first + 64 < count ? 64 : count - first, own = first / 64;
+    if (threadIdx.x < here) diagonal[threadIdx.x] = words[(first + threadIdx.x) * columns + own];
     __syncthreads();
+    if (threadIdx.x == 0) stay = nms_kept(struck[own], diagonal, here);
+    __syncthreads();
+    if (threadIdx.x < here) kept[first + threadIdx.x] = stay >> threadIdx.x & 1;
+    nms_strike(struck, words, columns, first, stay, threadIdx.x, blockDim.x);
+    __syncthreads();  // of `stay` and the words of the next 64
   }
 }
 

@@ -1,6 +1,6 @@
 """Times on this machine, beside what is installed to compare with.
 
-    python -m lanner.bench ops [--threads N] [--runs N] [--json FILE]
+    python -m lanner.bench ops [--device D] [--threads N] [--runs N] [--json FILE]
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
+import re
 import statistics
 import time
 from typing import Callable, Iterator, NamedTuple, Optional
@@ -107,24 +108,34 @@ def rows() -> Iterator[Row]:
     )
 
 
-def milliseconds(job: Callable[[], object]) -> float:
+def milliseconds(job: Callable[[], object], device: str) -> float:
+    cuda = torch.device(device).type == "cuda"
+    times = 20 if cuda else 1  # of a GPU one call is too short to time
     begin = time.perf_counter()
-    job()
-    return (time.perf_counter() - begin) * 1e3
+    for _ in range(times):
+        job()
+    if cuda:
+        torch.cuda.synchronize(device)
+    return (time.perf_counter() - begin) * 1e3 / times
 
 
-def bench_ops(runs: int = 7) -> dict:
+def bench_ops(runs: int = 7, device: str = "cpu") -> dict:
     """Prints the table, ours and torchvision's interleaved, and returns its numbers."""
     missing = "" if torchvision else "; torchvision is not installed"
     capability = torch.backends.cpu.get_cpu_capability()
-    print(f"{torch.get_num_threads()} threads, {capability}{missing}")
+    if torch.device(device).type == "cuda":
+        print(f"{torch.cuda.get_device_name(device)}{missing}")
+    else:
+        print(f"{torch.get_num_threads()} threads, {capability}{missing}")
     print(f"{'':50} {'lanner ms':>10} {'torchvision ms':>14} {'ratio':>8}")
     table = []
-    for row in rows():
+    with torch.device(device):
+        drawn = list(rows())
+    for row in drawn:
         jobs = [row.ours, row.theirs or (lambda: None)]
         for job in jobs:
             job()  # warm
-        times = [[milliseconds(job) for job in jobs] for _ in range(runs)]
+        times = [[milliseconds(job, device) for job in jobs] for _ in range(runs)]
         mine, other = (statistics.median(t) for t in zip(*times))
         entry = {"name": row.name, "lanner_ms": mine}
         if row.theirs:
@@ -134,12 +145,18 @@ def bench_ops(runs: int = 7) -> dict:
         else:
             print(f"{row.name:50} {mine:10.2f} {'-':>14} {'-':>8}", flush=True)
         table.append(entry)
-    return {"threads": torch.get_num_threads(), "cpu_capability": capability, "rows": table}
+    return {
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "cpu_capability": capability,
+        "rows": table,
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lanner.bench", description=__doc__)
     parser.add_argument("what", choices=["ops"])
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     parser.add_argument("--threads", type=int, help="threads of torch")
     parser.add_argument("--runs", type=int, default=7, help="the median is shown")
     parser.add_argument("--json", type=pathlib.Path, help="file to write the numbers to")
@@ -150,7 +167,12 @@ def main() -> None:
         if arguments.threads < 1:
             parser.error(f"--threads: expected a positive number, got {arguments.threads}")
         torch.set_num_threads(arguments.threads)
-    result = bench_ops(arguments.runs)
+    if not re.fullmatch("cpu|cuda(:[0-9]+)?", arguments.device):
+        parser.error(f"--device: expected cpu, cuda or cuda:N, got {arguments.device}")
+    number = int(arguments.device.partition(":")[2] or 0)
+    if arguments.device != "cpu" and number >= torch.cuda.device_count():
+        parser.error(f"--device: {arguments.device}: there is no such GPU here")
+    result = bench_ops(arguments.runs, arguments.device)
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=2) + "\n")
 

@@ -34,6 +34,15 @@ def test_both_benchmarks_time_the_same_operators_beside_torchvision(lanner_progr
     assert check(run.stdout, python) == names
 
 
+@pytest.mark.parametrize("device", ["tpu", "cuda:99"])
+def test_devices_that_are_not_there_are_refused_by_name(device):
+    arguments = ["-m", "lanner.bench", "ops", "--device", device]
+    run = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+    assert run.returncode == 2
+    words = {"tpu": "--device: expected cpu, cuda or cuda:N, got tpu", "cuda:99": "--device: cuda:99: there is no such"}
+    assert words[device] in run.stderr
+
+
 def test_kernels_for_an_instruction_set_define_nothing_outside_its_namespace():
     """Else the linker might take a function compiled for AVX-512 for everybody's."""
     objects = list((BUILD / "ops/CMakeFiles").glob("lanner_ops_*.dir/cpu/kernels/*.o"))

@@ -25,10 +25,10 @@ def calls():
     mask = torch.rand(2, 9, 12, 13, generator=g)
     weight = torch.randn(5, 32, 3, 3, generator=g) / 17
     return [
-        ("roi_align", (x,), lambda x: ops.roi_align(x, rois.to(x.dtype), 2, 1 / 8, 2)),
-        ("roi_pool", (x,), lambda x: ops.roi_pool(x, rois.to(x.dtype), 2, 1 / 8)),
-        ("ps_roi_pool", (x,), lambda x: ops.ps_roi_pool(x, rois.to(x.dtype), 2, 1 / 8)),
-        ("ps_roi_align", (x,), lambda x: ops.ps_roi_align(x, rois.to(x.dtype), 2, 1 / 8, 2)),
+        ("roi_align", (x,), lambda x: ops.roi_align(x, rois.to(x), 2, 1 / 8, 2)),
+        ("roi_pool", (x,), lambda x: ops.roi_pool(x, rois.to(x), 2, 1 / 8)),
+        ("ps_roi_pool", (x,), lambda x: ops.ps_roi_pool(x, rois.to(x), 2, 1 / 8)),
+        ("ps_roi_align", (x,), lambda x: ops.ps_roi_align(x, rois.to(x), 2, 1 / 8, 2)),
         (
             "deform_conv2d",
             (x, offset, weight, mask),
@@ -37,12 +37,12 @@ def calls():
         (
             "deform_roi_pool",
             (x, moves),
-            lambda x, o: ops.deform_roi_pool(x, rois.to(x.dtype), o, 2, 1 / 8, 2),
+            lambda x, o: ops.deform_roi_pool(x, rois.to(x), o, 2, 1 / 8, 2),
         ),
         (
             "deform_ps_roi_pool",
             (x, moves),
-            lambda x, o: ops.deform_ps_roi_pool(x, rois.to(x.dtype), o, 2, 2, 1 / 8),
+            lambda x, o: ops.deform_ps_roi_pool(x, rois.to(x), o, 2, 2, 1 / 8),
         ),
     ]
 

@@ -268,6 +268,20 @@ TEST_CASE("what was learned is kept when an evaluation meets a damaged image, or
   CHECK(fs::exists(folder.path / "damaged/last.safetensors"));
 }
 
+TEST_CASE("what was learned is kept when a device runs out of memory") {
+  const TemporaryFolder folder;
+  datasets::write_synthetic({.out = folder.path / "data", .images = 8, .width = 128, .height = 96});
+  const auto options = tiny_run(folder.path / "data", folder.path / "run");
+  int asked = 0;
+  const auto runs_out = [&] {
+    TORCH_CHECK_WITH(OutOfMemoryError, ++asked < 3, "tried to allocate 3 GiB");
+    return false;
+  };
+  CHECK_THROWS_WITH(train(options, runs_out),
+                    ContainsSubstring("device: out of memory") && ContainsSubstring("3 GiB"));
+  CHECK_THAT(read(folder.path / "run/last.safetensors"), ContainsSubstring("\\\"step\\\":2"));
+}
+
 TEST_CASE("resuming asks for a run to resume") {
   const TemporaryFolder folder;
   datasets::write_synthetic({.out = folder.path / "data", .images = 8, .width = 128, .height = 96});

@@ -81,11 +81,15 @@ TEST_CASE("the CUDA bodies of nms choose as the CPU does") {
     const NmsWords<float> body{sorted.const_data_ptr<float>(), words.data(), count, 0.5f};
     for (int64_t i = 0; i < count * columns; ++i) body(i);
     std::vector<int64_t> kept;
-    for (int64_t row = 0; row < count; ++row) {
-      if (!nms_keeps(struck.data(), row)) continue;
-      kept.push_back(order[row].item<int64_t>());
+    for (int64_t first = 0; first < count; first += 64) {
+      const int64_t here = std::min<int64_t>(64, count - first);
+      uint64_t diagonal[64];
+      for (int64_t i = 0; i < here; ++i) diagonal[i] = words[(first + i) * columns + first / 64];
+      const uint64_t stay = nms_kept(struck[first / 64], diagonal, here);
+      for (int64_t i = 0; i < here; ++i)
+        if (stay >> i & 1) kept.push_back(order[first + i].item<int64_t>());
       for (int64_t thread = 0; thread < 4; ++thread)
-        nms_strike(struck.data(), words.data(), columns, row, thread, 4);
+        nms_strike(struck.data(), words.data(), columns, first, stay, thread, 4);
     }
     const auto expected = nms(boxes, scores, 0.5);
     CHECK(kept == std::vector<int64_t>(expected.const_data_ptr<int64_t>(),
