@@ -71,15 +71,16 @@ void Optimiser::step(double lr) {
     for (auto& parameter : used.parameters) torch::autograd::impl::bump_version(parameter);
     std::vector<at::Tensor> grads;
     for (const auto& parameter : used.parameters) grads.push_back(parameter.grad());
-    if (adam_) at::_foreach_add_(used.steps, 1);
-    if (adam_)
+    if (adam_) {
+      at::_foreach_add_(used.steps, 1);
       at::_fused_adamw_(used.parameters, grads, used.means, used.squares, {}, used.steps, own_lr,
                         kBeta1, kBeta2, group.weight_decay, kEps,
                         /*amsgrad=*/false, /*maximize=*/false);
-    else
+    } else {
       at::_fused_sgd_(used.parameters, grads, used.means, group.weight_decay, options_.momentum,
                       own_lr, /*dampening=*/0, /*nesterov=*/false, /*maximize=*/false,
                       /*is_first_step=*/false);
+    }
   }
 }
 
