@@ -1,7 +1,9 @@
-"""A run's curve as CSV and picture: curve.py RUN OUT.csv OUT.png
+"""Writes the learning curve of a run as a table and a plot.
 
-Of `lanner train`, a row an evaluation: AP, AP50, AP75. Of `lanner pretrain`, a row a hundred steps,
-each the mean of the lines between: loss, ln_n, accuracy, feature_rank.
+    curve.py RUN OUT.csv OUT.png
+
+For `lanner train`, the table has a row per evaluation: AP, AP50, AP75. For `lanner pretrain`, it
+has a row per hundred steps with the means of loss, ln_n, accuracy and feature_rank.
 """
 
 import csv
@@ -19,18 +21,18 @@ run, table, picture = map(pathlib.Path, sys.argv[1:])
 lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 if "ln_n" in lines[0]:
     columns = ("loss", "ln_n", "accuracy", "feature_rank")
-    drawn, unit, top = {"loss": 1, "ln_n": 1}, "nats", None
-    hundreds = {}
+    curves, ylabel, max_y = {"loss": 1, "ln_n": 1}, "nats", None  # curves: factor of each
+    groups = {}
     for line in lines:
         if "feature_rank" in line:
-            hundreds.setdefault((line["step"] - 1) // 100, []).append(line)
+            groups.setdefault((line["step"] - 1) // 100, []).append(line)
     rows = [
-        some[-1] | {name: statistics.mean(line[name] for line in some) for name in columns}
-        for some in hundreds.values()
+        group[-1] | {name: statistics.mean(line[name] for line in group) for name in columns}
+        for group in groups.values()
     ]
 else:
     columns = ("AP", "AP50", "AP75")
-    drawn, unit, top = {"AP50": 100, "AP75": 100, "AP": 100}, "per cent on val", 100
+    curves, ylabel, max_y = {"AP50": 100, "AP75": 100, "AP": 100}, "percent on val", 100
     evaluations = [line for line in lines if "val_AP" in line]
     rows = [line | {name: line[f"val_{name}"] for name in columns} for line in evaluations]
 with table.open("w", newline="") as file:
@@ -42,9 +44,9 @@ with table.open("w", newline="") as file:
 
 figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
 minutes = [row["elapsed"] / 60 for row in rows]
-for name, factor in drawn.items():
+for name, factor in curves.items():
     axes.plot(minutes, [factor * row[name] for row in rows], marker=".", label=name)
-axes.set(xlabel="minutes of training", ylabel=unit, ylim=(0, top))
+axes.set(xlabel="minutes of training", ylabel=ylabel, ylim=(0, max_y))
 axes.grid(alpha=0.3)
 axes.legend(loc="lower right")
 figure.tight_layout()

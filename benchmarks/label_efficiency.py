@@ -1,15 +1,17 @@
-"""What pretraining is worth with few labels: label_efficiency.py LANNER SHARED_DATA RUNS OUT.csv
-    [--data bccd|asl|synth] [--labels 10,20,40,all] [--seeds 1,2,3,4,5] [--minutes 30]
-    [--cpc "OPTIONS"] [--simclr "OPTIONS"] [--given NAME=FILE..] [--plot OUT.png]
+"""Measures the benefit of pretraining with few labels.
 
-Pretrains on all training images without their labels, by CPC and by the SimCLR-style objective;
-then trains the same small detector from random weights and from either, on as many labelled images
-as is asked for, which the seed picks, with equal schedules; scores the last weights on the test
-split, and appends a row to OUT.csv. What OUT.csv holds already is not run again, whatever the
-options: other ones want another RUNS and OUT.csv. In the end it prints means, standard deviations,
-and the paired differences from random weights with their 95 % intervals, which are those of labels
-and detectors: all seeds start from one pretrained backbone. --given NAME=FILE and --inits NAME
-start from weights that were made elsewhere.
+    label_efficiency.py LANNER SHARED_DATA RUNS OUT.csv
+        [--data bccd|asl|synth] [--labels 10,20,40,all] [--seeds 1,2,3,4,5] [--minutes 30]
+        [--cpc "OPTIONS"] [--simclr "OPTIONS"] [--given NAME=FILE..] [--plot OUT.png]
+
+Pretrains on all training images without labels, by CPC and by the SimCLR-style objective. Then
+trains the same small detector from random and from pretrained weights, with equal schedules, on
+random subsets of the labeled images. Evaluates the last weights on the test split and appends a row
+to OUT.csv. Rows that OUT.csv already has are not run again, whatever the options; use another RUNS
+and OUT.csv for other options. Finally prints means, standard deviations, and paired differences
+with their 95 % confidence intervals. These cover the choice of labels and the training of
+detectors, not pretraining: all seeds start from the same pretrained backbone. --given NAME=FILE and
+--inits NAME start from other weights.
 """
 
 import argparse
@@ -33,19 +35,19 @@ for name in ("lanner", "shared_data", "runs", "out"):
     parser.add_argument(name, type=pathlib.Path)
 parser.add_argument("--data", choices=("bccd", "asl", "synth"), default="bccd")
 parser.add_argument("--labels", default="10,20,40,all")
-parser.add_argument("--seeds", default="1,2,3,4,5", help="of all labels: the first three")
+parser.add_argument("--seeds", default="1,2,3,4,5", help="with all labels, only those up to 3")
 parser.add_argument("--inits", default="random,cpc,simclr")
-parser.add_argument("--given", default=[], nargs="+", help="NAME=FILE: a backbone's weights")
-parser.add_argument("--minutes", type=float, default=30, help="of pretraining, each objective")
-parser.add_argument("--cpc", default="", help="further options of lanner pretrain for CPC")
+parser.add_argument("--given", default=[], nargs="+", help="NAME=FILE: weights of a backbone")
+parser.add_argument("--minutes", type=float, default=30, help="of pretraining, per objective")
+parser.add_argument("--cpc", default="", help="additional options of lanner pretrain for CPC")
 parser.add_argument(
-    "--simclr", default="--batch-size 64", help="likewise for SimCLR, whose batch is its negatives"
+    "--simclr", default="--batch-size 64", help="the same for SimCLR, whose negatives are its batch"
 )
-parser.add_argument("--train", default="", help="further options of lanner train")
-parser.add_argument("--plot", type=pathlib.Path, help="a picture of AP50 against labels")
+parser.add_argument("--train", default="", help="additional options of lanner train")
+parser.add_argument("--plot", type=pathlib.Path, help="file for a plot of AP50 over labels")
 arguments = parser.parse_args()
-if odd := [item for item in arguments.given if "=" not in item]:
-    parser.error(f"--given: expected NAME=FILE, got {odd[0]}")
+if malformed := [item for item in arguments.given if "=" not in item]:
+    parser.error(f"--given: expected NAME=FILE, got {malformed[0]}")
 given = dict(item.split("=", 1) for item in arguments.given)
 known = ["random", *OBJECTIVES, *given]
 if unknown := set(arguments.inits.split(",")) - set(known):
@@ -54,15 +56,17 @@ lanner = Program(arguments.lanner)
 shared, runs = arguments.shared_data.resolve(), arguments.runs / arguments.data
 runs.mkdir(parents=True, exist_ok=True)
 
-SMALL = ["--min-size", 240, "--max-size", 320, "--anchor-sizes", "24,40;64,96;144,208"]
-LETTERS = ["--min-size", 224, "--max-size", 224, "--horizontal-flip", 0]
+SMALL = ["--resize.min-size", 240, "--resize.max-size", 320,
+         "--anchors.sizes", "24,40;64,96;144,208"]  # fmt: skip
+LETTERS = ["--resize.min-size", 224, "--resize.max-size", 224, "--horizontal-flip", 0]
+SCENES = ["--resize.min-size", 192, "--resize.max-size", 256]
 synth, asl = runs / "data", shared / "asl_letters"
-# Training data whose images are unlabelled for pretraining; test data; options of the detector;
-# steps of its training: 26 letters take more.
+# Per data set: training data, test data, options of the detector, training steps (more for the 26
+# letters).
 DATA = {
     "bccd": (shared / "bccd", f"{shared}/bccd:test", SMALL, 400),
     "asl": (asl, f"{asl}/annotations/instances_test.json", LETTERS, 1200),
-    "synth": (synth, f"{synth}:val", ["--min-size", 192, "--max-size", 256], 400),
+    "synth": (synth, f"{synth}:val", SCENES, 400),
 }
 root, test, options, steps = DATA[arguments.data]
 if arguments.data == "synth" and not (synth / "ImageSets").exists():
@@ -73,13 +77,13 @@ def coco(file: pathlib.Path) -> dict:
     return json.loads(file.read_text())
 
 
-def link(place: pathlib.Path, target: pathlib.Path) -> None:
-    with contextlib.suppress(FileExistsError):  # another process may have made it
-        place.symlink_to(target)
+def link(path: pathlib.Path, target: pathlib.Path) -> None:
+    with contextlib.suppress(FileExistsError):  # another process may have created it
+        path.symlink_to(target)
 
 
 def training_images() -> list[str]:
-    """Names of the training split, without extension for VOC."""
+    """Names of the training images; for VOC without extension."""
     if arguments.data == "asl":
         return [
             image["file_name"] for image in coco(asl / "annotations/instances_train.json")["images"]
@@ -87,9 +91,9 @@ def training_images() -> list[str]:
     return (root / "ImageSets/Main/train.txt").read_text().split()
 
 
-def unlabelled() -> pathlib.Path:
-    """A folder of the training split's images alone: those of other splits are never seen."""
-    folder = runs / "unlabelled"
+def unlabeled() -> pathlib.Path:
+    """A folder with the images of the training split only."""
+    folder = runs / "unlabeled"
     folder.mkdir(exist_ok=True)
     for name in training_images():
         source = (
@@ -101,40 +105,41 @@ def unlabelled() -> pathlib.Path:
     return folder
 
 
-def labelled(count: str, seed: str) -> str:
-    """DATA[:SPLIT] of as many training images as `count` says, picked by the seed."""
+def labeled(count: str, seed: str) -> str:
+    """DATA[:SPLIT] with `count` training images, sampled with the seed."""
     names = training_images()
     if count != "all":
         names = sorted(random.Random(f"{seed} labels").sample(names, int(count)))
     if arguments.data == "asl":
-        whole = coco(asl / "annotations/instances_train.json")
-        images = [image for image in whole["images"] if image["file_name"] in set(names)]
+        full = coco(asl / "annotations/instances_train.json")
+        images = [image for image in full["images"] if image["file_name"] in set(names)]
         ids = {image["id"] for image in images}
-        part = whole | {
+        subset = full | {
             "images": images,
-            "annotations": [a for a in whole["annotations"] if a["image_id"] in ids],
+            "annotations": [a for a in full["annotations"] if a["image_id"] in ids],
         }
         file = runs / f"train-{count}-{seed}.json"
-        file.write_text(json.dumps(part))
+        file.write_text(json.dumps(subset))
         return str(file)
     folder = runs / "voc"
     (folder / "ImageSets/Main").mkdir(parents=True, exist_ok=True)
-    for part in ("Annotations", "JPEGImages"):
-        link(folder / part, root.resolve() / part)
+    for name in ("Annotations", "JPEGImages"):
+        link(folder / name, root.resolve() / name)
     (folder / f"ImageSets/Main/{count}-{seed}.txt").write_text("\n".join(names) + "\n")
     return f"{folder}:{count}-{seed}"
 
 
-def pretrained(init: str) -> list:
+def init_flags(init: str) -> list:
+    """The flags of lanner train for an initialization; pretrains if necessary."""
     if init == "random":
         return []
     if init in given:
         return ["--init", given[init]]
-    place = runs / init
-    lanner.train(place, "pretrain", "--images", unlabelled(), "--objective", init,
+    folder = runs / init
+    lanner.train(folder, "pretrain", "--images", unlabeled(), "--objective", init,
                  "--epochs", 100000, "--max-minutes", arguments.minutes, "--show",
                  *shlex.split(getattr(arguments, init)))  # fmt: skip
-    return ["--init", place / "best.safetensors"]
+    return ["--init", folder / "best.safetensors"]
 
 
 rows = Rows(arguments.out, ["data", "labels", "init", "seed", "steps", *METRICS], keys=4)
@@ -145,43 +150,44 @@ for seed in arguments.seeds.split(","):
                 continue
             size = len(training_images()) if count == "all" else int(count)
             epochs = max(1, round(steps / (size // BATCH)))
-            place = runs / f"{count}-{init}-{seed}"
-            words = ["--data", labelled(count, seed), "--preset", "small", "--epochs", epochs,
-                     "--seed", seed, *options, *pretrained(init),
+            folder = runs / f"{count}-{init}-{seed}"
+            flags = ["--data", labeled(count, seed), "--preset", "small", "--epochs", epochs,
+                     "--seed", seed, *options, *init_flags(init),
                      *shlex.split(arguments.train)]  # fmt: skip
             if arguments.data == "asl":
-                words += ["--image-root", asl / "train/images"]
-            lanner.train(place, "train", *words)
-            rows.add(arguments.data, count, init, seed, *lanner.score(place, test))
+                flags += ["--image-root", asl / "train/images"]
+            lanner.train(folder, "train", *flags)
+            rows.add(arguments.data, count, init, seed, *lanner.score(folder, test))
 
-found = {key: row for key, row in rows.all().items() if key[0] == arguments.data}
-seeds = sorted({key[3] for key in found})
-inits = sorted({key[2] for key in found}, key=lambda init: (init != "random", init))
-counts = sorted({key[1] for key in found}, key=lambda count: (count == "all", count.zfill(9)))
+results = {key: row for key, row in rows.all().items() if key[0] == arguments.data}
+seeds = sorted({key[3] for key in results})
+inits = sorted({key[2] for key in results}, key=lambda init: (init != "random", init))
+counts = sorted({key[1] for key in results}, key=lambda count: (count == "all", count.zfill(9)))
 
 
-def values(count, init, metric, others=None):
+def values(count, init, metric, paired_with=None):
+    """The metric for each seed; with `paired_with`, only for seeds that it has too."""
     return [
-        float(found[arguments.data, count, init, seed][metric])
+        float(results[arguments.data, count, init, seed][metric])
         for seed in seeds
-        if (arguments.data, count, init, seed) in found
-        and (others is None or (arguments.data, count, others, seed) in found)
+        if (arguments.data, count, init, seed) in results
+        and (paired_with is None or (arguments.data, count, paired_with, seed) in results)
     ]
 
 
 for count in counts:
     for init in inits:
-        if own := values(count, init, "AP"):
+        if aps := values(count, init, "AP"):
             texts = [f"{name} {spread(values(count, init, name))}" for name in METRICS]
-            print(f"{arguments.data} {count:>4} {init:8} {', '.join(texts)} ({len(own)} seeds)")
-    for other, one in itertools.combinations(inits, 2):
-        if values(count, one, "AP", other):
+            print(f"{arguments.data} {count:>4} {init:8} {', '.join(texts)} ({len(aps)} seeds)")
+    for baseline, init in itertools.combinations(inits, 2):
+        if values(count, init, "AP", baseline):
             texts = [
                 name + " " + interval([a - b for a, b in zip(
-                    values(count, one, name, other), values(count, other, name, one))])
+                    values(count, init, name, baseline), values(count, baseline, name, init))])
                 for name in METRICS
             ]  # fmt: skip
-            print(f"{arguments.data} {count:>4} {one} - {other}: {', '.join(texts)}")
+            print(f"{arguments.data} {count:>4} {init} - {baseline}: {', '.join(texts)}")
 
 if arguments.plot:
     import matplotlib
@@ -192,15 +198,14 @@ if arguments.plot:
     figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
     size = {count: len(training_images()) if count == "all" else int(count) for count in counts}
     for k, init in enumerate(inits):
-        at = [count for count in counts if values(count, init, "AP50")]
-        found50 = [values(count, init, "AP50") for count in at]
-        means = [statistics.mean(of) for of in found50]
-        errors = [statistics.stdev(of) if len(of) > 1 else 0 for of in found50]
-        beside = 1.025 ** (k - len(inits) / 2)  # so that no bar hides another
-        axes.errorbar(
-            [size[count] * beside for count in at], means, errors, marker="o", capsize=3, label=init
-        )
-    axes.set(xscale="log", xlabel="labelled images", ylabel="AP50 on the test split, per cent")
+        init_counts = [count for count in counts if values(count, init, "AP50")]
+        ap50s = [values(count, init, "AP50") for count in init_counts]
+        means = [statistics.mean(ap50) for ap50 in ap50s]
+        errors = [statistics.stdev(ap50) if len(ap50) > 1 else 0 for ap50 in ap50s]
+        shift = 1.025 ** (k - len(inits) / 2)  # keeps the bars from overlapping
+        x = [size[count] * shift for count in init_counts]
+        axes.errorbar(x, means, errors, marker="o", capsize=3, label=init)
+    axes.set(xscale="log", xlabel="labeled images", ylabel="AP50 on the test split, percent")
     axes.set_xticks([size[count] for count in counts], [str(size[count]) for count in counts])
     axes.minorticks_off()
     axes.grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""Runs of the program as rows of a CSV file: a stopped comparison goes on where it was."""
+"""Runs of the program, with their results in a CSV file, so that comparisons can be continued."""
 
 import csv
 import json
@@ -7,12 +7,12 @@ import statistics
 import subprocess
 
 METRICS = ("AP", "AP50", "AP75")
-# Student's t at 97.5 %, by degrees of freedom: half the 95 % interval of a mean.
+# The 97.5 % quantile of Student's t by degrees of freedom, for 95 % confidence intervals.
 T = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26}
 
 
 class Rows:
-    """The rows of a CSV file by their first `keys` columns; added ones are written at once."""
+    """The rows of a CSV file by their first `keys` columns. Added rows are written at once."""
 
     def __init__(self, path: pathlib.Path, columns: list[str], keys: int):
         self.path, self.columns, self.keys = path, columns, keys
@@ -35,36 +35,40 @@ class Rows:
 
 
 class Program:
+    """The lanner program."""
+
     def __init__(self, path: pathlib.Path):
         self.path = path
 
-    def __call__(self, *words) -> None:
-        subprocess.run([self.path, *map(str, words)], check=True)
+    def __call__(self, *arguments) -> None:
+        subprocess.run([self.path, *map(str, arguments)], check=True)
 
-    def train(self, place: pathlib.Path, *words) -> None:
-        """`lanner train` or `pretrain` into `place`, from where it stopped, if it was not done."""
-        if (place / "best.safetensors").exists() and (place / "report.html").exists():
+    def train(self, folder: pathlib.Path, *arguments) -> None:
+        """Runs `lanner train` or `pretrain` in `folder`; resumes or skips an earlier run there."""
+        if (folder / "best.safetensors").exists() and (folder / "report.html").exists():
             return
-        resume = ["--resume"] if (place / "last.safetensors").exists() else []
-        self(*words, "--out", place, *resume)
+        resume = ["--resume"] if (folder / "last.safetensors").exists() else []
+        self(*arguments, "--out", folder, *resume)
 
-    def score(self, place: pathlib.Path, data: str) -> list:
-        """Steps, then AP, AP50 and AP75 in per cent, of a run's weights on data."""
-        out = place / "test.json"
-        self("eval", "--weights", place / "best.safetensors", "--data", data, "--metrics-json", out)
+    def score(self, folder: pathlib.Path, data: str) -> list:
+        """The number of steps, then AP, AP50 and AP75 in percent, of a run's weights on data."""
+        out = folder / "test.json"
+        weights = folder / "best.safetensors"
+        self("eval", "--weights", weights, "--data", data, "--metrics-json", out)
         metrics = json.loads(out.read_text())
-        steps = json.loads((place / "metrics.jsonl").read_text().splitlines()[-1])["step"]
+        steps = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["step"]
         return [int(steps), *(f"{100 * metrics[name]:.2f}" for name in METRICS)]
 
 
 def spread(values: list[float]) -> str:
+    """The mean and standard deviation as text."""
     return (
         f"{statistics.mean(values):.1f} ± {statistics.stdev(values) if len(values) > 1 else 0:.1f}"
     )
 
 
 def interval(values: list[float]) -> str:
-    """A mean with its 95 % interval."""
+    """The mean with its 95 % confidence interval as text."""
     if len(values) < 2:
         return f"{values[0]:+.1f}"
     mean = statistics.mean(values)

@@ -1,8 +1,9 @@
-"""torchvision's Faster R-CNN with torchvision's operators, then with ours: the same detections?
+"""Runs torchvision's Faster R-CNN with torchvision's and with lanner's operators.
 
     build/venv/bin/python benchmarks/swap_torchvision.py
 
-The weights are random (nothing is downloaded): ResNet-50-FPN, 21 classes, an image of 800 x 1088.
+Checks that detections and losses are the same, and prints times. ResNet-50-FPN with random weights
+(nothing is downloaded), 21 classes, an image of 800 x 1088.
 """
 
 import statistics
@@ -14,38 +15,39 @@ import torchvision
 import lanner
 
 
-def swap():
-    """All that a program replaces; returns what puts torchvision's operators back."""
-    places = [
+def use_lanner_operators():
+    """Makes torchvision use lanner's operators. Returns a function that restores its own."""
+    replacements = [
         (torchvision.ops.poolers, "roi_align", lanner.ops.roi_align),
         (torchvision.ops.boxes, "nms", lanner.ops.nms),
         (torchvision.ops.boxes, "batched_nms", lanner.ops.batched_nms),
     ]
-    before = [(module, name, getattr(module, name)) for module, name, _ in places]
-    for module, name, op in places:
+    originals = [(module, name, getattr(module, name)) for module, name, _ in replacements]
+    for module, name, op in replacements:
         setattr(module, name, op)
-    return lambda: [setattr(module, name, op) for module, name, op in before]
+    return lambda: [setattr(module, name, op) for module, name, op in originals]
 
 
-def seconds(job):
-    begin = time.perf_counter()
-    result = job()
-    return time.perf_counter() - begin, result
+def timed(function):
+    """Calls the function. Returns the time in seconds and the result."""
+    start = time.perf_counter()
+    result = function()
+    return time.perf_counter() - start, result
 
 
-def compare(name, job, runs):
-    """Interleaved; returns what the job gave with either's operators."""
-    job()  # warm
-    theirs, ours = [], []
+def compare(name, function, runs):
+    """Times the function with each library's operators in turn. Returns one result for each."""
+    function()  # warm-up
+    reference, swapped = [], []
     for _ in range(runs):
-        theirs.append(seconds(job))
-        put_back = swap()
-        ours.append(seconds(job))
-        put_back()
-    a, b = (statistics.median(t for t, _ in runs) for runs in (theirs, ours))
-    ratio = statistics.median(t / o for (t, _), (o, _) in zip(theirs, ours))
+        reference.append(timed(function))
+        restore = use_lanner_operators()
+        swapped.append(timed(function))
+        restore()
+    a, b = (statistics.median(t for t, _ in results) for results in (reference, swapped))
+    ratio = statistics.median(t / s for (t, _), (s, _) in zip(reference, swapped))
     print(f"{name:28} torchvision's operators {a:6.2f} s   lanner's {b:6.2f} s   {ratio:.2f}x")
-    return theirs[0][1], ours[0][1]
+    return reference[0][1], swapped[0][1]
 
 
 def main():
@@ -58,37 +60,37 @@ def main():
 
     model.eval()
     with torch.inference_mode():
-        theirs, ours = (found[0] for found in compare("detect", lambda: model([image]), 5))
-    # Random weights give scores that differ in the seventh digit: neighbours may change places.
+        expected, result = (found[0] for found in compare("detect", lambda: model([image]), 5))
+    # Random weights give nearly equal scores (to six digits), so rounding may reorder detections.
     rows = [
         torch.cat([d["labels"][:, None] * 1e4, d["boxes"], d["scores"][:, None]], 1)
-        for d in (theirs, ours)
+        for d in (expected, result)
     ]
-    nearest = torch.cdist(*rows, p=float("inf"), compute_mode="donot_use_mm_for_euclid_dist")
-    partner = nearest.argmin(1)
-    assert sorted(partner.tolist()) == list(range(len(ours["boxes"])))
-    difference = (rows[1][partner] - rows[0]).abs().max(0).values
+    distance = torch.cdist(*rows, p=float("inf"), compute_mode="donot_use_mm_for_euclid_dist")
+    match = distance.argmin(1)
+    assert sorted(match.tolist()) == list(range(len(result["boxes"])))
+    difference = (rows[1][match] - rows[0]).abs().max(0).values
     assert difference[0] == 0 and difference[1:5].max() < 1e-2 and difference[5] < 1e-5
     print(
-        f"the same {len(partner)} detections: labels; boxes to {difference[1:5].max():.1g} px, "
-        f"scores to {difference[5]:.1g}"
+        f"the same {len(match)} detections: equal labels, boxes within "
+        f"{difference[1:5].max():.1g} px, scores within {difference[5]:.1g}"
     )
 
     model.train()
-    corner = torch.rand(12, 2) * 500
-    boxes = torch.cat([corner, corner + 40 + torch.rand(12, 2) * 200], 1)
+    corners = torch.rand(12, 2) * 500
+    boxes = torch.cat([corners, corners + 40 + torch.rand(12, 2) * 200], 1)
     target = {"boxes": boxes, "labels": torch.randint(1, 21, (12,))}
 
     def step():
-        torch.manual_seed(1)  # the samples of RPN and box head
+        torch.manual_seed(1)  # for the sampling in RPN and box head
         model.zero_grad()
         loss = sum(model([image], [target]).values())
         loss.backward()
         return loss.item()
 
-    theirs, ours = compare("training step, one image", step, 3)
-    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
-    print(f"the same loss: {theirs:.6f}, {ours:.6f}")
+    expected, result = compare("training step, one image", step, 3)
+    torch.testing.assert_close(result, expected, atol=1e-4, rtol=1e-4)
+    print(f"the same loss: {expected:.6f}, {result:.6f}")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ include(CMakePackageConfigHelpers)
 set(CMAKE_INSTALL_LIBDIR lib)  # the program looks for its jobs in ../lib
 include(GNUInstallDirs)
 set(LANNER_PACKAGE ${CMAKE_INSTALL_LIBDIR}/cmake/lanner)
-set(installed lanner_torch lanner_ops lanner_datasets lanner_batches lanner_options lanner_detectors)
-foreach(name ops datasets batches options detectors)
+set(installed lanner_torch lanner_fields lanner_ops lanner_datasets lanner_batches lanner_options lanner_detectors)
+foreach(name fields ops datasets batches options detectors)
   set_target_properties(lanner_${name} PROPERTIES EXPORT_NAME ${name})
 endforeach()
 set_target_properties(${installed} lanner lanner_data_tools lanner_tools PROPERTIES
@@ -16,10 +16,19 @@ if(LANNER_HAS_CUDA)
   set_target_properties(lanner_ops_cuda PROPERTIES INSTALL_RPATH "$ORIGIN;${torch_lib}")
   install(TARGETS lanner_ops_cuda)
 endif()
-foreach(module ops datasets detectors)
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${module}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lanner/${module}
-          FILES_MATCHING PATTERN "*.h")
+# The headers that users need: lanner.h and what it includes.
+foreach(header
+    datasets/dataset.h datasets/error.h datasets/fields.h datasets/images/image.h datasets/loading/batch.h
+    datasets/options.h datasets/sample.h
+    detectors/detections.h detectors/detector.h detectors/device.h detectors/inference/detect.h
+    detectors/inference/options.h detectors/options.h detectors/sampling_locations.h
+    detectors/weights/checkpoint.h detectors/weights/safetensors.h
+    ops/api.h ops/boxes.h ops/cpu_cache.h ops/cuda.h ops/deform_conv2d.h ops/deform_roi_pool.h ops/nms.h
+    ops/ps_roi_align.h ops/ps_roi_pool.h ops/roi_align.h ops/roi_pool.h ops/soft_nms.h ops/torch.h)
+  get_filename_component(folder ${header} DIRECTORY)
+  install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lanner/${folder})
 endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/detectors/lanner.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lanner)
 install(EXPORT lanner FILE lanner-targets.cmake NAMESPACE lanner:: DESTINATION ${LANNER_PACKAGE})
 configure_package_config_file(cmake/lanner-config.cmake.in lanner-config.cmake INSTALL_DESTINATION ${LANNER_PACKAGE})
 write_basic_package_version_file(lanner-config-version.cmake COMPATIBILITY SameMinorVersion)

@@ -1,27 +1,36 @@
 # LibTorch as the torch wheel ships it: the targets lanner_torch (CPU), lanner_torch_cuda and
 # lanner_torch_python. Torch's own CMake package is not used: it insists on a CUDA toolkit that
 # matches the wheel, and links CUDA into every program.
-if(NOT LANNER_PYTHON)
-  message(FATAL_ERROR "Set LANNER_PYTHON to a Python interpreter that has torch (`make build` does).")
-endif()
+set(LANNER_TORCH "" CACHE PATH "A LibTorch folder (include, lib) in place of the one in LANNER_PYTHON's torch package")
 
-execute_process(
-  COMMAND ${LANNER_PYTHON} -c "
+set(LANNER_HAS_PYTHON OFF)
+if(LANNER_PYTHON)
+  execute_process(
+    COMMAND ${LANNER_PYTHON} -c "
 import importlib.util, pathlib, sysconfig
 torch = pathlib.Path(importlib.util.find_spec('torch').origin).parent
-version = {}; exec((torch / 'version.py').read_text(), version)
-print(torch, version['__version__'], sysconfig.get_paths()['include'], sysconfig.get_config_var('EXT_SUFFIX'), version['cuda'],
-      pathlib.Path(sysconfig.get_config_var('LIBDIR') or '') / (sysconfig.get_config_var('INSTSONAME') or ''), sep=';')"
-  OUTPUT_VARIABLE torch_facts OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE torch_missing)
-if(torch_missing)
-  message(FATAL_ERROR "${LANNER_PYTHON} has no torch package.")
+print(torch, sysconfig.get_paths()['include'], sysconfig.get_config_var('EXT_SUFFIX'), sep=';')"
+    OUTPUT_VARIABLE torch_facts OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE torch_missing)
+  if(torch_missing)
+    message(FATAL_ERROR "${LANNER_PYTHON} has no torch package.")
+  endif()
+  list(GET torch_facts 0 torch_dir)
+  list(GET torch_facts 1 python_include)
+  list(GET torch_facts 2 LANNER_PYTHON_SUFFIX)
 endif()
-list(GET torch_facts 0 torch_dir)
-list(GET torch_facts 1 torch_version)
-list(GET torch_facts 2 python_include)
-list(GET torch_facts 3 LANNER_PYTHON_SUFFIX)
-list(GET torch_facts 4 torch_cuda_version)
-list(GET torch_facts 5 LANNER_LIBPYTHON)
+if(LANNER_TORCH)
+  set(torch_dir ${LANNER_TORCH})  # without the Python module, whose torch this is not
+elseif(LANNER_PYTHON)
+  set(LANNER_HAS_PYTHON ON)
+else()
+  message(FATAL_ERROR "Set LANNER_PYTHON to a Python interpreter that has torch (`make build` does), or "
+                      "LANNER_TORCH to a LibTorch folder.")
+endif()
+if(NOT EXISTS ${torch_dir}/include/ATen/ATen.h)
+  message(FATAL_ERROR "LANNER_TORCH: ${torch_dir}: expected a LibTorch folder with include/ATen/ATen.h")
+endif()
+file(STRINGS ${torch_dir}/include/torch/headeronly/version.h torch_version REGEX "define TORCH_VERSION ")
+string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" torch_version "${torch_version}")
 set(torch_lib ${torch_dir}/lib)
 message(STATUS "LibTorch ${torch_version} in ${torch_dir}")
 
@@ -30,11 +39,19 @@ target_include_directories(lanner_torch SYSTEM INTERFACE ${torch_dir}/include ${
 target_link_directories(lanner_torch INTERFACE ${torch_lib})
 # libtorch_cpu of a CUDA wheel finds its CUDA runtime by its own RPATH, not at link time.
 target_link_libraries(lanner_torch INTERFACE torch_cpu c10)
+# LibTorch is a release build, and some of its classes have other members without NDEBUG.
+target_compile_definitions(lanner_torch INTERFACE $<$<NOT:$<CONFIG:Release>>:NDEBUG>)
+# Without OpenMP at::parallel_for is one thread. The runtime that is loaded is LibTorch's own copy.
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+target_compile_options(lanner_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${OpenMP_CXX_FLAGS}>)
+target_link_options(lanner_torch INTERFACE ${OpenMP_CXX_FLAGS})
 target_link_options(lanner_torch INTERFACE -Wl,--allow-shlib-undefined -Wl,-rpath,${torch_lib})
 
-add_library(lanner_torch_python INTERFACE)
-target_include_directories(lanner_torch_python SYSTEM INTERFACE ${python_include})
-target_link_libraries(lanner_torch_python INTERFACE lanner_torch torch_python)
+if(LANNER_HAS_PYTHON)
+  add_library(lanner_torch_python INTERFACE)
+  target_include_directories(lanner_torch_python SYSTEM INTERFACE ${python_include})
+  target_link_libraries(lanner_torch_python INTERFACE lanner_torch torch_python)
+endif()
 
 # CUDA: nvcc on the path, and a LibTorch that was built for the same major version.
 set(LANNER_HAS_CUDA OFF)
@@ -46,11 +63,14 @@ if(NOT LANNER_CUDA STREQUAL "OFF")
     string(REGEX MATCH "release ([0-9]+)" _ "${nvcc_text}")
     set(nvcc_version ${CMAKE_MATCH_1})
   endif()
-  string(REGEX MATCH "^[0-9]+" torch_cuda_major "${torch_cuda_version}")
+  # The major version of CUDA that LibTorch was built for: the runtime that it needs.
+  execute_process(COMMAND readelf -d ${torch_lib}/libtorch_cuda.so OUTPUT_VARIABLE torch_needs ERROR_QUIET)
+  string(REGEX MATCH "libcudart\\.so\\.([0-9]+)" _ "${torch_needs}")
+  set(torch_cuda_major ${CMAKE_MATCH_1})
   if(EXISTS ${torch_lib}/libtorch_cuda.so AND nvcc_version STREQUAL torch_cuda_major)
     set(LANNER_HAS_CUDA ON)
   elseif(LANNER_CUDA STREQUAL "ON")
-    message(FATAL_ERROR "LANNER_CUDA=ON needs nvcc and LibTorch of one CUDA version: nvcc is ${nvcc_version}, LibTorch ${torch_cuda_version}.")
+    message(FATAL_ERROR "LANNER_CUDA=ON needs nvcc and LibTorch of one CUDA version: nvcc is ${nvcc_version}, LibTorch ${torch_cuda_major}.")
   endif()
 endif()
 if(LANNER_HAS_CUDA)

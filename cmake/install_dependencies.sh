@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 packages=(
   cmake ninja-build g++ ccache python3-venv                      # building
-  clang-format-14                                                # make format
+  clang-format-14 clang-tidy-14                                  # make format, make lint
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libopencv-videoio-dev
   libturbojpeg0-dev libexif-dev libboost-program-options-dev
   libsimdjson-dev nlohmann-json3-dev libpugixml-dev libyaml-cpp-dev catch2

@@ -5,10 +5,10 @@
 #include <iostream>
 #include <sstream>
 
-#include "lanner/datasets/coco.h"
-#include "lanner/datasets/joined.h"
-#include "lanner/datasets/voc.h"
-#include "lanner/datasets/yolo.h"
+#include "lanner/datasets/reading/coco.h"
+#include "lanner/datasets/reading/joined.h"
+#include "lanner/datasets/reading/voc.h"
+#include "lanner/datasets/reading/yolo.h"
 
 namespace lanner::datasets {
 namespace fs = std::filesystem;
@@ -20,7 +20,7 @@ std::string describe(const Box& box) {
   return text.str();
 }
 
-// DATA itself may hold a colon; the split is what follows the last one of a path that exists.
+// DATA may contain colons itself, so the part before the last colon must be an existing path.
 std::pair<fs::path, std::string> separate_split(const std::string& data) {
   if (fs::exists(data)) return {data, ""};
   const auto colon = data.rfind(':');
@@ -29,8 +29,8 @@ std::pair<fs::path, std::string> separate_split(const std::string& data) {
   throw missing_file(data + ": no such file or folder");
 }
 
-// What commas separate, unless a path itself holds the comma.
-std::vector<std::string> parts_of(const std::string& data) {
+// Splits at commas, unless an existing path contains the comma.
+std::vector<std::string> split_at_commas(const std::string& data) {
   std::vector<std::string> parts;
   std::istringstream text(data);
   for (std::string part; std::getline(text, part, ',');) parts.push_back(part);
@@ -39,35 +39,35 @@ std::vector<std::string> parts_of(const std::string& data) {
   return parts;
 }
 
-// Boxes that stand twice, of the same category, teach the same object twice.
-void drop_doubled(Dataset& dataset, Faults& faults) {
+// A box that is annotated twice with the same category would be trained on twice.
+void drop_repeated_boxes(Dataset& dataset, Issues& issues) {
   for (auto& image : dataset.images) {
-    std::vector<Object> kept;
+    std::vector<Object> unique;
     for (const auto& object : image.objects) {
-      const bool doubled = std::any_of(kept.begin(), kept.end(), [&](const Object& other) {
+      const bool repeated = std::any_of(unique.begin(), unique.end(), [&](const Object& other) {
         return other.label == object.label && other.crowd == object.crowd &&
                other.box.x1 == object.box.x1 && other.box.y1 == object.box.y1 &&
                other.box.x2 == object.box.x2 && other.box.y2 == object.box.y2;
       });
-      if (doubled)
-        faults.push_back({image.path.string(), "box",
-                          "given twice: " + dataset.categories[object.label - 1].name + " " +
+      if (repeated)
+        issues.push_back({image.path.string(), "box",
+                          "annotated twice: " + dataset.categories[object.label - 1].name + " " +
                               describe(object.box),
-                          Fault::Action::drop});
+                          Issue::Action::drop});
       else
-        kept.push_back(object);
+        unique.push_back(object);
     }
-    image.objects = std::move(kept);
+    image.objects = std::move(unique);
   }
 }
 
 Dataset read_annotations(const std::string& data, const fs::path& image_root,
-                         const std::vector<Category>* known, Faults& faults) {
+                         const std::vector<Category>* known, Issues& issues) {
   const auto [path, split] = separate_split(data);
   if (fs::is_directory(path)) {
     if (const auto yolo = find_yolo(path, split); yolo && !fs::is_directory(path / "Annotations"))
-      return read_yolo(path, *yolo, known, faults);
-    if (const auto voc = find_voc(path, split)) return read_voc(*voc, known, faults);
+      return read_yolo(path, *yolo, known, issues);
+    if (const auto voc = find_voc(path, split)) return read_voc(*voc, known, issues);
     throw missing_file((split.empty() ? path : path / split).string() +
                        ": no Annotations folder: expected a VOC folder (JPEGImages, Annotations, "
                        "ImageSets/Main), .xml files beside their images, a YOLO folder (images, "
@@ -75,54 +75,54 @@ Dataset read_annotations(const std::string& data, const fs::path& image_root,
   }
   if (!split.empty())
     throw usage_error(data + ": a COCO file has no splits, got \":" + split + "\"");
-  return to_dataset(read_coco(path, faults), path, image_root, known, faults);
+  return to_dataset(read_coco(path, issues), path, image_root, known, issues);
 }
 
 }  // namespace
 
-bool leaves_its_folder(const fs::path& path) {
+bool escapes_folder(const fs::path& path) {
   return path.is_absolute() || std::find(path.begin(), path.end(), "..") != path.end();
 }
 
 bool clip_to_image(Object& object, const ImageRecord& image, const std::string& file,
-                   const std::string& where, Faults& faults) {
+                   const std::string& where, Issues& issues) {
   Box& box = object.box;
   if (!std::isfinite(box.x1 + box.y1 + box.x2 + box.y2)) {
-    faults.push_back({file, where, "expected finite numbers, got " + describe(box)});
+    issues.push_back({file, where, "expected finite numbers, got " + describe(box)});
     return false;
   }
   if (box.x2 <= box.x1 || box.y2 <= box.y1) {
-    faults.push_back({file, where, "a box without area: " + describe(box), Fault::Action::drop});
+    issues.push_back({file, where, "box without area: " + describe(box), Issue::Action::drop});
     return false;
   }
   if (image.width <= 0 || image.height <= 0) return true;
   const Box before = box;
   box = {std::clamp<double>(box.x1, 0, image.width), std::clamp<double>(box.y1, 0, image.height),
          std::clamp<double>(box.x2, 0, image.width), std::clamp<double>(box.y2, 0, image.height)};
-  const bool left = box.x2 > box.x1 && box.y2 > box.y1;
-  // A pixel beyond the edge is how people round; more is worth a word.
-  const double beyond =
+  const bool visible = box.x2 > box.x1 && box.y2 > box.y1;
+  // Rounding often places a box up to one pixel outside; only more than that is reported.
+  const double excess =
       std::max({box.x1 - before.x1, box.y1 - before.y1, before.x2 - box.x2, before.y2 - box.y2});
-  if (beyond > 1 || !left)
-    faults.push_back({file, where,
-                      "reaches outside the image of " + std::to_string(image.width) + " x " +
+  if (excess > 1 || !visible)
+    issues.push_back({file, where,
+                      "extends outside the image of " + std::to_string(image.width) + " x " +
                           std::to_string(image.height) + ": " + describe(before),
-                      left ? Fault::Action::clip : Fault::Action::drop});
-  return left;
+                      visible ? Issue::Action::clip : Issue::Action::drop});
+  return visible;
 }
 
 Box intersection(const Box& a, const Box& b) {
-  const Box both{std::max(a.x1, b.x1), std::max(a.y1, b.y1), std::min(a.x2, b.x2),
-                 std::min(a.y2, b.y2)};
-  return both.x2 > both.x1 && both.y2 > both.y1 ? both : Box{};
+  const Box result{std::max(a.x1, b.x1), std::max(a.y1, b.y1), std::min(a.x2, b.x2),
+                   std::min(a.y2, b.y2)};
+  return result.x2 > result.x1 && result.y2 > result.y1 ? result : Box{};
 }
 
 double iou(const Box& a, const Box& b) {
-  const double both = intersection(a, b).area();
-  return both / (a.area() + b.area() - both);
+  const double overlap = intersection(a, b).area();
+  return overlap / (a.area() + b.area() - overlap);
 }
 
-Fault fault_of(const Error& error, const std::string& file) {
+Issue issue_from(const Error& error, const std::string& file) {
   const std::string text = error.what(), name = file + ": ";
   const auto message = text.starts_with(name) ? text.substr(name.size()) : text;
   const auto colon = message.find(": ");
@@ -130,7 +130,7 @@ Fault fault_of(const Error& error, const std::string& file) {
   return {file, message.substr(0, colon), message.substr(colon + 2)};
 }
 
-const char* Fault::outcome() const {
+const char* Issue::outcome() const {
   switch (action) {
     case Action::clip:
       return "clipped";
@@ -141,42 +141,42 @@ const char* Fault::outcome() const {
     case Action::keep:
       return "kept";
     default:
-      return "refused";
+      return "rejected";
   }
 }
 
-void refuse(const Faults& faults) {
+void throw_if_rejected(const Issues& issues) {
   constexpr std::ptrdiff_t kShown = 5;
-  std::ptrdiff_t refused = 0, mended = 0;
-  const Fault* first = nullptr;
-  for (const auto& fault : faults)
-    if (fault.action == Fault::Action::refuse && refused++ == 0) first = &fault;
+  std::ptrdiff_t rejected = 0, fixed = 0;
+  const Issue* first = nullptr;
+  for (const auto& issue : issues)
+    if (issue.action == Issue::Action::reject && rejected++ == 0) first = &issue;
   if (first)
-    throw bad_data(first->text() + (refused > 1 ? " (and " + std::to_string(refused - 1) +
-                                                      " more; see lanner check-data)"
-                                                : ""));
-  for (const auto& fault : faults)
-    if (mended++ < kShown)
-      std::cerr << "warning: " << fault.text() << ": " << fault.outcome() << "\n";
-  if (mended > kShown)
-    std::cerr << "warning: " << mended - kShown << " more such faults; see lanner check-data\n";
+    throw bad_data(first->text() + (rejected > 1 ? " (and " + std::to_string(rejected - 1) +
+                                                       " more; see lanner check-data)"
+                                                 : ""));
+  for (const auto& issue : issues)
+    if (fixed++ < kShown)
+      std::cerr << "warning: " << issue.text() << ": " << issue.outcome() << "\n";
+  if (fixed > kShown)
+    std::cerr << "warning: " << fixed - kShown << " more such issues; see lanner check-data\n";
 }
 
 Dataset read_dataset(const std::string& data, const fs::path& image_root,
-                     const std::vector<Category>* known, Faults& faults) {
+                     const std::vector<Category>* known, Issues& issues) {
   std::vector<Dataset> parts;
-  for (const auto& part : parts_of(data))
-    parts.push_back(read_annotations(part, image_root, known, faults));
+  for (const auto& part : split_at_commas(data))
+    parts.push_back(read_annotations(part, image_root, known, issues));
   Dataset dataset = parts.size() == 1 ? std::move(parts[0]) : joined(std::move(parts));
-  drop_doubled(dataset, faults);
+  drop_repeated_boxes(dataset, issues);
   return dataset;
 }
 
 Dataset open_dataset(const std::string& data, const fs::path& image_root,
                      const std::vector<Category>* known) {
-  Faults faults;
-  Dataset dataset = read_dataset(data, image_root, known, faults);
-  refuse(faults);
+  Issues issues;
+  Dataset dataset = read_dataset(data, image_root, known, issues);
+  throw_if_rejected(issues);
   if (dataset.images.empty()) throw bad_data(data + ": holds no images");
   return dataset;
 }

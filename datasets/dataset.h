@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "lanner/datasets/error.h"
+#include "lanner/ops/api.h"
 
 namespace lanner::datasets {
 
-// Absolute pixels, width = x2 - x1 (no "+1").
+// Corners in pixels, not fractions of the image. The width is x2 - x1, without "+1".
 struct Box {
   double x1 = 0, y1 = 0, x2 = 0, y2 = 0;
   double width() const { return x2 - x1; }
@@ -17,14 +18,14 @@ struct Box {
   double area() const { return width() * height(); }
 };
 
-// What two boxes share; without area where they share nothing.
-Box intersection(const Box& a, const Box& b);
-double iou(const Box& a, const Box& b);
+// The intersection of two boxes; a box without area if they do not overlap.
+LANNER_API Box intersection(const Box& a, const Box& b);
+LANNER_API double iou(const Box& a, const Box& b);
 
 struct Object {
   Box box;
-  int64_t label = 0;       // 1..C: the position of its category in Dataset::categories, plus one
-  double area = 0;         // the annotation's own area (COCO: of the mask), pixels squared
+  int64_t label = 0;       // 1..C: one more than the index in Dataset::categories
+  double area = 0;         // annotated area in square pixels (COCO: area of the mask)
   bool crowd = false;      // COCO's iscrowd
   bool difficult = false;  // VOC's difficult
 };
@@ -32,11 +33,11 @@ struct Object {
 struct ImageRecord {
   int64_t id = 0;
   std::filesystem::path path;
-  int width = 0, height = 0;  // as annotated; 0 where the annotation has none
+  int width = 0, height = 0;  // as annotated; 0 if not annotated
   std::vector<Object> objects;
 };
 
-// The data set's own id and name; they travel in checkpoints and come back in every output.
+// Id and name as in the data set. They are stored in checkpoints and used in all outputs.
 struct Category {
   int64_t id = 0;
   std::string name;
@@ -47,41 +48,47 @@ struct Dataset {
   std::vector<ImageRecord> images;
 };
 
-// A fault in a data set, and what lanner does about it.
-struct Fault {
-  enum class Action { refuse, clip, drop, renumber, keep };
+// A problem in a data set and how lanner handles it.
+struct Issue {
+  enum class Action { reject, clip, drop, renumber, keep };
   std::string file, field, message;
-  Action action = Action::refuse;
+  Action action = Action::reject;
 
   std::string text() const { return file + ": " + field + ": " + message; }
-  const char* outcome() const;  // "refused", "clipped", ..
+  const char* outcome() const;  // "rejected", "clipped" and so on
 };
-using Faults = std::vector<Fault>;
+using Issues = std::vector<Issue>;
 
-// The fault that an error about `file` tells of: its text is `file: field: message`.
-Fault fault_of(const Error& error, const std::string& file);
+// Converts an error whose text is `file: field: message` to an issue.
+LANNER_API Issue issue_from(const Error& error, const std::string& file);
 
-// Throws bad_data for the first fault that cannot be mended and warns of the rest on stderr.
-void refuse(const Faults& faults);
+// Throws bad_data for the first rejected issue. If there is none, prints the issues to stderr as
+// warnings.
+LANNER_API void throw_if_rejected(const Issues& issues);
 
-// Whether a path of a data set's file would lead out of the data set.
-bool leaves_its_folder(const std::filesystem::path& path);
+// Whether a path in a data set is absolute or contains "..", so that it may leave the data set.
+LANNER_API bool escapes_folder(const std::filesystem::path& path);
 
-// Cuts the object's box to the image and reports it; false where nothing of it is left. `where` is
-// the box's field, such as object[2].bndbox.
-bool clip_to_image(Object& object, const ImageRecord& image, const std::string& file,
-                   const std::string& where, Faults& faults);
+// Clips the object's box to the image. Appends an issue if the box is invalid, has no area after
+// clipping, or changed by more than a pixel; returns false in the first two cases. `where` is the
+// field of the box, such as object[2].bndbox.
+LANNER_API bool clip_to_image(Object& object, const ImageRecord& image, const std::string& file,
+                              const std::string& where, Issues& issues);
 
-// DATA[:SPLIT]: a VOC folder (its split, `trainval` or all annotations by default), a YOLO folder
-// or a COCO JSON, told apart by looking; or several, with commas between them, joined. `image_root`
-// is where a COCO file's images are, if neither beside it nor above it. With `known`, labels are
-// positions in that list (names must match), else in the file's own. Every fault of the annotations
-// is appended to `faults`; only a missing file throws.
-Dataset read_dataset(const std::string& data, const std::filesystem::path& image_root,
-                     const std::vector<Category>* known, Faults& faults);
+// Reads DATA[:SPLIT]: a VOC folder (default split: `trainval`, or all annotations if there is no
+// such list), a YOLO folder or a COCO JSON file; the format is detected. Several data sets
+// separated by commas are joined. `image_root` is the image folder of a COCO file if it is neither
+// beside nor above the file. With `known`, labels refer to that list, and categories are matched by
+// name; otherwise, labels refer to the categories of the data set. Problems in annotations are
+// appended to `issues`. Throws missing_file for missing files, folders and splits, io_error,
+// usage_error for a COCO file with a split, and bad_data if the class names of a YOLO folder cannot
+// be read.
+LANNER_API Dataset read_dataset(const std::string& data, const std::filesystem::path& image_root,
+                                const std::vector<Category>* known, Issues& issues);
 
-// As read_dataset, and refuse(). Throws as well where there is no image.
-Dataset open_dataset(const std::string& data, const std::filesystem::path& image_root = {},
-                     const std::vector<Category>* known = nullptr);
+// Calls read_dataset and throw_if_rejected. Also throws bad_data if there are no images.
+LANNER_API Dataset open_dataset(const std::string& data,
+                                const std::filesystem::path& image_root = {},
+                                const std::vector<Category>* known = nullptr);
 
 }  // namespace lanner::datasets

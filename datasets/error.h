@@ -3,14 +3,16 @@
 #include <stdexcept>
 #include <string>
 
+#include "lanner/ops/api.h"
+
 namespace lanner {
 
-// The program's exit codes (sysexits.h, where it has a name for them).
+// Exit codes of the program, those of sysexits.h where it defines one.
 enum class ExitCode { usage = 2, bad_data = 65, missing_file = 66, internal = 70, io = 74 };
 
-// Everything that lanner refuses. The message names the file or argument and the field, and shows
-// what arrived: `annotations/7.xml: object[2].bndbox.xmax: expected a number, got "abc"`.
-class Error : public std::runtime_error {
+// The base of all errors that lanner throws. The message names the file or argument and the field,
+// and shows the value: `annotations/7.xml: object[2].bndbox.xmax: expected a number, got "abc"`.
+class LANNER_API Error : public std::runtime_error {
  public:
   Error(ExitCode code, const std::string& message) : std::runtime_error(message), code(code) {}
   ExitCode code;

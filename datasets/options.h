@@ -1,32 +1,87 @@
 #pragma once
 
-#include <array>
+#include "lanner/datasets/fields.h"
+#include "lanner/ops/api.h"
 
-// How images are brought to the network. Plain structs, without LibTorch: the command line needs
-// their defaults before it loads anything.
+// Options of how images are brought to the network. Plain structs, without LibTorch.
 namespace lanner::datasets {
 
-// The short side becomes `min_size`, unless the long side would pass `max_size`.
+// How pixels are computed when an image is resized.
+enum class Interpolation {
+  area,    // of 8-bit pixels: means over areas where the image shrinks, bilinear where it grows
+  linear,  // of 8-bit pixels: bilinear, which aliases where the image shrinks
+  torchvision,  // of float pixels: bilinear; for weights that were trained with torchvision
+};
+
+// The short side becomes `min_size`, unless the long side would exceed `max_size`.
 struct ResizeOptions {
-  int min_size = 800;
-  int max_size = 1333;
+  int min_size = 800;   // pixels
+  int max_size = 1333;  // pixels
+  Interpolation interpolation = Interpolation::area;
+
+  LANNER_API void check() const;  // throws usage_error
+  static void visit(auto& o, auto&& field) {
+    field(o.min_size, {.name = "min_size",
+                       .help = "short side that images are resized to, in pixels",
+                       .limits = at_least(1)});
+    field(
+        o.max_size,
+        {.name = "max_size", .help = "maximum of the long side, in pixels", .limits = at_least(1)});
+    field(o.interpolation,
+          {.name = "interpolation", .help = "how pixels are resized; torchvision for its weights"});
+  }
 };
 
+template <>
+struct EnumNames<Interpolation> {
+  static constexpr std::array values{"area", "linear", "torchvision"};
+};
+
+// How training changes images at random. A probability or fraction of 0 turns a change off.
 struct AugmentOptions {
-  void check() const;            // throws usage_error
-  double horizontal_flip = 0.5;  // probability
-  double vertical_flip = 0;      // probability; for images without an up, such as a microscope's
-  double scale_jitter = 0;       // the size of a batch varies by up to this fraction, 0..0.9
-  double colour_jitter = 0;      // brightness, contrast and saturation vary by up to this fraction
-  double iou_crop = 0;           // probability of a random part that some box overlaps well
-  double cut_out = 0;            // probability of a rectangle that is filled
-  double mosaic = 0;             // probability of four images in one
+  double horizontal_flip = 0.5;
+  double vertical_flip = 0;
+  double scale_jitter = 0;
+  double color_jitter = 0;
+  double iou_crop = 0;
+  double cut_out = 0;
+  double mosaic = 0;
+
+  static void visit(auto& o, auto&& field) {
+    field(o.horizontal_flip, {.name = "horizontal_flip",
+                              .help = "probability; 0 where left and right matter",
+                              .limits = between(0, 1)});
+    field(o.vertical_flip, {.name = "vertical_flip",
+                            .help = "probability; for images without an up, as from a microscope",
+                            .limits = between(0, 1)});
+    field(o.scale_jitter, {.name = "scale_jitter",
+                           .help = "maximum relative change of the image size, per batch",
+                           .limits = between(0, 0.9)});
+    field(o.color_jitter, {.name = "color_jitter",
+                           .help = "maximum relative change of brightness, contrast and saturation",
+                           .limits = between(0, 1)});
+    field(o.iou_crop, {.name = "iou_crop",
+                       .help = "probability of a random crop that overlaps some box (SSD)",
+                       .limits = between(0, 1)});
+    field(o.cut_out, {.name = "cut_out",
+                      .help = "probability that a random rectangle is filled",
+                      .limits = between(0, 1)});
+    field(o.mosaic, {.name = "mosaic",
+                     .help = "probability that four images are combined into one",
+                     .limits = between(0, 1)});
+  }
 };
 
-// RGB, 0..1: what is subtracted and then divided by.
-struct Normalisation {
+// Mean and standard deviation per channel of RGB in 0..1: (x - mean) / std.
+struct Normalization {
   std::array<float, 3> mean{0.485f, 0.456f, 0.406f};
   std::array<float, 3> std{0.229f, 0.224f, 0.225f};
+
+  static void visit(auto& o, auto&& field) {
+    field(o.mean, {.name = "mean", .help = "mean of red, green and blue, subtracted from 0..1"});
+    field(o.std,
+          {.name = "std", .help = "standard deviation of red, green and blue", .limits = above(0)});
+  }
 };
 
 }  // namespace lanner::datasets

@@ -8,9 +8,9 @@
 
 namespace lanner::datasets {
 
-// One image on its way to the network; boxes are in the pixels of `rgb`.
+// An image with its objects before batching. Boxes are in pixels of `rgb`.
 struct Sample {
-  cv::Mat rgb;  // CV_8UC3
+  cv::Mat rgb;  // CV_8UC3; after torchvision's resize CV_32FC3 in 0..255
   std::vector<Object> objects;
   int64_t image_id = 0;
   std::string path;

@@ -7,10 +7,11 @@
 #include <random>
 #include <sstream>
 
-#include "lanner/datasets/coco.h"
 #include "lanner/datasets/error.h"
-#include "lanner/datasets/image.h"
-#include "lanner/datasets/voc.h"
+#include "lanner/datasets/files.h"
+#include "lanner/datasets/images/image.h"
+#include "lanner/datasets/reading/coco.h"
+#include "lanner/datasets/reading/voc.h"
 
 namespace lanner::datasets {
 namespace fs = std::filesystem;
@@ -18,7 +19,7 @@ namespace {
 
 const std::vector<Category> kCategories{{1, "leaf"}, {2, "star"}, {3, "ring"}, {4, "arrow"}};
 
-// std::uniform_real_distribution differs between libraries; this does not.
+// Random numbers that, unlike std::uniform_real_distribution, do not depend on the library.
 class Random {
  public:
   explicit Random(uint64_t seed) : engine_(seed) {}
@@ -26,7 +27,7 @@ class Random {
     return low + (high - low) * (static_cast<double>(engine_() >> 11) * 0x1p-53);
   }
   int integer(int low, int high) { return low + static_cast<int>(engine_() % (high - low + 1)); }
-  cv::Scalar colour() { return {real(20, 235), real(20, 235), real(20, 235)}; }
+  cv::Scalar color() { return {real(20, 235), real(20, 235), real(20, 235)}; }
   uint64_t bits() { return engine_(); }
 
  private:
@@ -40,12 +41,12 @@ Outline outline(int64_t label, Random& random) {
   Outline points;
   const int steps = 48;
   switch (label) {
-    case 1: {  // leaf: two arcs that meet in points
-      const double belly = random.real(0.35, 0.55);
+    case 1: {  // leaf: two arcs
+      const double curvature = random.real(0.35, 0.55);
       for (int side : {1, -1})
         for (int i = 0; i < steps; ++i) {
           const double t = side > 0 ? i / double(steps) : 1 - i / double(steps);
-          points.push_back({2 * t - 1, side * belly * std::sin(t * CV_PI)});
+          points.push_back({2 * t - 1, side * curvature * std::sin(t * CV_PI)});
         }
       break;
     }
@@ -58,7 +59,7 @@ Outline outline(int64_t label, Random& random) {
       }
       break;
     }
-    case 3:  // ring: its hole is cut when it is drawn
+    case 3:  // ring; object_mask cuts its hole
       for (int i = 0; i < steps; ++i) {
         const double angle = 2 * CV_PI * i / steps;
         points.push_back({std::cos(angle), std::sin(angle)});
@@ -71,18 +72,18 @@ Outline outline(int64_t label, Random& random) {
   return points;
 }
 
-// Bends along a parabola, stretches, turns and places.
+// Bends, stretches, shears, rotates and translates an outline.
 struct Pose {
   double bend, stretch, angle, radius;
-  cv::Point2d centre;
+  cv::Point2d center;
   double shear = 0;
 
   cv::Point operator()(cv::Point2d p) const {
     p.y = p.y * stretch + bend * (p.x * p.x - 0.5);
     p.x += shear * p.y;
     const double c = std::cos(angle), s = std::sin(angle);
-    return {static_cast<int>(std::lround(centre.x + radius * (c * p.x - s * p.y))),
-            static_cast<int>(std::lround(centre.y + radius * (s * p.x + c * p.y)))};
+    return {static_cast<int>(std::lround(center.x + radius * (c * p.x - s * p.y))),
+            static_cast<int>(std::lround(center.y + radius * (s * p.x + c * p.y)))};
   }
 };
 
@@ -93,9 +94,9 @@ cv::Mat noise(cv::Size size, double amount, Random& random) {
   return values;
 }
 
-// Stripes, dots or blotches of two colours.
+// Stripes, dots or blobs of two colors.
 cv::Mat texture(cv::Size size, Random& random) {
-  const auto base = random.colour(), other = random.colour();
+  const auto base = random.color(), other = random.color();
   cv::Mat image(size, CV_8UC3, base);
   const int period = random.integer(5, 14), kind = random.integer(0, 2);
   if (kind == 0) {
@@ -126,17 +127,17 @@ cv::Mat background(cv::Size size, Random& random) {
     const cv::Point a(random.integer(0, size.width), random.integer(0, size.height));
     const cv::Point b(a.x + random.integer(-60, 60), a.y + random.integer(-60, 60));
     if (random.integer(0, 1))
-      cv::line(image, a, b, random.colour(), random.integer(1, 4), cv::LINE_AA);
+      cv::line(image, a, b, random.color(), random.integer(1, 4), cv::LINE_AA);
     else
       cv::rectangle(image, cv::Rect(a, cv::Size(random.integer(3, 40), random.integer(3, 40))),
-                    random.colour(), random.integer(0, 2) ? 1 : cv::FILLED);
+                    random.color(), random.integer(0, 2) ? 1 : cv::FILLED);
   }
   return image;
 }
 
-struct Drawn {
+struct DrawnObject {
   int64_t label;
-  cv::Mat mask;  // 255 where the object is, hidden or not
+  cv::Mat mask;  // 255 at the pixels of the object, occluded or not
 };
 
 cv::Mat object_mask(cv::Size size, int64_t label, const Pose& pose, Random& random) {
@@ -147,8 +148,8 @@ cv::Mat object_mask(cv::Size size, int64_t label, const Pose& pose, Random& rand
   if (label == 3) {
     const double hole = random.real(0.45, 0.65);
     for (auto& point : polygon) {
-      const cv::Point centre(static_cast<int>(pose.centre.x), static_cast<int>(pose.centre.y));
-      point = centre + (point - centre) * hole;
+      const cv::Point center(static_cast<int>(pose.center.x), static_cast<int>(pose.center.y));
+      point = center + (point - center) * hole;
     }
     cv::fillPoly(mask, std::vector{polygon}, cv::Scalar(0));
   }
@@ -161,12 +162,12 @@ void paint(cv::Mat& image, const cv::Mat& mask, Random& random) {
   cv::findContours(mask.clone(), contours, cv::RETR_CCOMP, cv::CHAIN_APPROX_NONE);
   cv::Mat edge(mask.size(), CV_8UC1, cv::Scalar(0));
   cv::drawContours(edge, contours, -1, cv::Scalar(255), 1);
-  image.setTo(random.colour() * 0.4, edge & mask);
+  image.setTo(random.color() * 0.4, edge & mask);
 }
 
-// How much of an object is left when `covers` lies over it, of all its pixels.
-bool half_seen(const cv::Mat& mask, const cv::Mat& hidden) {
-  return 2 * cv::countNonZero(mask & ~hidden) >= cv::countNonZero(mask);
+// Whether at least half of an object's pixels are visible.
+bool half_visible(const cv::Mat& mask, const cv::Mat& occluded) {
+  return 2 * cv::countNonZero(mask & ~occluded) >= cv::countNonZero(mask);
 }
 
 struct Scene {
@@ -177,39 +178,41 @@ struct Scene {
 Scene draw_scene(const SyntheticOptions& options, Random& random) {
   const cv::Size size(options.width, options.height);
   Scene scene{background(size, random), {}};
-  std::vector<Drawn> drawn;
-  std::vector<cv::Mat> hidden;  // per object: what lies over it
+  std::vector<DrawnObject> drawn;
+  std::vector<cv::Mat> occluded;  // per object: the pixels that are drawn over it
   const auto fits = [&](const cv::Mat& cover) {
     for (size_t i = 0; i < drawn.size(); ++i)
-      if (!half_seen(drawn[i].mask, hidden[i] | cover)) return false;
+      if (!half_visible(drawn[i].mask, occluded[i] | cover)) return false;
     return true;
   };
-  const int wanted = random.integer(1, options.most_objects);
-  const int shortest = std::min(size.width, size.height);
-  for (int attempt = 0; static_cast<int>(drawn.size()) < wanted && attempt < 50; ++attempt) {
+  const int count = random.integer(1, options.max_objects);
+  const int short_side = std::min(size.width, size.height);
+  for (int attempt = 0; static_cast<int>(drawn.size()) < count && attempt < 50; ++attempt) {
     const int64_t label = random.integer(1, static_cast<int>(kCategories.size()));
     Pose pose{random.real(-0.4, 0.4),
               random.real(0.75, 1.25),
               random.real(0, 2 * CV_PI),
-              shortest * random.real(0.08, 0.24),
+              short_side * random.real(0.08, 0.24),
               {random.real(0.08, 0.92) * size.width, random.real(0.08, 0.92) * size.height}};
     if (options.deformation > 0) {
-      const auto more = [&] { return random.real(-options.deformation, options.deformation); };
-      pose.bend += 0.9 * more();
-      pose.stretch *= std::exp(0.7 * more());
-      pose.radius *= std::exp(0.5 * more());
-      pose.shear = more();
+      const auto random_change = [&] {
+        return random.real(-options.deformation, options.deformation);
+      };
+      pose.bend += 0.9 * random_change();
+      pose.stretch *= std::exp(0.7 * random_change());
+      pose.radius *= std::exp(0.5 * random_change());
+      pose.shear = random_change();
     }
     const auto mask = object_mask(size, label, pose, random);
-    // An object cut by the image's edge shows at least its greater part.
-    const double thin = options.deformation > 0 ? std::min(1., pose.stretch) : 1;
-    const double whole =
-        CV_PI * pose.radius * pose.radius * thin * (label == 2 || label == 3 ? 0.3 : 0.2);
-    if (cv::countNonZero(mask) < whole || !fits(mask)) continue;
-    for (auto& cover : hidden) cover |= mask;
+    // Rejects objects that are mostly outside the image.
+    const double thickness = options.deformation > 0 ? std::min(1., pose.stretch) : 1;
+    const double min_pixels =
+        CV_PI * pose.radius * pose.radius * thickness * (label == 2 || label == 3 ? 0.3 : 0.2);
+    if (cv::countNonZero(mask) < min_pixels || !fits(mask)) continue;
+    for (auto& cover : occluded) cover |= mask;
     paint(scene.rgb, mask, random);
     drawn.push_back({label, mask});
-    hidden.push_back(cv::Mat(size, CV_8UC1, cv::Scalar(0)));
+    occluded.push_back(cv::Mat(size, CV_8UC1, cv::Scalar(0)));
   }
   for (int i = random.integer(0, 3); i > 0; --i) {  // clutter in front
     cv::Mat bar(size, CV_8UC1, cv::Scalar(0));
@@ -217,22 +220,22 @@ Scene draw_scene(const SyntheticOptions& options, Random& random) {
     cv::line(bar, a, {a.x + random.integer(-90, 90), a.y + random.integer(-90, 90)},
              cv::Scalar(255), random.integer(2, 7));
     if (!fits(bar)) continue;
-    for (auto& cover : hidden) cover |= bar;
-    scene.rgb.setTo(random.colour(), bar);
+    for (auto& cover : occluded) cover |= bar;
+    scene.rgb.setTo(random.color(), bar);
   }
   for (size_t i = 0; i < drawn.size(); ++i) {
-    const cv::Rect seen = cv::boundingRect(drawn[i].mask & ~hidden[i]);
+    const cv::Rect visible = cv::boundingRect(drawn[i].mask & ~occluded[i]);
     Object object;
-    object.box = {double(seen.x), double(seen.y), double(seen.x + seen.width),
-                  double(seen.y + seen.height)};
+    object.box = {double(visible.x), double(visible.y), double(visible.x + visible.width),
+                  double(visible.y + visible.height)};
     object.label = drawn[i].label;
     object.area = object.box.width() * object.box.height();
     scene.objects.push_back(object);
   }
   cv::GaussianBlur(scene.rgb, scene.rgb, {3, 3}, random.real(0.3, 0.8));
-  cv::Mat grainy;
-  cv::add(scene.rgb, noise(size, 6, random), grainy, cv::noArray(), CV_8UC3);
-  scene.rgb = grainy;
+  cv::Mat noisy;
+  cv::add(scene.rgb, noise(size, 6, random), noisy, cv::noArray(), CV_8UC3);
+  scene.rgb = noisy;
   return scene;
 }
 
@@ -245,17 +248,7 @@ void write_list(const fs::path& file, const std::vector<ImageRecord>& images) {
 }  // namespace
 
 void write_synthetic(const SyntheticOptions& options) {
-  if (options.images < 2)
-    throw usage_error("images: expected at least 2, one a split, got " +
-                      std::to_string(options.images));
-  if (options.most_objects < 1)
-    throw usage_error("most-objects: expected at least 1, got " +
-                      std::to_string(options.most_objects));
-  if (!(options.deformation >= 0 && options.deformation <= 1))
-    throw usage_error("deformation: expected 0 to 1, got " + std::to_string(options.deformation));
-  if (options.width < 64 || options.height < 64)
-    throw usage_error("size: expected at least 64 x 64, got " + std::to_string(options.width) +
-                      " x " + std::to_string(options.height));
+  check_fields(options);
   const int val = std::max(1, options.images / 5);
   std::vector<ImageRecord> splits[2];  // train, val
   for (int i = 0; i < options.images; ++i) {

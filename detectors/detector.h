@@ -1,58 +1,73 @@
 #pragma once
 
-#include <torch/torch.h>
+#include "lanner/ops/torch.h"
 
-#include "lanner/detectors/backbones/backbone.h"
-#include "lanner/detectors/roi_heads/roi_targets.h"
-#include "lanner/detectors/rpn.h"
+#include <opencv2/core/mat.hpp>
+
+#include "lanner/datasets/loading/batch.h"
+#include "lanner/detectors/detections.h"
+#include "lanner/detectors/options.h"
+#include "lanner/detectors/sampling_locations.h"
+#include "lanner/ops/api.h"
 
 namespace lanner::detectors {
 
-struct Losses {
-  at::Tensor classifier, box_reg, objectness, rpn_box_reg;  // scalars
-  at::Tensor total() const { return classifier + box_reg + objectness + rpn_box_reg; }
-};
+class BackboneImpl;
+class RpnImpl;
+class RoiHead;
 
-// Where a detector's deformable layers sample.
-struct SamplingPlaces {
-  std::vector<SamplingOffsets> convolutions;  // in the network's order
-  at::Tensor bins;  // [K, 2, bins, bins]: how far, x then y, pooling's bins are moved, as fractions
-                    // of the RoI's size; undefined where pooling is plain
+// The losses of a training step: scalars with gradients.
+struct Losses {
+  at::Tensor classifier, box_reg;      // RoI head
+  at::Tensor objectness, rpn_box_reg;  // RPN
+  at::Tensor total() const { return classifier + box_reg + objectness + rpn_box_reg; }
 };
 
 // A two-stage detector: Faster R-CNN (arXiv 1506.01497) or R-FCN (arXiv 1605.06409), which differ
 // in their RoI head.
-class DetectorImpl : public torch::nn::Module {
+//
+// A new detector is in training mode. In training mode, batch norms use the statistics of the
+// batch; after eval() they use their running statistics. No method below changes the mode.
+//
+// Thread safety: in evaluation mode, several threads may call prepare() and detect() on one
+// detector at once. losses() and whatever changes the detector (train(), eval(), to(), loading
+// weights) must not run concurrently with any other call.
+class LANNER_API DetectorImpl : public torch::nn::Module {
  public:
-  // Throws usage_error where the options contradict each other. Weights are drawn from torch's
-  // generator.
+  // Initializes the weights with torch's default generator. Throws usage_error if the options are
+  // out of range or contradict each other.
   explicit DetectorImpl(const DetectorOptions& options);
 
-  // Both take a batch on the detector's device, as `prepare` or a loader makes it, and neither
-  // changes the mode: batch norms use the batch's statistics after train(), which a new detector is
-  // in, and their own after eval().
-  // Of a batch with targets; its boxes are in the pixels of the batch. Draws RoIs and anchors.
+  // Computes the losses of a batch on the detector's device, as returned by prepare() or a loader,
+  // with targets: boxes [Gi, 4] in pixels of the batch, labels [Gi] in 1..C. Samples anchors and
+  // RoIs with torch's default generator.
   Losses losses(const datasets::Batch& batch);
-  // Best first, boxes in the pixels of the original images. Makes no gradients.
+
+  // Returns the detections of each image of a batch on the detector's device, in descending order
+  // of score, with boxes in pixels of the original images. Records no gradients.
   std::vector<Detections> detect(const datasets::Batch& batch);
 
-  // For one image, and boxes [K, 4] on it in the pixels of the batch.
-  SamplingPlaces sampling(const datasets::Batch& batch, const at::Tensor& boxes);
+  // Returns the sampling locations for a batch of one image. boxes: [K, 4], x1, y1, x2, y2 in
+  // pixels of the batch, for deformable RoI pooling. Records no gradients.
+  SamplingLocations sampling_locations(const datasets::Batch& batch, const at::Tensor& boxes);
 
-  // Images [3, H, W], RGB float 0..1, of any sizes, as a batch: normalised, resized, padded.
+  // Converts images of any sizes to a batch on the detector's device; see preprocessing.h. Tensors
+  // are [3, H, W], RGB, uint8 or float in 0..1; a matrix is CV_8UC3, RGB. Throws usage_error for
+  // other images and for an empty list.
   datasets::Batch prepare(const std::vector<at::Tensor>& images) const;
+  datasets::Batch prepare(const cv::Mat& rgb) const;
 
-  // Gives a prepared batch its targets, in the pixels of the original images. boxes: [Gi, 4],
-  // labels: [Gi] int64 in 1..C, one of each an image. Throws usage_error naming what does not fit:
-  // shapes, boxes without area or not finite, labels out of range.
+  // Adds targets to a batch from prepare(). boxes: [Gi, 4], x1, y1, x2, y2 in pixels of the
+  // original images; labels: [Gi] int64 in 1..C; one of each per image. Throws usage_error naming
+  // the target that has a wrong shape, a box that is empty or not finite, or a label out of range.
   void set_targets(datasets::Batch& batch, const std::vector<at::Tensor>& boxes,
                    const std::vector<at::Tensor>& labels) const;
 
   const DetectorOptions options;
 
  private:
-  Backbone backbone_{nullptr};
-  Rpn rpn_{nullptr};
+  std::shared_ptr<BackboneImpl> backbone_;
+  std::shared_ptr<RpnImpl> rpn_;
   std::shared_ptr<RoiHead> roi_heads_;
 };
 TORCH_MODULE(Detector);

@@ -1,6 +1,6 @@
 #include "lanner/detectors/flop_count.h"
 
-#include <torch/torch.h>
+#include "lanner/ops/torch.h"
 
 #include <atomic>
 #include <chrono>
@@ -9,18 +9,18 @@
 namespace lanner::detectors {
 namespace {
 
-std::atomic<double> counted = 0;   // a backward pass may have its own thread
-thread_local bool inside = false;  // an operator that calls itself below autograd counts once
+std::atomic<double> total_flops = 0;  // atomic: a backward pass may run in another thread
+// Set within a counted operator, so that the operators it calls are not counted again.
+thread_local bool in_counted_operator = false;
 
-struct PerOutput : at::ObserverContext {
+struct FlopsPerOutput : at::ObserverContext {
   double flops = 0;
 };
 
 std::unique_ptr<at::ObserverContext> begin(const at::RecordFunction& call) {
-  // Which argument the weights are, and which of their sides has one entry an output.
   struct Weights {
-    size_t argument;
-    int64_t outputs;
+    size_t argument;  // index of the argument that holds them
+    int64_t outputs;  // their dimension with one entry per output channel
   };
   static const std::map<std::string, Weights> weights_of{
       {"aten::convolution", {1, 0}},
@@ -33,35 +33,37 @@ std::unique_ptr<at::ObserverContext> begin(const at::RecordFunction& call) {
       {"aten::mm", {1, 1}},
       {"lanner::deform_conv2d", {2, 0}}};
   const auto found = weights_of.find(call.name());
-  if (found == weights_of.end() || inside) return nullptr;
-  inside = true;
+  if (found == weights_of.end() || in_counted_operator) return nullptr;
   const auto& weight = call.inputs()[found->second.argument].toTensor();
+  if (weight.dim() <= found->second.outputs || weight.numel() == 0) return nullptr;
+  in_counted_operator = true;
   const double per_output = 2. * static_cast<double>(weight.numel()) /
                             static_cast<double>(weight.size(found->second.outputs));
-  auto context = std::make_unique<PerOutput>();
+  auto context = std::make_unique<FlopsPerOutput>();
   if (found->first != "aten::convolution_backward") {
     context->flops = per_output;
     return context;
   }
-  // Gradients of the input and of the weight, as asked for, cost a forward pass each.
-  const auto wanted = call.inputs().back().toBoolList();
-  const auto passes = static_cast<double>(wanted[0]) + static_cast<double>(wanted[1]);
-  counted += passes * per_output * static_cast<double>(call.inputs()[0].toTensor().numel());
+  // The gradients of input and weight cost a forward pass each, if they are computed.
+  const auto output_mask = call.inputs().back().toBoolList();
+  const auto passes = static_cast<double>(output_mask[0]) + static_cast<double>(output_mask[1]);
+  total_flops += passes * per_output * static_cast<double>(call.inputs()[0].toTensor().numel());
   return context;
 }
 
 void end(const at::RecordFunction& call, at::ObserverContext* context) {
-  const auto* per_output = static_cast<PerOutput*>(context);
+  const auto* per_output = static_cast<FlopsPerOutput*>(context);
   if (!per_output) return;
-  if (per_output->flops > 0)
-    counted += per_output->flops * static_cast<double>(call.outputs()[0].toTensor().numel());
-  inside = false;
+  // A call that failed has no outputs.
+  if (per_output->flops > 0 && !call.outputs().empty() && call.outputs()[0].isTensor())
+    total_flops += per_output->flops * static_cast<double>(call.outputs()[0].toTensor().numel());
+  in_counted_operator = false;
 }
 
 }  // namespace
 
 FlopCount::FlopCount() {
-  counted = 0;
+  total_flops = 0;
   handle_ = at::addGlobalCallback(at::RecordFunctionCallback(begin, end)
                                       .needsInputs(true)
                                       .needsOutputs(true)
@@ -70,23 +72,23 @@ FlopCount::FlopCount() {
 
 FlopCount::~FlopCount() { at::removeCallback(handle_); }
 
-double FlopCount::total() const { return counted; }
+double FlopCount::total() const { return total_flops; }
 
 double peak_rate(at::ScalarType type, const at::Device& device) {
-  // Enough that starting a product and waiting for it are nothing beside it.
+  // Large enough that launch and synchronization overhead is negligible.
   const int64_t side = device.is_cpu() ? 1536 : 8192, products = device.is_cpu() ? 1 : 4;
   const torch::NoGradGuard no_grad;
   const auto a = torch::rand({side, side}, at::TensorOptions(device).dtype(type));
-  double least = 1e9;
+  double min_seconds = 1e9;
   for (int i = 0; i < 6; ++i) {
     const auto begin = std::chrono::steady_clock::now();
     at::Tensor product;
     for (int64_t k = 0; k < products; ++k) product = torch::matmul(a, a);
-    product[0][0].item();  // waits
-    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin;
-    least = std::min(least, spent.count());
+    product[0][0].item();  // synchronizes
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+    min_seconds = std::min(min_seconds, elapsed.count());
   }
-  return 2. * static_cast<double>(side * side * side * products) / least;
+  return 2. * static_cast<double>(side * side * side * products) / min_seconds;
 }
 
 }  // namespace lanner::detectors

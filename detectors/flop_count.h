@@ -2,11 +2,14 @@
 
 #include <ATen/record_function.h>
 
+#include "lanner/ops/api.h"
+
 namespace lanner::detectors {
 
-// Multiplications and additions of the convolutions, linear layers and matrix products that are
-// called while it lives, in backward passes too but for those of deformable convolutions.
-class FlopCount {
+// Counts the floating-point operations, multiplications plus additions, of all convolutions, linear
+// layers and matrix products of the process during its lifetime. Backward passes are included,
+// except those of deformable convolutions. Only one may exist at a time.
+class LANNER_API FlopCount {
  public:
   FlopCount();
   FlopCount(const FlopCount&) = delete;
@@ -17,7 +20,7 @@ class FlopCount {
   at::CallbackHandle handle_;
 };
 
-// Floating-point operations a second of the machine's best matrix product, measured.
-double peak_rate(at::ScalarType type, const at::Device& device);
+// Measures the machine's peak rate of matrix products, in FLOP/s.
+LANNER_API double peak_rate(at::ScalarType type, const at::Device& device);
 
 }  // namespace lanner::detectors

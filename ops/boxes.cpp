@@ -12,10 +12,10 @@
 namespace lanner::ops {
 namespace {
 
-struct Centres {
+struct CenterSize {
   at::Tensor width, height, x, y;
 
-  explicit Centres(const at::Tensor& boxes)
+  explicit CenterSize(const at::Tensor& boxes)
       : width(boxes.select(1, 2) - boxes.select(1, 0)),
         height(boxes.select(1, 3) - boxes.select(1, 1)),
         x(boxes.select(1, 0) + 0.5 * width),
@@ -30,12 +30,13 @@ void check_boxes(const char* what, const at::Tensor& boxes) {
 void check_pairs(const char* op, const at::Tensor& boxes1, const at::Tensor& boxes2) {
   check_boxes((std::string(op) + ": boxes1").c_str(), boxes1);
   check_boxes((std::string(op) + ": boxes2").c_str(), boxes2);
-  TORCH_CHECK(boxes1.device() == boxes2.device(), op, ": boxes2: expected on ", boxes1.device(),
-              ", where boxes1 is, got ", boxes2.device());
+  TORCH_CHECK(boxes1.device() == boxes2.device(), op,
+              ": boxes2: expected on the device of boxes1, ", boxes1.device(), ", got ",
+              boxes2.device());
 }
 
-// Areas of boxes in sixteen bits, or in integers, would overflow.
-at::Tensor widened(const at::Tensor& boxes) {
+// Areas could overflow in 16-bit or small integer types.
+at::Tensor promote(const at::Tensor& boxes) {
   if (boxes.is_floating_point())
     return boxes.scalar_type() == at::kDouble ? boxes : boxes.to(at::kFloat);
   return boxes.to(at::kLong);
@@ -45,16 +46,16 @@ at::Tensor area(const at::Tensor& boxes) {
   return (boxes.select(1, 2) - boxes.select(1, 0)) * (boxes.select(1, 3) - boxes.select(1, 1));
 }
 
-struct Overlaps {
-  at::Tensor both, either;  // [N, M]: areas of intersection and union
+struct PairAreas {
+  at::Tensor intersection, union_area;  // [N, M], areas
 
-  Overlaps(const at::Tensor& boxes1, const at::Tensor& boxes2) {
+  PairAreas(const at::Tensor& boxes1, const at::Tensor& boxes2) {
     const auto first = boxes1.unsqueeze(1);
     const auto low = at::maximum(first.slice(2, 0, 2), boxes2.slice(1, 0, 2));
     const auto high = at::minimum(first.slice(2, 2, 4), boxes2.slice(1, 2, 4));
     const auto size = (high - low).clamp_min(0);
-    both = size.select(2, 0) * size.select(2, 1);
-    either = area(boxes1).unsqueeze(1) + area(boxes2) - both;
+    intersection = size.select(2, 0) * size.select(2, 1);
+    union_area = area(boxes1).unsqueeze(1) + area(boxes2) - intersection;
   }
 };
 
@@ -62,20 +63,21 @@ struct Overlaps {
 
 at::Tensor box_iou(const at::Tensor& boxes1, const at::Tensor& boxes2) {
   check_pairs("box_iou", boxes1, boxes2);
-  const Overlaps overlaps(widened(boxes1), widened(boxes2));
-  return overlaps.both / overlaps.either;
+  const PairAreas areas(promote(boxes1), promote(boxes2));
+  return areas.intersection / areas.union_area;
 }
 
 at::Tensor generalized_box_iou(const at::Tensor& boxes1, const at::Tensor& boxes2) {
   check_pairs("generalized_box_iou", boxes1, boxes2);
-  const auto a = widened(boxes1), b = widened(boxes2);
-  const Overlaps overlaps(a, b);
+  const auto a = promote(boxes1), b = promote(boxes2);
+  const PairAreas areas(a, b);
   const auto first = a.unsqueeze(1);
   const auto low = at::minimum(first.slice(2, 0, 2), b.slice(1, 0, 2));
   const auto high = at::maximum(first.slice(2, 2, 4), b.slice(1, 2, 4));
   const auto size = (high - low).clamp_min(0);
-  const auto around = size.select(2, 0) * size.select(2, 1);
-  return overlaps.both / overlaps.either - (around - overlaps.either) / around;
+  const auto enclosing_area = size.select(2, 0) * size.select(2, 1);
+  return areas.intersection / areas.union_area -
+         (enclosing_area - areas.union_area) / enclosing_area;
 }
 
 at::Tensor clip_boxes(const at::Tensor& boxes, int64_t height, int64_t width) {
@@ -87,10 +89,12 @@ at::Tensor clip_boxes(const at::Tensor& boxes, int64_t height, int64_t width) {
 at::Tensor BoxCoder::encode(const at::Tensor& boxes, const at::Tensor& references) const {
   check_boxes("BoxCoder::encode: boxes", boxes);
   check_boxes("BoxCoder::encode: references", references);
-  const Centres to(boxes), from(references);
-  return at::stack({wx * (to.x - from.x) / from.width, wy * (to.y - from.y) / from.height,
-                    ww * (to.width / from.width).log(), wh * (to.height / from.height).log()},
-                   1);
+  const CenterSize target(boxes), reference(references);
+  return at::stack(
+      {wx * (target.x - reference.x) / reference.width,
+       wy * (target.y - reference.y) / reference.height,
+       ww * (target.width / reference.width).log(), wh * (target.height / reference.height).log()},
+      1);
 }
 
 at::Tensor BoxCoder::decode(const at::Tensor& deltas, const at::Tensor& references) const {
@@ -98,15 +102,16 @@ at::Tensor BoxCoder::decode(const at::Tensor& deltas, const at::Tensor& referenc
   TORCH_CHECK(deltas.dim() == 2 && deltas.size(0) == references.size(0) && deltas.size(1) % 4 == 0,
               "BoxCoder::decode: deltas: expected [", references.size(0), ", 4 * C], got ",
               deltas.sizes());
-  const double most = std::log(1000. / 16);
-  const Centres from(references);
+  const double max_log_growth = std::log(1000. / 16);
+  const CenterSize reference(references);
   const auto d = deltas.view({deltas.size(0), deltas.size(1) / 4, 4});
   const auto column = [](const at::Tensor& t) { return t.unsqueeze(1); };
-  const auto x = d.select(2, 0) / wx * column(from.width) + column(from.x);
-  const auto y = d.select(2, 1) / wy * column(from.height) + column(from.y);
-  const auto half_width = 0.5 * ((d.select(2, 2) / ww).clamp_max(most).exp() * column(from.width));
+  const auto x = d.select(2, 0) / wx * column(reference.width) + column(reference.x);
+  const auto y = d.select(2, 1) / wy * column(reference.height) + column(reference.y);
+  const auto half_width =
+      0.5 * ((d.select(2, 2) / ww).clamp_max(max_log_growth).exp() * column(reference.width));
   const auto half_height =
-      0.5 * ((d.select(2, 3) / wh).clamp_max(most).exp() * column(from.height));
+      0.5 * ((d.select(2, 3) / wh).clamp_max(max_log_growth).exp() * column(reference.height));
   return at::stack({x - half_width, y - half_height, x + half_width, y + half_height}, 2);
 }
 
@@ -121,7 +126,7 @@ at::Tensor decode_boxes(const at::Tensor& deltas, const at::Tensor& references, 
   return BoxCoder{wx, wy, ww, wh}.decode(deltas, references);
 }
 
-// Compositions of torch's own operators: devices and gradients are theirs.
+// Composed of torch operators, which provide the devices and the gradients.
 TORCH_LIBRARY_FRAGMENT(lanner, m) {
   m.def("box_iou(Tensor boxes1, Tensor boxes2) -> Tensor", box_iou);
   m.def("generalized_box_iou(Tensor boxes1, Tensor boxes2) -> Tensor", generalized_box_iou);

@@ -4,8 +4,7 @@
 
 namespace lanner::ops {
 
-// What every RoI operator asks of its arguments. Throws c10::Error naming the operator and
-// argument.
+// Checks common to all RoI operators. Throws c10::Error naming the operator and the argument.
 inline void check_rois(const char* op, const at::Tensor& input, const at::Tensor& rois) {
   TORCH_CHECK(input.dim() == 4, op, ": input: expected [N, C, H, W], got ", input.sym_sizes());
   TORCH_CHECK(rois.dim() == 2 && rois.sym_size(1) == 5, op, ": rois: expected [K, 5], got ",
@@ -17,24 +16,25 @@ inline void check_rois(const char* op, const at::Tensor& input, const at::Tensor
   for (int64_t axis = 2; axis < 4; ++axis)
     TORCH_CHECK(input.sym_size(axis) <= INT32_MAX, op, ": input: expected at most ", INT32_MAX,
                 " rows and columns, got ", input.sym_sizes());
-  TORCH_CHECK(input.device() == rois.device(), op, ": rois: expected on ", input.device(),
-              ", where input is, got ", rois.device());
+  TORCH_CHECK(input.device() == rois.device(), op, ": rois: expected on the device of input, ",
+              input.device(), ", got ", rois.device());
 }
 
-// Sides and samples of more than this are a mistake, and would take for ever.
-constexpr int64_t kMostBins = 1024;
-constexpr int64_t kMostSamples = 1024;
+// Limits on the output size and on the samples per bin, each per axis. Larger values are treated as
+// mistakes, because they would run practically forever.
+constexpr int64_t kMaxBins = 1024;
+constexpr int64_t kMaxSamples = 1024;
 
 inline void check_pooling(const char* op, double spatial_scale, int64_t pooled_height,
                           int64_t pooled_width, int64_t sampling_ratio = 0) {
   TORCH_CHECK(spatial_scale > 0, op, ": spatial_scale: expected a positive number, got ",
               spatial_scale);
-  TORCH_CHECK(pooled_height > 0 && pooled_height <= kMostBins && pooled_width > 0 &&
-                  pooled_width <= kMostBins,
-              op, ": output size: expected 1 to ", kMostBins, " on each side, got ", pooled_height,
+  TORCH_CHECK(pooled_height > 0 && pooled_height <= kMaxBins && pooled_width > 0 &&
+                  pooled_width <= kMaxBins,
+              op, ": output size: expected 1 to ", kMaxBins, " on each side, got ", pooled_height,
               " x ", pooled_width);
-  TORCH_CHECK(sampling_ratio <= kMostSamples, op, ": sampling_ratio: expected at most ",
-              kMostSamples, ", got ", sampling_ratio);
+  TORCH_CHECK(sampling_ratio <= kMaxSamples, op, ": sampling_ratio: expected at most ", kMaxSamples,
+              ", got ", sampling_ratio);
 }
 
 inline void check_rois_backward(const char* op, const at::Tensor& grad, const at::Tensor& rois,
@@ -43,8 +43,8 @@ inline void check_rois_backward(const char* op, const at::Tensor& grad, const at
   check_rois(op, grad, rois);
   TORCH_CHECK(batch >= 0 && channels >= 0 && height >= 0 && width >= 0 && height <= INT32_MAX &&
                   width <= INT32_MAX,
-              op, ": expected an input size of no negative numbers, rows and columns at most ",
-              INT32_MAX, ", got [", batch, ", ", channels, ", ", height, ", ", width, "]");
+              op, ": input size: expected non-negative numbers and at most ", INT32_MAX,
+              " rows and columns, got [", batch, ", ", channels, ", ", height, ", ", width, "]");
   TORCH_CHECK(grad.size(0) == rois.size(0) && grad.size(1) == channels &&
                   grad.size(2) == pooled_height && grad.size(3) == pooled_width,
               op, ": grad: expected [", rois.size(0), ", ", channels, ", ", pooled_height, ", ",
@@ -60,8 +60,8 @@ inline void check_roi_pool_backward(const at::Tensor& grad, const at::Tensor& ro
   check_rois_backward(op, grad, rois, grad.size(2), grad.size(3), batch, channels, height, width);
   TORCH_CHECK(argmax.scalar_type() == at::kInt && argmax.sizes() == grad.sizes() &&
                   argmax.device() == grad.device(),
-              op, ": argmax: expected int32 of grad's size and device, got ", argmax.scalar_type(),
-              " ", argmax.sizes());
+              op, ": argmax: expected int32 with the size and device of grad, got ",
+              argmax.scalar_type(), " ", argmax.sizes());
 }
 
 inline void check_ps_rois(const char* op, const at::Tensor& input, const at::Tensor& rois,
@@ -70,7 +70,7 @@ inline void check_ps_rois(const char* op, const at::Tensor& input, const at::Ten
   check_rois(op, input, rois);
   check_pooling(op, spatial_scale, pooled_height, pooled_width, sampling_ratio);
   TORCH_CHECK(input.sym_size(1) % (pooled_height * pooled_width) == 0, op,
-              ": input: expected channels that are a multiple of ", pooled_height, " x ",
+              ": input: expected a number of channels divisible by ", pooled_height, " x ",
               pooled_width, " bins, got ", input.sym_size(1));
 }
 
@@ -96,8 +96,8 @@ inline void check_nms(const char* op, const at::Tensor& boxes, const at::Tensor&
   TORCH_CHECK(boxes.scalar_type() == scores.scalar_type(), op,
               ": scores: expected the type of boxes, ", boxes.scalar_type(), ", got ",
               scores.scalar_type());
-  TORCH_CHECK(boxes.device() == scores.device(), op, ": scores: expected on ", boxes.device(),
-              ", where boxes is, got ", scores.device());
+  TORCH_CHECK(boxes.device() == scores.device(), op, ": scores: expected on the device of boxes, ",
+              boxes.device(), ", got ", scores.device());
 }
 
 }  // namespace lanner::ops

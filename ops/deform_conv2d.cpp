@@ -35,12 +35,13 @@ Gradients backward_meta(const at::Tensor& grad, const at::Tensor& input, const a
                         const at::Tensor& weight, const Optional& mask, at::IntArrayRef stride,
                         at::IntArrayRef padding, at::IntArrayRef dilation) {
   check_deform_conv2d_backward(grad, input, offset, weight, mask, stride, padding, dilation);
-  const auto like = [](const at::Tensor& tensor) {
+  const auto empty_with_shape_of = [](const at::Tensor& tensor) {
     return at::empty_symint(tensor.sym_sizes(), tensor.options());
   };
   return {at::empty_symint(input.sym_sizes(),
                            input.options().memory_format(input.suggest_memory_format())),
-          like(offset), like(weight), mask ? like(*mask) : at::empty({0}, input.options())};
+          empty_with_shape_of(offset), empty_with_shape_of(weight),
+          mask ? empty_with_shape_of(*mask) : at::empty({0}, input.options())};
 }
 
 template <c10::DispatchKey key, c10::DeviceType device>
@@ -48,18 +49,19 @@ at::Tensor autocast(const at::Tensor& input, const at::Tensor& offset, const at:
                     const Optional& mask, const Optional& bias, at::IntArrayRef stride,
                     at::IntArrayRef padding, at::IntArrayRef dilation) {
   c10::impl::ExcludeDispatchKeyGuard no_autocast(key);
-  const auto wide = [](const at::Tensor& tensor) {
+  const auto to_float = [](const at::Tensor& tensor) {
     return at::autocast::cached_cast(at::kFloat, tensor, device);
   };
-  const auto maybe = [&](const Optional& tensor) {
-    return tensor ? Optional(wide(*tensor)) : tensor;
+  const auto optional_to_float = [&](const Optional& tensor) {
+    return tensor ? Optional(to_float(*tensor)) : tensor;
   };
-  return call(wide(input), wide(offset), wide(weight), maybe(mask), maybe(bias), stride, padding,
-              dilation)
+  return call(to_float(input), to_float(offset), to_float(weight), optional_to_float(mask),
+              optional_to_float(bias), stride, padding, dilation)
       .to(input.scalar_type());
 }
 
-// The gradient is of the types of the forward call; its matrix products must not be cast either.
+// The gradient keeps the types of the forward call, and its matrix products must not be cast
+// either.
 template <c10::DispatchKey key>
 Gradients backward_autocast(const at::Tensor& grad, const at::Tensor& input,
                             const at::Tensor& offset, const at::Tensor& weight,

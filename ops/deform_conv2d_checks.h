@@ -8,18 +8,19 @@
 
 namespace lanner::ops {
 
-// Throws c10::Error naming the argument; returns the output's height and width.
+// Throws c10::Error naming the invalid argument. Returns the output's height and width.
 inline std::pair<c10::SymInt, c10::SymInt> check_deform_conv2d(
     const at::Tensor& input, const at::Tensor& offset, const at::Tensor& weight,
     const std::optional<at::Tensor>& mask, const std::optional<at::Tensor>& bias,
     at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation) {
   const char* op = "deform_conv2d: ";
-  constexpr int64_t kMost = 1 << 20;
-  for (const auto& [name, values, least] :
+  constexpr int64_t kMaxValue = 1 << 20;
+  for (const auto& [name, values, min_value] :
        {std::tuple{"stride", stride, 1}, {"padding", padding, 0}, {"dilation", dilation, 1}})
-    TORCH_CHECK(values.size() == 2 && values[0] >= least && values[1] >= least &&
-                    values[0] <= kMost && values[1] <= kMost,
-                op, name, ": expected two numbers of ", least, " to ", kMost, ", got ", values);
+    TORCH_CHECK(values.size() == 2 && values[0] >= min_value && values[1] >= min_value &&
+                    values[0] <= kMaxValue && values[1] <= kMaxValue,
+                op, name, ": expected two integers in ", min_value, "..", kMaxValue, ", got ",
+                values);
   TORCH_CHECK(input.dim() == 4, op, "input: expected [N, C, H, W], got ", input.sym_sizes());
   TORCH_CHECK(input.is_floating_point(), op, "input: expected a floating-point tensor, got ",
               input.scalar_type());
@@ -27,21 +28,21 @@ inline std::pair<c10::SymInt, c10::SymInt> check_deform_conv2d(
               weight.sym_sizes());
   TORCH_CHECK(offset.dim() == 4, op, "offset: expected [N, 2 * G * kh * kw, Ho, Wo], got ",
               offset.sym_sizes());
-  const auto fits = [&](const char* name, const at::Tensor& tensor) {
+  const auto check_type_and_device = [&](const char* name, const at::Tensor& tensor) {
     TORCH_CHECK(tensor.scalar_type() == input.scalar_type(), op, name,
                 ": expected the type of input, ", input.scalar_type(), ", got ",
                 tensor.scalar_type());
-    TORCH_CHECK(tensor.device() == input.device(), op, name, ": expected on ", input.device(),
-                ", where input is, got ", tensor.device());
+    TORCH_CHECK(tensor.device() == input.device(), op, name, ": expected on the device of input, ",
+                input.device(), ", got ", tensor.device());
   };
-  fits("offset", offset), fits("weight", weight);
+  check_type_and_device("offset", offset), check_type_and_device("weight", weight);
   const auto channels = input.sym_size(1), out_channels = weight.sym_size(0),
-             own = weight.sym_size(1), kh = weight.sym_size(2), kw = weight.sym_size(3);
-  TORCH_CHECK(own > 0 && kh > 0 && kw > 0 && kh <= 1024 && kw <= 1024, op,
-              "weight: expected sides of at least 1, and a kernel of at most 1024, got ",
+             group_channels = weight.sym_size(1), kh = weight.sym_size(2), kw = weight.sym_size(3);
+  TORCH_CHECK(group_channels > 0 && kh > 0 && kw > 0 && kh <= 1024 && kw <= 1024, op,
+              "weight: expected non-empty dimensions and a kernel of at most 1024 x 1024, got ",
               weight.sym_sizes());
-  TORCH_CHECK(channels > 0 && channels % own == 0 && out_channels > 0 &&
-                  out_channels % (channels / own) == 0,
+  TORCH_CHECK(channels > 0 && channels % group_channels == 0 && out_channels > 0 &&
+                  out_channels % (channels / group_channels) == 0,
               op, "weight: expected [O, C / groups, kh, kw] for ", channels,
               " input channels, got ", weight.sym_sizes());
   TORCH_CHECK(input.sym_size(2) <= INT32_MAX && input.sym_size(3) <= INT32_MAX, op,
@@ -50,7 +51,7 @@ inline std::pair<c10::SymInt, c10::SymInt> check_deform_conv2d(
     return input.sym_size(2 + axis) + 2 * padding[axis] - (dilation[axis] * (kernel - 1) + 1);
   };
   TORCH_CHECK(extent(0, kh) >= 0 && extent(1, kw) >= 0, op, "input: ", input.sym_size(2), " x ",
-              input.sym_size(3), " with its padding is smaller than the kernel");
+              input.sym_size(3), " with padding is smaller than the dilated kernel");
   const auto height = extent(0, kh) / stride[0] + 1, width = extent(1, kw) / stride[1] + 1;
   const auto taps = kh * kw;
   TORCH_CHECK(offset.sym_size(0) == input.sym_size(0) && offset.sym_size(1) > 0 &&
@@ -62,7 +63,7 @@ inline std::pair<c10::SymInt, c10::SymInt> check_deform_conv2d(
   TORCH_CHECK(channels % groups == 0, op, "offset: ", groups,
               " offset groups do not divide the input's ", channels, " channels");
   if (mask && mask->defined()) {
-    fits("mask", *mask);
+    check_type_and_device("mask", *mask);
     TORCH_CHECK(mask->dim() == 4 && mask->sym_size(0) == input.sym_size(0) &&
                     mask->sym_size(1) == groups * taps && mask->sym_size(2) == height &&
                     mask->sym_size(3) == width,
@@ -70,14 +71,14 @@ inline std::pair<c10::SymInt, c10::SymInt> check_deform_conv2d(
                 width, "], got ", mask->sym_sizes());
   }
   if (bias && bias->defined()) {
-    fits("bias", *bias);
+    check_type_and_device("bias", *bias);
     TORCH_CHECK(bias->dim() == 1 && bias->sym_size(0) == out_channels, op, "bias: expected [",
                 out_channels, "], got ", bias->sym_sizes());
   }
   return {height, width};
 }
 
-// The sizes of a call that check_deform_conv2d has passed.
+// Requires arguments that check_deform_conv2d accepts.
 inline DeformConvShape deform_conv_shape(const at::Tensor& input, const at::Tensor& offset,
                                          const at::Tensor& weight, at::IntArrayRef stride,
                                          at::IntArrayRef padding, at::IntArrayRef dilation) {

@@ -15,7 +15,7 @@ inline void check_offset(const char* op, const at::Tensor& input, const at::Tens
               offset.sym_sizes());
 }
 
-inline void check_moves(const char* op, const char* name, double value) {
+inline void check_offset_scale(const char* op, const char* name, double value) {
   TORCH_CHECK(value > -1e6 && value < 1e6, op, ": ", name, ": expected a finite number, got ",
               value);
 }
@@ -27,7 +27,7 @@ inline void check_deform_roi_pool(const at::Tensor& input, const at::Tensor& roi
   const char* op = "deform_roi_pool";
   check_rois(op, input, rois);
   check_pooling(op, spatial_scale, pooled_height, pooled_width, sampling_ratio);
-  check_moves(op, "gamma", gamma);
+  check_offset_scale(op, "gamma", gamma);
   if (!offset) return;
   check_offset(op, input, rois, *offset);
   TORCH_CHECK(offset->sym_size(1) == 2 && offset->sym_size(2) == pooled_height &&
@@ -44,13 +44,13 @@ inline void check_deform_ps_roi_pool(const at::Tensor& input, const at::Tensor& 
   const char* op = "deform_ps_roi_pool";
   check_rois(op, input, rois);
   check_pooling(op, spatial_scale, pooled_height, pooled_width);
-  check_moves(op, "trans_std", trans_std);
-  TORCH_CHECK(group_size > 0 && group_size <= kMostBins, op, ": group_size: expected 1 to ",
-              kMostBins, ", got ", group_size);
-  TORCH_CHECK(sample_per_part > 0 && sample_per_part <= kMostSamples, op,
-              ": sample_per_part: expected 1 to ", kMostSamples, ", got ", sample_per_part);
+  check_offset_scale(op, "trans_std", trans_std);
+  TORCH_CHECK(group_size > 0 && group_size <= kMaxBins, op, ": group_size: expected 1 to ",
+              kMaxBins, ", got ", group_size);
+  TORCH_CHECK(sample_per_part > 0 && sample_per_part <= kMaxSamples, op,
+              ": sample_per_part: expected 1 to ", kMaxSamples, ", got ", sample_per_part);
   TORCH_CHECK(input.sym_size(1) % (group_size * group_size) == 0, op,
-              ": input: expected channels that are a multiple of group_size squared, ",
+              ": input: expected a number of channels divisible by group_size squared, ",
               group_size * group_size, ", got ", input.sym_size(1));
   if (!offset) return;
   check_offset(op, input, rois, *offset);
@@ -63,7 +63,7 @@ inline void check_deform_ps_roi_pool(const at::Tensor& input, const at::Tensor& 
               " classes do not divide ", channels, " output channels");
 }
 
-// The sizes of a call that a check has passed.
+// Requires arguments that the operator's check accepts.
 inline DeformPoolShape deform_pool_shape(const at::Tensor& input,
                                          const std::optional<at::Tensor>& offset,
                                          int64_t pooled_height, int64_t pooled_width,

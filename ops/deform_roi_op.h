@@ -11,8 +11,8 @@
 
 namespace lanner::ops {
 
-// What the RoI operators with offsets share, as RoiOp: NAME(input, rois, offset?, args...) with the
-// gradients _NAME_backward(grad, input, rois, offset?, args...) -> (input, offset).
+// Common code of the RoI operators with offsets, like RoiOp: NAME(input, rois, offset?, args...)
+// and its gradient _NAME_backward(grad, input, rois, offset?, args...) -> (input, offset).
 template <typename Op, typename... Args>
 struct DeformRoiOp {
   using Optional = std::optional<at::Tensor>;
@@ -47,10 +47,11 @@ struct DeformRoiOp {
   static at::Tensor autocast(const at::Tensor& input, const at::Tensor& rois,
                              const Optional& offset, Args... args) {
     c10::impl::ExcludeDispatchKeyGuard no_autocast(key);
-    const auto wide = [](const at::Tensor& tensor) {
+    const auto to_float = [](const at::Tensor& tensor) {
       return at::autocast::cached_cast(at::kFloat, tensor, device);
     };
-    return call(wide(input), wide(rois), offset ? Optional(wide(*offset)) : offset, args...)
+    return call(to_float(input), to_float(rois), offset ? Optional(to_float(*offset)) : offset,
+                args...)
         .to(input.scalar_type());
   }
 };

@@ -1,6 +1,6 @@
 #pragma once
 
-// Marks arithmetic that the CUDA kernels and the host share: written once, tested on the host.
+// Marks code shared by the CUDA kernels and the host, so that tests can run it without a GPU.
 #ifdef __CUDACC__
 #define LANNER_HOST_DEVICE __host__ __device__ __forceinline__
 #else
@@ -13,7 +13,7 @@
 
 namespace lanner::ops {
 
-// Adds where other GPU threads may add too. On the host one thread owns the address.
+// Adds atomically on the GPU. On the host, the address must be used by one thread only.
 template <typename T>
 LANNER_HOST_DEVICE void shared_add(T* address, T value) {
 #ifdef __CUDA_ARCH__

@@ -32,16 +32,16 @@ at::Tensor batched_nms(const at::Tensor& boxes, const at::Tensor& scores, const 
     return nms(boxes + shift.unsqueeze(1), scores, iou_threshold);
   }
   std::vector<at::Tensor> kept;
-  const auto present = std::get<0>(at::_unique(classes));
-  for (int64_t i = 0; i < present.numel(); ++i) {
-    const auto members = at::nonzero(classes == present[i]).squeeze(1);
+  const auto class_ids = std::get<0>(at::_unique(classes));
+  for (int64_t i = 0; i < class_ids.numel(); ++i) {
+    const auto members = at::nonzero(classes == class_ids[i]).squeeze(1);
     kept.push_back(members.index_select(
         0, nms(boxes.index_select(0, members), scores.index_select(0, members), iou_threshold)));
   }
-  // The stable sort keeps boxes of equal score in their own order, on every device.
-  const auto all = std::get<0>(at::cat(kept).sort());
-  const auto order = std::get<1>(scores.index_select(0, all).sort(true, 0, true));
-  return all.index_select(0, order);
+  // The stable sort keeps boxes of equal score in input order on every device.
+  const auto kept_indices = std::get<0>(at::cat(kept).sort());
+  const auto order = std::get<1>(scores.index_select(0, kept_indices).sort(true, 0, true));
+  return kept_indices.index_select(0, order);
 }
 
 namespace {

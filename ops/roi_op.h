@@ -8,8 +8,8 @@
 
 namespace lanner::ops {
 
-// What the RoI operators of one shape share: NAME(input, rois, args...) with the gradient
-// _NAME_backward(grad, rois, args..., batch, channels, height, width). Op gives the NAME.
+// Common code of the RoI operators NAME(input, rois, args...) with the gradient
+// _NAME_backward(grad, rois, args..., batch, channels, height, width). Op::name is NAME.
 template <typename Op, typename... Args>
 struct RoiOp {
   static at::Tensor call(const at::Tensor& input, const at::Tensor& rois, Args... args) {
@@ -36,7 +36,7 @@ struct RoiOp {
                             grad.options().memory_format(grad.suggest_memory_format()));
   }
 
-  // Under autocast an operator runs in float32: its coordinates would not survive 16 bits.
+  // Under autocast the operator runs in float32: 16 bits are too few for RoI coordinates.
   template <c10::DispatchKey key, c10::DeviceType device>
   static at::Tensor autocast(const at::Tensor& input, const at::Tensor& rois, Args... args) {
     c10::impl::ExcludeDispatchKeyGuard no_autocast(key);

@@ -9,8 +9,8 @@
 namespace lanner::ops {
 namespace {
 
-using Pooled =
-    std::tuple<at::Tensor, at::Tensor>;  // output; argmax within the channel's plane, or -1
+// The output, and the argmax: row * width + column within the channel's plane, or -1.
+using Pooled = std::tuple<at::Tensor, at::Tensor>;
 
 Pooled call(const at::Tensor& input, const at::Tensor& rois, double spatial_scale,
             int64_t pooled_height, int64_t pooled_width) {

@@ -15,12 +15,12 @@
 namespace lanner::ops {
 namespace {
 
-// What a score is multiplied by for an overlap with the box taken.
-double decay(const SoftNmsOptions& options, double overlap) {
-  if (!(overlap > 0)) return 1;  // NaN too: it suppresses nothing
-  if (options.method == "gaussian") return std::exp(-overlap * overlap / options.sigma);
-  if (!(overlap >= options.iou_threshold)) return 1;
-  return options.method == "linear" ? 1 - overlap : 0;
+// The factor by which the score of a box decays, given its IoU with the selected box.
+double decay(const SoftNmsOptions& options, double iou_value) {
+  if (!(iou_value > 0)) return 1;  // NaN suppresses nothing
+  if (options.method == "gaussian") return std::exp(-iou_value * iou_value / options.sigma);
+  if (!(iou_value >= options.iou_threshold)) return 1;
+  return options.method == "linear" ? 1 - iou_value : 0;
 }
 
 template <typename T>
@@ -28,28 +28,28 @@ std::tuple<at::Tensor, at::Tensor> run(const at::Tensor& boxes, const at::Tensor
                                        const SoftNmsOptions& options) {
   const T* box = boxes.const_data_ptr<T>();
   std::vector<T> score(scores.const_data_ptr<T>(), scores.const_data_ptr<T>() + scores.numel());
-  std::vector<int64_t> left(score.size()), kept;  // left: not taken yet
-  std::iota(left.begin(), left.end(), 0);
+  std::vector<int64_t> remaining(score.size()), kept;
+  std::iota(remaining.begin(), remaining.end(), 0);
   std::vector<T> kept_scores;
-  while (!left.empty()) {
-    auto best = left.begin();
-    for (auto it = left.begin(); it != left.end(); ++it)
+  while (!remaining.empty()) {
+    auto best = remaining.begin();
+    for (auto it = remaining.begin(); it != remaining.end(); ++it)
       if (score[*it] > score[*best]) best = it;
-    const int64_t taken = *best;
-    left.erase(best);
-    if (!(score[taken] >= static_cast<T>(options.min_score))) continue;
-    kept.push_back(taken);
-    kept_scores.push_back(score[taken]);
-    std::erase_if(left, [&](int64_t i) {
-      score[i] *= static_cast<T>(decay(options, iou(box + 4 * taken, box + 4 * i)));
+    const int64_t selected = *best;
+    remaining.erase(best);
+    if (!(score[selected] >= static_cast<T>(options.min_score))) continue;
+    kept.push_back(selected);
+    kept_scores.push_back(score[selected]);
+    std::erase_if(remaining, [&](int64_t i) {
+      score[i] *= static_cast<T>(decay(options, iou(box + 4 * selected, box + 4 * i)));
       return !(score[i] >= static_cast<T>(options.min_score));
     });
   }
   auto indices = at::empty({static_cast<int64_t>(kept.size())}, boxes.options().dtype(at::kLong));
-  auto fallen = at::empty({static_cast<int64_t>(kept.size())}, boxes.options());
+  auto decayed_scores = at::empty({static_cast<int64_t>(kept.size())}, boxes.options());
   std::copy(kept.begin(), kept.end(), indices.mutable_data_ptr<int64_t>());
-  std::copy(kept_scores.begin(), kept_scores.end(), fallen.mutable_data_ptr<T>());
-  return {indices, fallen};
+  std::copy(kept_scores.begin(), kept_scores.end(), decayed_scores.mutable_data_ptr<T>());
+  return {indices, decayed_scores};
 }
 
 std::tuple<at::Tensor, at::Tensor> soft_nms_op(const at::Tensor& boxes, const at::Tensor& scores,
@@ -63,13 +63,13 @@ std::tuple<at::Tensor, at::Tensor> soft_nms_op(const at::Tensor& boxes, const at
               "soft_nms: sigma: expected a positive number, got ", sigma);
   TORCH_CHECK(!std::isnan(min_score), "soft_nms: min_score: expected a number, got ", min_score);
   const auto type = boxes.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const auto plain = [&](const at::Tensor& tensor) {
+  const auto to_host = [&](const at::Tensor& tensor) {
     return tensor.to(at::kCPU, type).contiguous();
   };
-  const auto [kept, fallen] = type == at::kDouble
-                                  ? run<double>(plain(boxes), plain(scores), options)
-                                  : run<float>(plain(boxes), plain(scores), options);
-  return {kept.to(boxes.device()), fallen.to(boxes.options())};
+  const auto [kept, decayed_scores] = type == at::kDouble
+                                          ? run<double>(to_host(boxes), to_host(scores), options)
+                                          : run<float>(to_host(boxes), to_host(scores), options);
+  return {kept.to(boxes.device()), decayed_scores.to(boxes.options())};
 }
 
 std::tuple<at::Tensor, at::Tensor> below_autograd(const at::Tensor& boxes, const at::Tensor& scores,
@@ -89,7 +89,7 @@ TORCH_LIBRARY_FRAGMENT(lanner, m) {
 }
 TORCH_LIBRARY_IMPL(lanner, CPU, m) { m.impl("soft_nms", soft_nms_op); }
 TORCH_LIBRARY_IMPL(lanner, CUDA, m) { m.impl("soft_nms", soft_nms_op); }
-// A choice, without a gradient.
+// A selection has no gradient.
 TORCH_LIBRARY_IMPL(lanner, Autograd, m) { m.impl("soft_nms", below_autograd); }
 
 }  // namespace

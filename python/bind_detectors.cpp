@@ -1,9 +1,12 @@
-#include <torch/extension.h>
+#include <pybind11/stl.h>
+#include <torch/csrc/utils/pybind.h>
+#include "lanner/ops/torch.h"
 
-#include "lanner/datasets/image.h"
-#include "lanner/detectors/checkpoint.h"
+#include "lanner/datasets/images/image.h"
+#include "lanner/detectors/backbones/resnet.h"
 #include "lanner/detectors/detector.h"
-#include "lanner/detectors/models.h"
+#include "lanner/detectors/presets.h"
+#include "lanner/detectors/weights/checkpoint.h"
 #include "python/bind.h"
 
 namespace py = pybind11;
@@ -15,13 +18,12 @@ using detectors::Detector;
 using NoGil = py::call_guard<py::gil_scoped_release>;
 using Tensors = std::vector<at::Tensor>;
 
-// A path's pixels as [3, H, W] float in 0..1, EXIF orientation applied.
+// The pixels of an image file, EXIF orientation applied. [3, H, W] uint8.
 at::Tensor read_image(const std::string& path) {
   const auto rgb = datasets::read_image(path).rgb;
   return torch::from_blob(rgb.data, {rgb.rows, rgb.cols, 3}, torch::kByte)
       .permute({2, 0, 1})
-      .to(torch::kFloat)
-      .div_(255);
+      .contiguous();
 }
 
 std::map<std::string, at::Tensor> losses(Detector& detector, const Tensors& images,
@@ -49,7 +51,7 @@ Detector load(const std::string& path, const std::string& device) {
 }
 
 Detector build(const std::string& options) {
-  Detector detector(detectors::options_from_json(options, "options"));
+  Detector detector(detectors::options_from_json(options));
   detectors::place(*detector, torch::kCPU);
   return detector;
 }
@@ -108,7 +110,7 @@ void bind_detectors(py::module_& module) {
            [](Detector& detector, const std::string& path) {
              const auto report = detectors::load_backbone(*detector, path);
              return std::map<std::string, std::vector<std::string>>{
-                 {"loaded", report.loaded}, {"fresh", report.fresh}, {"unused", report.unused}};
+                 {"loaded", report.loaded}, {"missing", report.missing}, {"unused", report.unused}};
            })
       .def(
           "save",

@@ -1,4 +1,4 @@
-#include <torch/extension.h>
+#include <pybind11/pybind11.h>
 
 #include "lanner/datasets/error.h"
 #include "lanner/ops/cuda.h"

@@ -5,4 +5,4 @@
 #include <catch2/catch.hpp>
 #endif
 
-int main(int count, char** words) { return Catch::Session().run(count, words); }
+int main(int argc, char** argv) { return Catch::Session().run(argc, argv); }

@@ -1,135 +1,164 @@
 #include "tools/command.h"
 
-#include <dlfcn.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <boost/any.hpp>
-#include <charconv>
-#include <filesystem>
+#include <algorithm>
+#include <boost/program_options.hpp>
 #include <fstream>
 #include <iostream>
 #include <set>
-#include <sstream>
 
 #include "lanner/datasets/error.h"
+#include "tools/renamed_flags.h"
 
 namespace lanner::tools {
-namespace fs = std::filesystem;
+namespace po = boost::program_options;
 namespace {
 
-std::string explain(const po::error& error) {
-  std::string text = error.what();
-  // Boost writes "the argument ('x') for option '--lr' is invalid"; the option comes first here.
-  if (const auto* bad = dynamic_cast<const po::validation_error*>(&error))
-    return bad->get_option_name() + ": " + text;
+constexpr unsigned kWidth = 100;  // of help, in characters
+
+using Texts = std::vector<std::string>;
+
+po::options_description description_of(const std::vector<Flag>& flags, bool with_defaults) {
+  std::vector<std::string> headings;
+  for (const auto& flag : flags)
+    if (std::find(headings.begin(), headings.end(), flag.heading) == headings.end())
+      headings.push_back(flag.heading);
+  po::options_description all(kWidth, kWidth / 2);
+  for (const auto& heading : headings) {
+    po::options_description group(heading, kWidth, kWidth / 2);
+    for (const auto& flag : flags) {
+      if (flag.heading != heading) continue;
+      auto* value = po::value<Texts>();
+      if (flag.is_list) value->multitoken();
+      if (flag.is_switch) value->implicit_value({"true"}, "true");
+      if (with_defaults && !flag.value.empty()) value->default_value({flag.value}, flag.value);
+      if (with_defaults && flag.required) value->value_name("arg, required");
+      group.add_options()(flag.name.c_str(), value, flag.help.c_str());
+    }
+    all.add(group);
+  }
+  po::options_description general("general", kWidth, kWidth / 2);
+  general.add_options()("config", po::value<Texts>(),
+                        "file of key = value lines, for options that are not given as flags");
+  general.add_options()("help,h", "show this and stop");
+  all.add(general);
+  return all;
+}
+
+bool is_known(const std::vector<Flag>& flags, std::string_view name) {
+  return std::any_of(flags.begin(), flags.end(), [&](const Flag& f) { return f.name == name; });
+}
+
+// The current flag of a name that may be spelled with underscores or be an older one.
+const RenamedFlag* renamed(const std::vector<Flag>& flags, std::string_view name) {
+  for (const auto& entry : kRenamedFlags)
+    if (entry.old_name == name && !is_known(flags, name) && is_known(flags, entry.name)) {
+      std::cerr << "warning: " << name << " is now " << entry.name
+                << "; the old name works until version 0.3\n";
+      return &entry;
+    }
+  return nullptr;
+}
+
+std::string with_commas(const std::string& digits) {
+  std::string text;
+  for (const char digit : digits) text += (text.empty() ? "" : ",") + std::string(1, digit);
   return text;
 }
 
-int run_from(const char* name, const char* job, const void* options) {
-  const auto library = fs::read_symlink("/proc/self/exe").parent_path() / "../lib" / name;
-  void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL);
-  if (!handle) throw Error(ExitCode::internal, dlerror());
-  const auto run = reinterpret_cast<int (*)(const void*)>(dlsym(handle, job));
-  if (!run) throw Error(ExitCode::internal, dlerror());
-  return run(options);
+// "--old_name=value" and "--old_name value" under the current name.
+Texts with_current_names(Texts arguments, const std::vector<Flag>& flags) {
+  for (size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    auto& argument = arguments[i];
+    if (!argument.starts_with("--")) continue;
+    const auto equals = argument.find('=');
+    auto name = flag_name(argument.substr(2, equals == std::string::npos ? equals : equals - 2));
+    auto rest = equals == std::string::npos ? "" : argument.substr(equals);
+    if (const auto* entry = renamed(flags, name)) {
+      name = entry->name;
+      if (entry->digits && equals != std::string::npos)
+        rest = "=" + with_commas(rest.substr(1));
+      else if (entry->digits && i + 1 < arguments.size())
+        arguments[i + 1] = with_commas(arguments[i + 1]);
+    }
+    argument = "--" + name + rest;
+  }
+  return arguments;
 }
 
-// A switch alone ("--show") is "--show=true": the word after it is no value of it, unless it may
-// be.
-std::vector<std::string> switches_spelled_out(std::vector<std::string> arguments,
-                                              const po::options_description& options) {
+// A switch alone ("--show") is "--show=true": the word after it is not its value, unless it may be.
+Texts with_switches_spelled_out(Texts arguments, const std::vector<Flag>& flags) {
   static const std::set<std::string> values{"true", "false", "auto"};
   for (size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
     auto& argument = arguments[i];
     if (!argument.starts_with("--") || argument.find('=') != std::string::npos) continue;
     if (i + 1 < arguments.size() && values.contains(arguments[i + 1])) continue;
-    const auto* option = options.find_nothrow(argument.substr(2), /*approx=*/true);
-    if (option && option->semantic()->min_tokens() == 0 && option->semantic()->max_tokens() == 1)
-      argument += "=true";
+    const auto flag = std::find_if(flags.begin(), flags.end(),
+                                   [&](const Flag& f) { return "--" + f.name == argument; });
+    if (flag != flags.end() && flag->is_switch) argument += "=true";
   }
   return arguments;
 }
 
-}  // namespace
-
-std::string text_of(const boost::any& value) {
-  std::ostringstream text;
-  if (const auto* v = boost::any_cast<std::string>(&value)) text << *v;
-  if (const auto* v = boost::any_cast<fs::path>(&value)) text << v->string();
-  if (const auto* v = boost::any_cast<int>(&value)) text << *v;
-  if (const auto* v = boost::any_cast<int64_t>(&value)) text << *v;
-  if (const auto* v = boost::any_cast<uint64_t>(&value)) text << *v;
-  if (const auto* v = boost::any_cast<double>(&value)) {
-    char digits[32];  // as few as give the same number back
-    text << std::string(digits, std::to_chars(digits, digits + sizeof digits, *v).ptr);
-  }
-  if (const auto* v = boost::any_cast<bool>(&value)) text << (*v ? "true" : "false");
-  return text.str();
-}
-
-std::ifstream open_config(const std::string& file) {
+void read_config(const std::string& file, const std::vector<Flag>& flags,
+                 const po::options_description& description, Words& words) {
   std::ifstream in(file);
   if (!in) throw missing_file(file + ": no such file");
-  return in;
+  const auto parsed = po::parse_config_file(in, description, /*allow_unregistered=*/true);
+  Words found;
+  for (const auto& option : parsed.options) {
+    auto name = flag_name(option.string_key);
+    auto value = option.value;
+    if (const auto* entry = renamed(flags, name)) {
+      name = entry->name;
+      if (entry->digits)
+        for (auto& text : value) text = with_commas(text);
+    }
+    if (!is_known(flags, name))
+      throw usage_error(file + ": unrecognized option \"" + option.string_key + "\"");
+    auto& texts = found[name];
+    texts.insert(texts.end(), value.begin(), value.end());
+  }
+  words.merge(found);  // flags that were given stay
 }
 
-Parsed parse(const std::vector<std::string>& arguments, const std::string& usage,
-             const po::options_description& options, const char* positional) {
-  po::options_description all(kWidth, kWidth / 2), general("general", kWidth, kWidth / 2);
-  general.add_options()(
-      "config", po::value<std::string>(),
-      "a file of key = value lines, for every option that is not given as a flag")(
-      "help,h", "show this and stop");
-  all.add(options).add(general);
-  po::positional_options_description words;
-  if (positional) words.add(positional, -1);
-  Parsed parsed;
+}  // namespace
+
+CommandLine parse(const Texts& arguments, const std::vector<Flag>& flags, const Usage& usage) {
+  const auto description = description_of(flags, false);
+  po::positional_options_description positional;
+  if (!usage.positional.empty()) positional.add(usage.positional.c_str(), -1);
+  CommandLine line;
   try {
-    po::store(po::command_line_parser(switches_spelled_out(arguments, all))
-                  .options(all)
-                  .positional(words)
-                  .run(),
-              parsed.values);
-    if (parsed.values.count("help")) {
-      std::cout << usage << "\n" << all;
-      parsed.help = true;
-      return parsed;
+    const auto words = with_switches_spelled_out(with_current_names(arguments, flags), flags);
+    const auto parsed =
+        po::command_line_parser(words).options(description).positional(positional).run();
+    for (const auto& option : parsed.options) {
+      auto& texts = line.words[option.string_key];
+      const auto flag = std::find_if(flags.begin(), flags.end(),
+                                     [&](const Flag& f) { return f.name == option.string_key; });
+      if (!texts.empty() && !(flag != flags.end() && flag->is_list))
+        throw usage_error("--" + option.string_key + " is given twice");
+      texts.insert(texts.end(), option.value.begin(), option.value.end());
     }
-    if (parsed.values.count("config")) {
-      const auto file = parsed.values["config"].as<std::string>();
-      auto in = open_config(file);
-      try {
-        po::store(po::parse_config_file(in, options), parsed.values);
-      } catch (const po::error& error) {
-        throw usage_error(file + ": " + explain(error));
-      }
-    }
-    po::notify(parsed.values);
+    line.help = line.words.erase("help") > 0;
+    if (const auto config = line.words.extract("config"); !line.help && !config.empty())
+      read_config(config.mapped().back(), flags, description, line.words);
   } catch (const po::error& error) {
-    throw usage_error(explain(error) + " (see --help)");
+    throw usage_error(std::string(error.what()) + " (see lanner " + usage.command + " --help)");
   }
-  return parsed;
+  return line;
 }
 
-std::string resolved(const po::variables_map& values) {
-  std::string text;
-  for (const auto& [name, value] : values) {
-    if (name == "help" || name == "config" || name == "resume") continue;
-    if (const auto* list = boost::any_cast<std::vector<std::string>>(&value.value())) {
-      for (const auto& item : *list) text += name + " = " + item + "\n";
-    } else if (const auto item = text_of(value.value()); !item.empty()) {
-      text += name + " = " + item + "\n";
-    }
-  }
-  return text;
+void print_help(const std::vector<Flag>& flags, const Usage& usage) {
+  std::cout << "usage: " << usage.synopsis << "\n\n"
+            << usage.text << "\n"
+            << description_of(flags, true);
 }
 
-int run_job(const char* job, const void* options) {
-  return run_from("liblanner_tools.so", job, options);
-}
-int run_data_job(const char* job, const void* options) {
-  return run_from("liblanner_data_tools.so", job, options);
+void check_required(const std::vector<Flag>& flags, const CommandLine& line) {
+  for (const auto& flag : flags)
+    if (flag.required && !line.given(flag.name))
+      throw usage_error("--" + flag.name + " is required (see --help)");
 }
 
 }  // namespace lanner::tools

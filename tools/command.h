@@ -1,23 +1,11 @@
 #pragma once
 
-#include <boost/program_options.hpp>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
-// Boost would read a path as a stream does, up to the first space.
-namespace boost {
-inline void validate(any& value, const std::vector<std::string>& words, std::filesystem::path*,
-                     int) {
-  program_options::validators::check_first_occurrence(value);
-  value = std::filesystem::path(program_options::validators::get_single_string(words));
-}
-}  // namespace boost
+#include "tools/flags.h"
 
 namespace lanner::tools {
-
-namespace po = boost::program_options;
 
 // A subcommand: a row of the table in main.cpp.
 struct Command {
@@ -36,43 +24,51 @@ int detect(const std::vector<std::string>& arguments);
 int models(const std::vector<std::string>& arguments);
 int bench(const std::vector<std::string>& arguments);
 int doctor(const std::vector<std::string>& arguments);
+int list_options(const std::vector<std::string>& arguments);
 
-std::ifstream open_config(const std::string& file);  // throws missing_file
+// The flags of lanner train, with the defaults of the first preset.
+std::vector<Flag> train_flags();
 
-constexpr unsigned kWidth = 100;  // of help, in characters
-
-// An option's value as text: for help, and for configuration files. Empty where it has none.
-std::string text_of(const boost::any& value);
-
-// An option that a field holds, whose value so far is the default.
-template <typename T>
-po::typed_value<T>* defaulted(T* field) {
-  return po::value(field)->default_value(*field, text_of(*field));
-}
-
-// What a subcommand's command line said.
-struct Parsed {
-  po::variables_map values;
-  bool help = false;  // help was printed, there is nothing to do
-
-  bool given(const char* option) const {
-    return values.count(option) && !values[option].defaulted();
-  }
+// What --help says above the options.
+struct Usage {
+  std::string command{};     // "train"
+  std::string synopsis{};    // the lines behind "usage: "
+  std::string text{};        // what the command does
+  std::string positional{};  // the flag that words without a flag belong to; empty: none
 };
 
-// Parses a subcommand's options, --config FILE below the flags, and prints help where asked for.
-// usage: the text above the options; positional: the option that plain words go to, or null. Throws
-// usage_error.
-Parsed parse(const std::vector<std::string>& arguments, const std::string& usage,
-             const po::options_description& options, const char* positional = nullptr);
+// A parsed command line: the words of each flag, from the flags given and, below them, from
+// --config FILE.
+struct CommandLine {
+  Words words;
+  bool help = false;  // --help was given
 
-// Every option's value as the text of a configuration file, which --config takes back.
-std::string resolved(const po::variables_map& values);
+  bool given(const std::string& flag) const { return words.contains(flag); }
+};
 
-// Calls a job of liblanner_tools.so, loading it, and LibTorch with it, only now: that costs a
-// quarter of a second that --help need not wait for. Returns the job's exit code.
-int run_job(const char* job, const void* options);
-// The same of liblanner_data_tools.so, which needs no LibTorch.
-int run_data_job(const char* job, const void* options);
+// Throws usage_error for unknown flags and missing_file for a configuration that is not there.
+CommandLine parse(const std::vector<std::string>& arguments, const std::vector<Flag>& flags,
+                  const Usage& usage);
+
+void print_help(const std::vector<Flag>& flags, const Usage& usage);
+
+// Throws usage_error where a required flag was not given.
+void check_required(const std::vector<Flag>& flags, const CommandLine& line);
+
+// For commands whose defaults depend on no other option. Sets and checks the fields of `options`;
+// false: help was printed and there is nothing to do.
+template <typename Options>
+bool parse_into(Options& options, const std::vector<std::string>& arguments, const Usage& usage) {
+  const auto flags = flags_of(options);
+  const auto line = parse(arguments, flags, usage);
+  if (line.help) {
+    print_help(flags, usage);
+    return false;
+  }
+  check_required(flags, line);
+  set_fields(line.words, options);
+  datasets::check_fields(options);
+  return true;
+}
 
 }  // namespace lanner::tools

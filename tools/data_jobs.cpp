@@ -1,23 +1,22 @@
-// What the subcommands do that need no LibTorch, once their command line is parsed. The names are
-// looked up by run_job.
+// The library liblanner_data_tools.so: the work of the subcommands that need no LibTorch.
 #include <opencv2/core/utility.hpp>
 
-#include "lanner/datasets/check.h"
-#include "lanner/datasets/synthetic.h"
-#include "lanner/datasets/voc_results.h"
+#include "lanner/datasets/evaluation/voc_results.h"
+#include "lanner/datasets/files.h"
+#include "lanner/ops/api.h"
 #include "tools/evaluate.h"
-#include "tools/job.h"
+#include "tools/jobs.h"
+#include "tools/run_job.h"
 
 namespace lanner::tools {
 namespace {
 
-// Somebody's results, and what they are to be measured against.
 std::vector<datasets::CocoDetection> read_results(const EvalOptions& options,
                                                   datasets::CocoFile& truth) {
   if (std::filesystem::is_regular_file(options.annotations)) {
-    datasets::Faults faults;
-    truth = datasets::read_coco(options.annotations, faults);
-    datasets::refuse(faults);
+    datasets::Issues issues;
+    truth = datasets::read_coco(options.annotations, issues);
+    datasets::throw_if_rejected(issues);
   } else {
     truth = datasets::to_coco(datasets::open_dataset(options.annotations));
   }
@@ -26,7 +25,14 @@ std::vector<datasets::CocoDetection> read_results(const EvalOptions& options,
              : datasets::read_detections(options.detections);
 }
 
-int check(const datasets::CheckOptions& options) {
+int eval_files(const EvalOptions& options) {
+  datasets::CocoFile truth;
+  const auto detections = read_results(options, truth);
+  evaluate(options, truth, detections);
+  return 0;
+}
+
+int check_data(const datasets::CheckOptions& options) {
   cv::setNumThreads(1);  // images are decoded side by side
   const auto report = datasets::check_data(options);
   std::cout << datasets::to_text(report);
@@ -39,26 +45,19 @@ int check(const datasets::CheckOptions& options) {
 }  // namespace lanner::tools
 
 using namespace lanner;
+using namespace lanner::tools;
 
-extern "C" {
-
-int lanner_synth(const void* options) {
-  return tools::run([&] {
-    datasets::write_synthetic(tools::as<datasets::SyntheticOptions>(options));
-    return 0;
-  });
-}
-int lanner_check_data(const void* options) {
-  return tools::run([&] { return tools::check(tools::as<datasets::CheckOptions>(options)); });
-}
-int lanner_eval_files(const void* options) {
-  return tools::run([&] {
-    const auto& o = tools::as<tools::EvalOptions>(options);
-    datasets::CocoFile truth;
-    const auto detections = tools::read_results(o, truth);
-    tools::evaluate(o, truth, detections);
-    return 0;
-  });
-}
-
-}  // extern "C"
+extern "C" LANNER_API const DataJobs lanner_data_jobs{
+    .synth =
+        [](const datasets::SyntheticOptions& options) {
+          return run_job([&] {
+            datasets::write_synthetic(options);
+            return 0;
+          });
+        },
+    .check_data =
+        [](const datasets::CheckOptions& options) {
+          return run_job([&] { return lanner::tools::check_data(options); });
+        },
+    .eval_files =
+        [](const EvalOptions& options) { return run_job([&] { return eval_files(options); }); }};

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The whole way on drawn data, in about nine minutes on two cores: demo.sh LANNER OUT
-# Pretrains on unlabelled scenes, trains on labelled ones, measures, and draws what it finds.
+# Runs the whole pipeline on synthetic scenes, in about ten minutes on two cores: demo.sh LANNER OUT
+# Pretrains on unlabeled scenes, trains a detector on labeled ones, evaluates it and detects.
+# The numbers of steps are fixed, so that the result does not depend on the machine's speed.
 set -euo pipefail
 lanner=$1
 out=$2
@@ -8,26 +9,26 @@ out=$2
 rm -rf "$out"
 step() { printf '\n== %s\n' "$*" >&2; }
 
-step "drawing 400 scenes without use of their labels, and 500 with"
-"$lanner" synth --out "$out/unlabelled" --images 400 --seed 2
+step "generating 400 unlabeled scenes and 500 labeled ones"
+"$lanner" synth --out "$out/unlabeled" --images 400 --seed 2
 "$lanner" synth --out "$out/data" --images 500 --seed 1
 "$lanner" check-data "$out/data:train" --show "$out"
 
-step "pretraining a backbone without labels (2 minutes)"
-"$lanner" pretrain --images "$out/unlabelled/JPEGImages" --out "$out/pretrain" --max-minutes 2 --amp auto
+step "pretraining a backbone without labels (12 epochs, 300 steps)"
+"$lanner" pretrain --images "$out/unlabeled/JPEGImages" --out "$out/pretrain" --epochs 12 --amp auto
 
-step "training a detector (5 minutes)"
+step "training a detector on 400 scenes (15 epochs, 1,500 steps)"
 "$lanner" train --data "$out/data:train" --val "$out/data:val" --out "$out/train" --preset small \
-  --min-size 192 --max-size 256 --anchor-sizes "20,32;48,64;88,120" \
-  --init "$out/pretrain/best.safetensors" --max-minutes 5 --evaluations 4
+  --resize.min-size 192 --resize.max-size 256 --anchors.sizes "20,32;48,64;88,120" \
+  --init "$out/pretrain/best.safetensors" --batch-size 4 --epochs 15 --evaluations 4
 
-step "measuring it on the val split"
+step "evaluating it on the 100 scenes of the val split"
 "$lanner" eval --weights "$out/train/best.safetensors" --data "$out/data:val" \
   --metrics-json "$out/metrics.json"
 
-step "detecting in the val images"
+step "detecting objects in val images"
 head -n 40 "$out/data/ImageSets/Main/val.txt" | sed "s|^|$out/data/JPEGImages/|; s|\$|.jpg|" |
   xargs "$lanner" detect --weights "$out/train/best.safetensors" --out "$out/detections"
 
 cp "$out/train/best.safetensors" "$out/detector.safetensors"
-printf '\n%s\n' "In $out: detector.safetensors, metrics.json, and pictures in detections/."
+printf '\n%s\n' "$out contains detector.safetensors, metrics.json, and images in detections/."

@@ -1,11 +1,21 @@
 #include "tools/command.h"
+#include "tools/jobs.h"
 
 namespace lanner::tools {
+namespace {
+
+struct NoOptions {
+  static void visit(auto&, auto&&) {}
+};
+
+}  // namespace
 
 int doctor(const std::vector<std::string>& arguments) {
-  const auto parsed = parse(
-      arguments, "usage: lanner doctor\n\nSays what is installed, and what is missing.\n", {});
-  return parsed.help ? 0 : run_job("lanner_doctor", nullptr);
+  NoOptions options;
+  const Usage usage{.command = "doctor",
+                    .synopsis = "lanner doctor",
+                    .text = "Prints versions, devices and operators, and what is missing.\n"};
+  return parse_into(options, arguments, usage) ? torch_jobs().doctor() : 0;
 }
 
 }  // namespace lanner::tools

@@ -3,18 +3,20 @@
 #include <iostream>
 #include <optional>
 
-#include "lanner/datasets/evaluation_report.h"
-#include "lanner/datasets/voc_results.h"
+#include "lanner/datasets/evaluation/voc_evaluation.h"
+#include "lanner/datasets/evaluation/voc_results.h"
+#include "lanner/datasets/files.h"
+#include "lanner/datasets/reports/evaluation_report.h"
 
 namespace lanner::tools {
 namespace {
 
-void save(const std::filesystem::path& place, const datasets::CocoFile& truth,
+void save(const std::filesystem::path& path, const datasets::CocoFile& truth,
           const std::vector<datasets::CocoDetection>& detections) {
-  if (place.extension() == ".json")
-    datasets::write_detections(place, detections);
+  if (path.extension() == ".json")
+    datasets::write_detections(path, detections);
   else
-    datasets::write_voc_results(place, truth, detections);
+    datasets::write_voc_results(path, truth, detections);
 }
 
 }  // namespace
@@ -28,7 +30,7 @@ void evaluate(const EvalOptions& options, const datasets::CocoFile& truth,
     std::cout << datasets::to_text(metrics);
     std::optional<datasets::ErrorAnalysis> errors;
     if (options.errors) {
-      errors = datasets::analyse_errors(truth, detections, metrics);
+      errors = datasets::analyze_errors(truth, detections, metrics);
       std::cout << datasets::to_text(*errors, metrics);
     }
     json = datasets::to_json(metrics, errors ? &*errors : nullptr);

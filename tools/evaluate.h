@@ -2,13 +2,15 @@
 
 #include <vector>
 
-#include "lanner/datasets/coco.h"
-#include "tools/eval_options.h"
+#include "lanner/datasets/reading/coco.h"
+#include "lanner/ops/api.h"
+#include "tools/options.h"
 
 namespace lanner::tools {
 
-// Saves, measures and prints what `lanner eval` is asked for.
-void evaluate(const EvalOptions& options, const datasets::CocoFile& truth,
-              const std::vector<datasets::CocoDetection>& detections);
+// Evaluates the detections, prints the metrics and writes the files that the options name. Throws
+// Error.
+LANNER_API void evaluate(const EvalOptions& options, const datasets::CocoFile& truth,
+                         const std::vector<datasets::CocoDetection>& detections);
 
 }  // namespace lanner::tools

@@ -1,10 +1,10 @@
 #pragma once
 
-#include "tools/models_options.h"
+#include "tools/options.h"
 
 namespace lanner::tools {
 
-// Prints the presets, with parameters and GFLOPs. Returns the exit code.
+// Prints the presets with their numbers of parameters and GFLOPs. Returns the exit code.
 int list_models(const ModelsOptions& options);
 
 }  // namespace lanner::tools

@@ -10,23 +10,26 @@ using lanner::tools::Command;
 
 constexpr Command kCommands[] = {
     {"synth", "draw a synthetic data set with exact boxes", lanner::tools::synth},
-    {"check-data", "list every fault of a data set, before training finds it",
+    {"check-data", "list every issue of a data set, before training finds it",
      lanner::tools::check_data},
     {"pretrain", "pretrain a backbone on a folder of images, without labels",
      lanner::tools::pretrain},
-    {"probe", "how well classes can be told from a backbone's features", lanner::tools::probe},
+    {"probe", "measure how well the features of a backbone separate classes", lanner::tools::probe},
     {"train", "train a detector on VOC, COCO or YOLO data", lanner::tools::train},
-    {"eval", "measure a detector, or anybody's results, by COCO's or VOC's rules",
+    {"eval", "evaluate a detector, or results of any other program, by the rules of COCO or VOC",
      lanner::tools::eval},
     {"detect", "find objects in images and videos", lanner::tools::detect},
     {"models", "list the presets", lanner::tools::models},
     {"bench", "time this program here, beside torchvision, PyTorch and pycocotools",
      lanner::tools::bench},
-    {"doctor", "say what is installed, and which operators run on what", lanner::tools::doctor},
+    {"options", "print every option of every command, for documentation and type stubs",
+     lanner::tools::list_options},
+    {"doctor", "show what is installed, and which operators run on which device",
+     lanner::tools::doctor},
 };
 
 void print_help() {
-  std::cout << "lanner: two-stage object detection, from unlabelled images to detections\n\n"
+  std::cout << "lanner: two-stage object detection, from unlabeled images to detections\n\n"
                "usage: lanner COMMAND [options]       lanner COMMAND --help\n\n";
   for (const auto& command : kCommands)
     std::cout << "  " << command.name << std::string(14 - std::string(command.name).size(), ' ')

@@ -5,18 +5,20 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "lanner/datasets/class_folders.h"
-#include "lanner/datasets/coco.h"
 #include "lanner/datasets/error.h"
-#include "lanner/detectors/checkpoint.h"
+#include "lanner/datasets/files.h"
+#include "lanner/datasets/reading/class_folders.h"
+#include "lanner/datasets/reading/coco.h"
 #include "lanner/detectors/pretraining/probe.h"
+#include "lanner/detectors/weights/checkpoint.h"
+#include "lanner/detectors/weights/metadata.h"
 
 namespace lanner::tools {
 namespace {
 
 using namespace detectors;
 
-// What a network is made of and was shown.
+// The architecture of a backbone, and the size of the images and patches it was trained on.
 struct Architecture {
   int depth, stages;
   Norm norm;
@@ -24,31 +26,22 @@ struct Architecture {
   PatchOptions patch;
 
   std::string name() const {
-    return c10::str("resnet", depth, " to ", stages, " ", name_of(norm), ", ", image_size, " px, ",
-                    patch.size, "/", patch.stride);
+    return c10::str("resnet", depth, " to ", stages, " ", datasets::to_text(norm), ", ", image_size,
+                    " px, ", patch.size, "/", patch.stride);
   }
 };
 
 Architecture architecture_of(const std::filesystem::path& weights, const ProbeOptions& o) {
-  Architecture a{o.depth, 4, o.norm, o.image_size, {}};
   const auto metadata = read_safetensors(weights).metadata;
-  if (const auto detector = metadata.find("architecture"); detector != metadata.end()) {
-    const auto backbone = options_from_json(detector->second, weights.string()).backbone;
-    a.depth = backbone.depth, a.norm = backbone.norm;
-    return a;
-  }
-  const auto found = metadata.find("pretraining");
-  if (found == metadata.end()) return a;
-  try {
-    const auto json = nlohmann::json::parse(found->second);
-    return {json.at("depth"),
-            json.at("stages"),
-            norm_from_name(json.at("norm")),
-            json.at("image_size"),
-            {.size = json.at("patch_size"), .stride = json.at("patch_stride")}};
-  } catch (const nlohmann::json::exception& error) {
-    throw bad_data(weights.string() + ": pretraining: " + error.what());
-  }
+  if (const auto detector = detector_options_of(metadata, weights))
+    return {detector->backbone.depth, 4, detector->backbone.norm, o.image_size, {}};
+  if (const auto found = pretrained_backbone_of(metadata, weights))
+    return {found->depth,
+            found->stages,
+            found->norm,
+            found->image_size,
+            {.size = found->patch_size, .stride = found->patch_stride}};
+  return {resnet_depth(o.backbone), 4, o.norm, o.image_size, {}};
 }
 
 struct Network : torch::nn::Module {
@@ -75,7 +68,7 @@ void measure(Network& network, const Architecture& a, const datasets::ClassSplit
   const auto train = features(images.train), test = features(images.test);
   for (size_t s = o.every_stage ? 0 : train.size() - 1; s < train.size(); ++s) {
     const LabelledFeatures from{train[s], labels(images.train)}, to{test[s], labels(images.test)};
-    const double knn = knn_accuracy(from, to, o.neighbours);
+    const double knn = knn_accuracy(from, to, o.neighbors);
     for (const auto seed : seeds)
       scores[static_cast<int>(s) + 1].push_back({linear_accuracy(from, to, seed), knn});
   }
@@ -100,15 +93,16 @@ std::vector<double> percent(const std::vector<Score>& scores, double Score::*whi
   return values;
 }
 
-// A line each, beside the untrained ones where those are given.
+// Prints a line per stage, with the difference from `untrained` if that is given, and adds it to
+// `rows`.
 void print(const std::string& name, const Scores& scores, const Scores* untrained,
            nlohmann::json& rows) {
-  for (const auto& [stage, all] : scores) {
+  for (const auto& [stage, stage_scores] : scores) {
     std::printf("%-44.44s %5d", name.c_str(), stage);
     nlohmann::json row{{"weights", name}, {"stage", stage}};
     for (const auto& [label, which] :
          {std::pair{"linear", &Score::linear}, std::pair{"knn", &Score::knn}}) {
-      const auto values = percent(all, which);
+      const auto values = percent(stage_scores, which);
       std::printf("  %6.1f ± %-4.1f", mean(values), deviation(values));
       row[label] = values;
       if (!untrained) continue;
@@ -125,35 +119,36 @@ void print(const std::string& name, const Scores& scores, const Scores* untraine
 int probe_weights(const ProbeOptions& o) {
   o.check();
   const auto images = datasets::read_class_split(o.images, o.test);
-  std::printf("%zu images of %zu classes to learn from, %zu to be asked about; per cent right\n",
+  std::printf("accuracy in percent; %zu training images of %zu classes, %zu test images\n",
               images.train.files.size(), images.train.classes.size(), images.test.files.size());
   std::printf("%-44s %5s  %-20s  %s\n", "", "stage", "linear, gain", "kNN, gain");
   std::vector<uint64_t> seeds;
   for (int i = 0; i < o.seeds; ++i) seeds.push_back(i);
-  std::map<std::string, Scores> untrained, together;  // by architecture
+  std::map<std::string, Scores> untrained, combined;  // by architecture
   nlohmann::json rows;
   for (const auto& weights : o.weights) {
     const auto a = architecture_of(weights, o);
-    auto& base = untrained[a.name()];
-    if (base.empty()) {
+    auto& baseline = untrained[a.name()];
+    if (baseline.empty()) {
       for (const auto seed : seeds) {
         torch::manual_seed(seed);
         Network network(a);
-        measure(network, a, images, o, {seed}, base);
+        measure(network, a, images, o, {seed}, baseline);
       }
-      print("untrained " + a.name(), base, nullptr, rows);
+      print("untrained " + a.name(), baseline, nullptr, rows);
     }
     Network network(a);
-    if (const auto transfer = load_backbone(network, weights); !transfer.fresh.empty())
-      throw bad_data(weights.string() + ": backbone: holds no " + transfer.fresh.front());
+    if (const auto transfer = load_backbone(network, weights); !transfer.missing.empty())
+      throw bad_data(weights.string() + ": backbone: holds no " + transfer.missing.front());
     Scores scores;
     measure(network, a, images, o, seeds, scores);
-    print(weights.string(), scores, &base, rows);
-    auto& all = together[a.name()];
-    for (const auto& [stage, own] : scores)
-      all[stage].push_back({mean(percent(own, &Score::linear)) / 100, own[0].knn});
+    print(weights.string(), scores, &baseline, rows);
+    auto& means = combined[a.name()];
+    for (const auto& [stage, stage_scores] : scores)
+      means[stage].push_back(
+          {mean(percent(stage_scores, &Score::linear)) / 100, stage_scores[0].knn});
   }
-  for (const auto& [name, scores] : together)
+  for (const auto& [name, scores] : combined)
     if (const auto count = scores.begin()->second.size(); count > 1)
       print(c10::str(count, " of ", name), scores, &untrained.at(name), rows);
   if (!o.json.empty()) datasets::write_file(o.json, rows.dump(1) + "\n");

@@ -20,7 +20,7 @@ BackboneImpl::BackboneImpl(const BackboneOptions& options) : options_(options) {
                                      .dilate_stage4 = options.neck == Neck::dc5,
                                      .deformable = options.deformable,
                                  }));
-  body->train_last(options.trainable_stages);
+  body->set_trainable_stages(options.trainable_stages);
   for (const auto& module : body->modules())
     if (auto* norm = module->as<NormLayer>()) norm->eps = options.norm_eps;
   switch (options.neck) {
@@ -58,10 +58,10 @@ Features BackboneImpl::forward(const at::Tensor& images) {
   }
   const auto stages = body->forward(images);
   if (options_.neck == Neck::dc5) return {{stages[2]}, {(*projection_)(stages[3])}};
-  std::vector<at::Tensor> chosen;
-  for (const int stage : options_.fpn_stages) chosen.push_back(stages[stage - 1]);
-  const auto levels = fpn_->forward(chosen);
-  return {levels, {levels.begin(), levels.begin() + static_cast<int64_t>(chosen.size())}};
+  std::vector<at::Tensor> inputs;
+  for (const int stage : options_.fpn_stages) inputs.push_back(stages[stage - 1]);
+  const auto levels = fpn_->forward(inputs);
+  return {levels, {levels.begin(), levels.begin() + static_cast<int64_t>(inputs.size())}};
 }
 
 }  // namespace lanner::detectors

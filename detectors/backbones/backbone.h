@@ -1,30 +1,31 @@
 #pragma once
 
-#include <torch/torch.h>
+#include "lanner/ops/torch.h"
 
 #include "lanner/detectors/backbones/fpn.h"
 #include "lanner/detectors/backbones/resnet.h"
 
 namespace lanner::detectors {
 
-// What a backbone gives of a batch: levels [N, channels, H, W], finest first. The same tensors may
-// be in both.
+// The feature maps of a batch: levels [N, channels, H, W], finest first. Both lists may share
+// tensors.
 struct Features {
-  std::vector<at::Tensor> rpn;  // that proposals come from
-  std::vector<at::Tensor> roi;  // that RoIs are pooled from
+  std::vector<at::Tensor> rpn;  // input of the RPN
+  std::vector<at::Tensor> roi;  // input of RoI pooling
 };
 
 // A ResNet and its neck.
 class BackboneImpl : public torch::nn::Module {
  public:
   explicit BackboneImpl(const BackboneOptions& options);
+  // images: [N, 3, H, W], normalized.
   Features forward(const at::Tensor& images);
 
   ResNet body{nullptr};
-  int64_t rpn_channels, roi_channels;
-  // Feature cells a pixel of the levels that RoIs are pooled from: those of the stages, whatever
-  // the images' sizes. torchvision guesses them from its first images, and is the same for all but
-  // tiny ones.
+  int64_t rpn_channels, roi_channels;  // of the levels in Features
+  // 1 / stride of each level in Features::roi. These are the strides of the stages and do not
+  // depend on the image size. torchvision infers them from its first images, with the same result
+  // except for tiny images.
   std::vector<double> roi_scales;
 
  private:

@@ -5,15 +5,12 @@
 namespace lanner::detectors {
 namespace {
 
-// What tells whether a tensor has changed: its memory, how often that was written to, and, since
-// Python's `.data` writes uncounted, its first number.
-using Version = std::tuple<const void*, int64_t, float>;
+// The memory of a tensor, and torch's count of the changes to it.
+using Version = std::pair<const void*, int64_t>;
 
 Version version_of(const at::Tensor& tensor) {
   if (!tensor.defined() || tensor.numel() == 0) return {};
-  const bool readable = tensor.is_cpu() && tensor.scalar_type() == at::kFloat;
-  return {tensor.const_data_ptr(), tensor.is_inference() ? 0 : tensor._version(),
-          readable ? *tensor.const_data_ptr<float>() : 0};
+  return {tensor.const_data_ptr(), tensor.is_inference() ? 0 : tensor._version()};
 }
 
 using Scalars = c10::List<std::optional<at::Scalar>>;
@@ -60,8 +57,8 @@ bool fuses(const at::Tensor& x, at::ScalarType type) {
 
 }  // namespace
 
-struct ConvUnit::Ready {
-  // What the weights were made of.
+struct ConvUnit::FoldedWeights {
+  // What the weights were computed from.
   struct Source {
     at::ScalarType type;
     bool folded;
@@ -72,8 +69,23 @@ struct ConvUnit::Ready {
   at::Tensor weight, bias;
 };
 
+void ConvUnit::Cache::train(bool on) {
+  clear();
+  torch::nn::Module::train(on);
+}
+void ConvUnit::Cache::to(torch::Device, torch::Dtype, bool) { clear(); }
+void ConvUnit::Cache::to(torch::Dtype, bool) { clear(); }
+void ConvUnit::Cache::to(torch::Device, bool) { clear(); }
+void ConvUnit::Cache::clear() {
+  const std::lock_guard lock(mutex);
+  weights.reset();
+}
+
 ConvUnit::ConvUnit(torch::nn::Conv2d conv, NormLayer norm, bool relu)
-    : conv_(std::move(conv)), norm_(std::move(norm)), relu_(relu) {
+    : conv_(std::move(conv)),
+      norm_(std::move(norm)),
+      relu_(relu),
+      cache_(conv_->register_module("folded", std::make_shared<Cache>())) {
   const auto& o = conv_->options;
   const auto& padding = std::get<torch::ExpandingArray<2>>(o.padding());
   sampling_ = {{(*o.stride())[0], (*o.stride())[1]},
@@ -81,17 +93,18 @@ ConvUnit::ConvUnit(torch::nn::Conv2d conv, NormLayer norm, bool relu)
                {(*o.dilation())[0], (*o.dilation())[1]}};
 }
 
-bool ConvUnit::folds() const { return !norm_.is_empty() && norm_->is_line(); }
+bool ConvUnit::folds() const { return !norm_.is_empty() && norm_->is_affine(); }
 
 std::pair<at::Tensor, at::Tensor> ConvUnit::folded() const {
   if (!folds()) return {conv_->weight, conv_->bias};
-  const auto [scale, shift] = norm_->line();
+  const auto [scale, shift] = norm_->affine();
   return {conv_->weight * scale.view({-1, 1, 1, 1}),
           conv_->bias.defined() ? shift + conv_->bias * scale : shift};
 }
 
-std::shared_ptr<const ConvUnit::Ready> ConvUnit::ready(at::ScalarType type) const {
-  Ready::Source source{type, folds(), 0, {version_of(conv_->weight), version_of(conv_->bias)}};
+std::shared_ptr<const ConvUnit::FoldedWeights> ConvUnit::folded_weights(at::ScalarType type) const {
+  FoldedWeights::Source source{
+      type, folds(), 0, {version_of(conv_->weight), version_of(conv_->bias)}};
   if (source.folded) {
     source.eps = norm_->eps;
     source.versions = {source.versions[0],
@@ -102,18 +115,18 @@ std::shared_ptr<const ConvUnit::Ready> ConvUnit::ready(at::ScalarType type) cons
                        version_of(norm_->running_var)};
   }
   const std::lock_guard lock(cache_->mutex);
-  auto& kept = cache_->ready;
-  if (kept && kept->source == source) return kept;
+  auto& cached = cache_->weights;
+  if (cached && cached->source == source) return cached;
   auto [weight, bias] = folded();
   // Not packed as oneDNN would have it: that is a few hundredths faster for one size of image, and
   // many times slower for others.
   weight = weight.detach().to(type).contiguous(at::MemoryFormat::ChannelsLast);
   if (bias.defined()) bias = bias.detach().to(type);
-  return kept = std::make_shared<Ready>(Ready{source, weight, bias});
+  return cached = std::make_shared<FoldedWeights>(FoldedWeights{source, weight, bias});
 }
 
-at::Tensor ConvUnit::finish(at::Tensor x, bool normalised, const at::Tensor& addend) const {
-  if (!normalised && !norm_.is_empty()) x = norm_.ptr()->forward(x);
+at::Tensor ConvUnit::finish(at::Tensor x, bool norm_done, const at::Tensor& addend) const {
+  if (!norm_done && !norm_.is_empty()) x = norm_.ptr()->forward(x);
   if (addend.defined()) x = x.add_(addend);
   return relu_ ? x.relu_() : x;
 }
@@ -122,14 +135,16 @@ at::Tensor ConvUnit::operator()(const at::Tensor& x, at::Tensor addend) const {
   const auto type = compute_type(x);
   const bool done = norm_.is_empty() || folds();
   if (fuses(x, type)) {
-    const auto kept = ready(type);
+    const auto weights = folded_weights(type);
     const auto input = x.to(type).contiguous(at::MemoryFormat::ChannelsLast);
     if (!done)
-      return finish(pointwise(input, kept->weight, kept->bias, sampling_, false), done, addend);
-    if (!addend.defined()) return pointwise(input, kept->weight, kept->bias, sampling_, relu_);
+      return finish(pointwise(input, weights->weight, weights->bias, sampling_, false), done,
+                    addend);
+    if (!addend.defined())
+      return pointwise(input, weights->weight, weights->bias, sampling_, relu_);
     addend = addend.to(type).contiguous(at::MemoryFormat::ChannelsLast);
     if (addend.use_count() > 1 || addend.storage().use_count() > 1) addend = addend.clone();
-    pointwise_sum(input, addend, kept->weight, kept->bias, sampling_, relu_);
+    pointwise_sum(input, addend, weights->weight, weights->bias, sampling_, relu_);
     return addend;
   }
   const auto [weight, bias] = folded();

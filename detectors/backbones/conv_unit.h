@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include "lanner/ops/torch.h"
 
 #include <memory>
 #include <mutex>
@@ -10,11 +10,15 @@
 
 namespace lanner::detectors {
 
-// A convolution with what follows it: norm (or none), an addend, ReLU. The modules are their
-// owner's and keep the owner's names; this is how they run. A norm that is a line is
-// folded into the convolution's weights. Without gradients on a CPU all of it is one pass of
-// oneDNN's, with weights that are made ready at the first call and again when they have changed;
-// under autocast in its type. Calls from several threads at once are safe.
+// A convolution followed by a norm (or none), an addend and ReLU. The modules belong to their owner
+// and keep its names; this runs them. An affine norm is folded into the convolution's weights.
+// Without gradients on a CPU one pass of oneDNN computes all of it, under autocast in its type.
+//
+// The folded weights are computed at the first call, and again after train(), eval() or to() of the
+// module and after changes that torch counts: load_state(), optimizers, in-place operators. Code
+// that writes to the memory behind torch's back (`.data` in Python) calls eval() afterwards.
+//
+// Calls from several threads at once are safe; changes of the weights meanwhile are not.
 class ConvUnit {
  public:
   ConvUnit() = default;
@@ -30,22 +34,29 @@ class ConvUnit {
                       const std::optional<at::Tensor>& mask, const at::Tensor& addend) const;
 
  private:
-  struct Ready;
-  struct Cache {
+  struct FoldedWeights;
+  // A child of the convolution without parameters, so that it hears of train() and to().
+  struct Cache : torch::nn::Module {
+    void train(bool on) override;
+    void to(torch::Device device, torch::Dtype dtype, bool non_blocking) override;
+    void to(torch::Dtype dtype, bool non_blocking) override;
+    void to(torch::Device device, bool non_blocking) override;
+    void clear();
+
     std::mutex mutex;
-    std::shared_ptr<const Ready> ready;
+    std::shared_ptr<const FoldedWeights> weights;
   };
 
   bool folds() const;
   std::pair<at::Tensor, at::Tensor> folded() const;  // weight, bias
-  at::Tensor finish(at::Tensor x, bool normalised, const at::Tensor& addend) const;
-  std::shared_ptr<const Ready> ready(at::ScalarType type) const;
+  at::Tensor finish(at::Tensor x, bool norm_done, const at::Tensor& addend) const;
+  std::shared_ptr<const FoldedWeights> folded_weights(at::ScalarType type) const;
 
   torch::nn::Conv2d conv_{nullptr};
   NormLayer norm_{nullptr};
   ops::DeformConv2dOptions sampling_;  // stride, padding, dilation
   bool relu_ = false;
-  std::shared_ptr<Cache> cache_ = std::make_shared<Cache>();
+  std::shared_ptr<Cache> cache_;
 };
 
 }  // namespace lanner::detectors

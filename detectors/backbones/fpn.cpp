@@ -1,5 +1,8 @@
 #include "lanner/detectors/backbones/fpn.h"
 
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/container/sequential.h>
+
 namespace lanner::detectors {
 
 FpnImpl::FpnImpl(const std::vector<int64_t>& in_channels, int64_t channels, bool norm, bool pool)
@@ -16,8 +19,8 @@ FpnImpl::FpnImpl(const std::vector<int64_t>& in_channels, int64_t channels, bool
     blocks->push_back(norm ? torch::nn::Sequential(conv, layer) : torch::nn::Sequential(conv));
     return ConvUnit(conv, layer, false);
   };
-  for (const int64_t in : in_channels) {
-    inner_.push_back(add(inner_blocks, in, 1));
+  for (const int64_t stage_channels : in_channels) {
+    inner_.push_back(add(inner_blocks, stage_channels, 1));
     layer_.push_back(add(layer_blocks, channels, 3));
   }
 }
@@ -26,9 +29,9 @@ std::vector<at::Tensor> FpnImpl::forward(const std::vector<at::Tensor>& stages) 
   std::vector<at::Tensor> levels(stages.size());
   at::Tensor inner;
   for (size_t i = stages.size(); i-- > 0;) {
-    at::Tensor above;
-    if (inner.defined()) above = at::upsample_nearest2d(inner, stages[i].sizes().slice(2));
-    inner = inner_[i](stages[i], std::move(above));
+    at::Tensor top_down;
+    if (inner.defined()) top_down = at::upsample_nearest2d(inner, stages[i].sizes().slice(2));
+    inner = inner_[i](stages[i], std::move(top_down));
     levels[i] = layer_[i](inner);
   }
   if (pool_) levels.push_back(torch::max_pool2d(levels.back(), 1, 2));

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include "lanner/ops/torch.h"
 
 #include <vector>
 
@@ -8,11 +8,15 @@
 
 namespace lanner::detectors {
 
-// A feature pyramid (arXiv 1612.03144) under torchvision's names.
+// A feature pyramid network (arXiv 1612.03144) with torchvision's module names.
 class FpnImpl : public torch::nn::Module {
  public:
+  // in_channels: channels of each input, finest first. channels: of every level. norm: batch norms
+  // instead of biases. pool: adds a coarser level by subsampling the last one with stride 2.
   FpnImpl(const std::vector<int64_t>& in_channels, int64_t channels, bool norm, bool pool);
-  // Stage outputs, finest first, to as many levels of `channels`, and one more where `pool`.
+
+  // stages: [N, in_channels[i], Hi, Wi], finest first. Returns as many levels [N, channels, Hi,
+  // Wi], and one of half the size of the last where `pool` is set.
   std::vector<at::Tensor> forward(const std::vector<at::Tensor>& stages);
 
  private:

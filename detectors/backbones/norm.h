@@ -1,29 +1,33 @@
 #pragma once
 
-#include <torch/torch.h>
+#include "lanner/ops/torch.h"
 
 #include "lanner/detectors/options.h"
 
 namespace lanner::detectors {
 
-// A normalisation layer, or a learned scale and shift in its place, under torchvision's names:
-// weight, bias, and for batch norms running_mean and running_var. [N, channels, H, W] to the same.
+// A normalization layer with torchvision's parameter names: weight, bias and, for batch norms,
+// running_mean and running_var. Norm::none is a learned scale and shift.
 class NormLayerImpl : public torch::nn::Module {
  public:
   NormLayerImpl(Norm norm, int64_t channels);
+
+  // x: [N, channels, H, W]. Returns the same shape.
   at::Tensor forward(const at::Tensor& x);
 
-  // Whether it is x * scale + shift, whatever x is: so is batch norm of fixed statistics.
-  bool is_line() const;
-  // Scale and shift, both [channels].
-  std::pair<at::Tensor, at::Tensor> line() const;
+  // Whether forward() is x * scale + shift, independent of the statistics of x. This holds for
+  // batch norm in evaluation mode, too.
+  bool is_affine() const;
+  // Returns scale and shift, both [channels]. Requires is_affine().
+  std::pair<at::Tensor, at::Tensor> affine() const;
 
   Norm norm;
   double eps = 1e-5;
+  // [channels]; the running statistics are undefined unless this is a batch norm.
   at::Tensor weight, bias, running_mean, running_var;
 
  private:
-  int64_t groups_;
+  int64_t groups_;  // of group norm
 };
 TORCH_MODULE(NormLayer);
 

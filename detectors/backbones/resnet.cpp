@@ -1,5 +1,7 @@
 #include "lanner/detectors/backbones/resnet.h"
 
+#include <torch/nn/modules/container/sequential.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -22,7 +24,8 @@ torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t kernel, int64_t s
   return conv;
 }
 
-// What gives a 3x3 convolution its offsets, and where modulated its mask, sees what that sees.
+// Predicts the offsets of a deformable 3x3 convolution, and the mask of a modulated one, from the
+// same receptive field.
 torch::nn::Conv2d offset_convolution(int64_t in, int64_t stride, int64_t dilation, int64_t groups,
                                      bool modulated) {
   torch::nn::Conv2d conv(torch::nn::Conv2dOptions(in, (modulated ? 27 : 18) * groups, 3)
@@ -34,21 +37,21 @@ torch::nn::Conv2d offset_convolution(int64_t in, int64_t stride, int64_t dilatio
   return conv;
 }
 
-// The samples of a convolution, from what its offset convolution gives.
-SamplingOffsets split(const at::Tensor& given, const BlockOptions& o) {
-  const int64_t offsets = 18 * o.deformable_groups;
-  SamplingOffsets result{given.slice(1, 0, offsets), {}, o.dilation};
-  // 1 at first, when all that is given is 0.
-  if (o.modulated) result.mask = 2 * given.slice(1, offsets).sigmoid();
-  return result;
+// prediction: output of an offset convolution.
+SamplingOffsets to_sampling_offsets(const at::Tensor& prediction, const BlockOptions& o) {
+  const int64_t offset_channels = 18 * o.deformable_groups;
+  SamplingOffsets samples{prediction.slice(1, 0, offset_channels), {}, o.dilation};
+  // Predictions are initially 0, and the mask is 1.
+  if (o.modulated) samples.mask = 2 * prediction.slice(1, offset_channels).sigmoid();
+  return samples;
 }
 
-at::Tensor deformed(const ConvUnit& unit, const at::Tensor& x, const SamplingOffsets& samples,
-                    const at::Tensor& addend = {}) {
+at::Tensor deform_conv(const ConvUnit& unit, const at::Tensor& x, const SamplingOffsets& samples,
+                       const at::Tensor& addend = {}) {
   return unit.deformed(x, samples.offset, samples.mask, addend);
 }
 
-std::array<int, 4> blocks_of(int depth) {
+std::array<int, 4> blocks_per_stage(int depth) {
   switch (depth) {
     case 18:
       return {2, 2, 2, 2};
@@ -74,7 +77,7 @@ BlockImpl::BlockImpl(const BlockOptions& o) : options_(o) {
     last_norm = register_module("bn" + number, NormLayer(o.norm, conv->options.out_channels()));
     return ConvUnit(conv, last_norm, relu);
   };
-  const auto offsets = [&](const std::string& name, int64_t in, int64_t stride) {
+  const auto offset_unit = [&](const std::string& name, int64_t in, int64_t stride) {
     return ConvUnit(register_module(name, offset_convolution(in, stride, o.dilation,
                                                              o.deformable_groups, o.modulated)),
                     {nullptr}, false);
@@ -89,8 +92,8 @@ BlockImpl::BlockImpl(const BlockOptions& o) : options_(o) {
   }
   torch::nn::init::constant_(last_norm->weight, o.residual_scale);
   if (deformable()) {
-    if (!o.bottleneck) offset1_ = offsets("conv1_offset", o.in_channels, o.stride);
-    offset2_ = offsets("conv2_offset", o.width, o.bottleneck ? o.stride : 1);
+    if (!o.bottleneck) offset1_ = offset_unit("conv1_offset", o.in_channels, o.stride);
+    offset2_ = offset_unit("conv2_offset", o.width, o.bottleneck ? o.stride : 1);
   }
   if (o.stride != 1 || o.in_channels != o.out_channels) {
     const auto conv = convolution(o.in_channels, o.out_channels, 1, o.stride);
@@ -100,44 +103,46 @@ BlockImpl::BlockImpl(const BlockOptions& o) : options_(o) {
   }
 }
 
-at::Tensor BlockImpl::before_last(const at::Tensor& x) {
-  return deformable() && !options_.bottleneck ? deformed(unit1_, x, split(offset1_(x), options_))
-                                              : unit1_(x);
+at::Tensor BlockImpl::input_of_last_conv3x3(const at::Tensor& x) {
+  return deformable() && !options_.bottleneck
+             ? deform_conv(unit1_, x, to_sampling_offsets(offset1_(x), options_))
+             : unit1_(x);
 }
 
 std::optional<SamplingOffsets> BlockImpl::offsets(const at::Tensor& x) {
   if (!deformable() || (options_.bottleneck && options_.stride != 1)) return {};
-  return split(offset2_(before_last(x)), options_);
+  return to_sampling_offsets(offset2_(input_of_last_conv3x3(x)), options_);
 }
 
 at::Tensor BlockImpl::forward(at::Tensor x) {
-  const auto hidden = before_last(x);
+  const auto hidden = input_of_last_conv3x3(x);
   auto shortcut = shortcut_ ? (*shortcut_)(x) : std::move(x);
   if (!deformable())
     return options_.bottleneck ? unit3_(unit2_(hidden), std::move(shortcut))
                                : unit2_(hidden, std::move(shortcut));
-  const auto samples = split(offset2_(hidden), options_);
-  return options_.bottleneck ? unit3_(deformed(unit2_, hidden, samples), std::move(shortcut))
-                             : deformed(unit2_, hidden, samples, shortcut);
+  const auto samples = to_sampling_offsets(offset2_(hidden), options_);
+  return options_.bottleneck ? unit3_(deform_conv(unit2_, hidden, samples), std::move(shortcut))
+                             : deform_conv(unit2_, hidden, samples, shortcut);
 }
 
 ResNetImpl::ResNetImpl(const ResNetOptions& o) : width_(o.depth >= 50 ? 256 : 64) {
-  const auto blocks = blocks_of(o.depth);
+  const auto blocks = blocks_per_stage(o.depth);
   conv1_ = register_module("conv1", convolution(3, 64, 7, 2));
   bn1_ = register_module("bn1", NormLayer(o.norm, 64));
   unit1_ = ConvUnit(conv1_, bn1_, true);
   int64_t in_channels = 64;
-  // Without statistics sums would grow from block to block (as in arXiv 1901.09321).
+  // Without normalization, activations would grow from block to block (see arXiv 1901.09321).
   const double residual_scale =
       o.norm == Norm::none ? 1 / std::sqrt(std::accumulate(blocks.begin(), blocks.end(), 0.)) : 1;
   for (int stage = 1; stage <= o.stages; ++stage) {
     torch::nn::Sequential layer;
-    auto& blocks_here = layers_.emplace_back();
+    auto& stage_blocks = layers_.emplace_back();
     const bool dilated = stage == 4 && o.dilate_stage4;
-    const auto& bent = o.deformable.stages;
-    const bool deformable = std::find(bent.begin(), bent.end(), stage) != bent.end();
+    const auto& deformable_stages = o.deformable.stages;
+    const bool deformable = std::find(deformable_stages.begin(), deformable_stages.end(), stage) !=
+                            deformable_stages.end();
     for (int i = 0; i < blocks[stage - 1]; ++i) {
-      blocks_here.emplace_back(
+      stage_blocks.emplace_back(
           BlockOptions{.bottleneck = o.depth >= 50,
                        .in_channels = in_channels,
                        .width = (o.groups * o.group_width) << (stage - 1),
@@ -149,7 +154,7 @@ ResNetImpl::ResNetImpl(const ResNetOptions& o) : width_(o.depth >= 50 ? 256 : 64
                        .deformable_groups = deformable ? o.deformable.groups : 0,
                        .modulated = o.deformable.modulated,
                        .residual_scale = residual_scale});
-      layer->push_back(blocks_here.back());
+      layer->push_back(stage_blocks.back());
       in_channels = channels(stage);
     }
     register_module("layer" + std::to_string(stage), layer);
@@ -174,24 +179,24 @@ at::Tensor ResNetImpl::run_stage(int stage, at::Tensor x) {
 }
 
 std::vector<SamplingOffsets> ResNetImpl::offsets(const at::Tensor& images, int stages) {
-  std::vector<SamplingOffsets> found;
+  std::vector<SamplingOffsets> all;
   auto x = stem(images);
   for (int stage = 0; stage < std::min(stages, static_cast<int>(layers_.size())); ++stage)
     for (auto& block : layers_[stage]) {
       const auto samples = block->offsets(x);
       x = block->forward(std::move(x));
       if (!samples) continue;
-      found.push_back(*samples);
-      found.back().stride = static_cast<double>(images.size(3)) / static_cast<double>(x.size(3));
+      all.push_back(*samples);
+      all.back().stride = static_cast<double>(images.size(3)) / static_cast<double>(x.size(3));
     }
-  return found;
+  return all;
 }
 
-void ResNetImpl::train_last(int stages) {
+void ResNetImpl::set_trainable_stages(int stages) {
   const auto freeze = [](torch::nn::Module& module) {
     for (auto& parameter : module.parameters()) parameter.set_requires_grad(false);
   };
-  const int frozen = 5 - stages;  // of stem, stage 1, .. stage 4
+  const int frozen = 5 - stages;  // the stem counts as one
   if (frozen > 0) freeze(*conv1_), freeze(*bn1_);
   for (int stage = 1; stage < frozen && stage <= static_cast<int>(layers_.size()); ++stage)
     for (auto& block : layers_[stage - 1]) freeze(*block);

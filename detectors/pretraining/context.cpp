@@ -1,5 +1,7 @@
 #include "lanner/detectors/pretraining/context.h"
 
+#include <torch/nn/modules/rnn.h>
+
 #include "lanner/datasets/error.h"
 
 namespace lanner::detectors {
@@ -26,7 +28,7 @@ at::Tensor ConvContext::forward(const at::Tensor& z) {
   auto x = z;
   for (auto& block : blocks_) {
     auto hidden = block.across(block.in(x).relu_());
-    hidden = torch::constant_pad_nd(hidden, {0, 0, 1, 0});  // a row of zeros on top
+    hidden = torch::constant_pad_nd(hidden, {0, 0, 1, 0});  // pad the top
     x = x + block.out(block.down(hidden).relu_());
   }
   return x.relu();

@@ -1,20 +1,24 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/modules/rnn.h>
+
+#include "lanner/ops/torch.h"
 
 #include <string>
 
 namespace lanner::detectors {
 
-// What predicts from patches: [N, channels, R, C] to the same, where the context at row r sees rows
-// up to and including r, and no row below.
+// The context network of CPC (g_ar in arXiv 1807.03748). Maps a grid of patch features,
+// [N, channels, R, C], to contexts of the same shape. The context at row r depends on rows 0..r
+// only.
 class Context : public torch::nn::Module {
  public:
   virtual at::Tensor forward(const at::Tensor& z) = 0;
 };
 
 // The masked convolutional network of CPC v2 (arXiv 1905.09272, appendix): residual blocks of 1x1,
-// 1x3, 2x1 and 1x1 convolutions, zeros above the first row. Sees every column.
+// 1x3, 2x1 and 1x1 convolutions, padded with zeros above the first row. The receptive field
+// includes all columns.
 class ConvContext : public Context {
  public:
   explicit ConvContext(int64_t channels, int64_t width = 256, int blocks = 5);
@@ -27,8 +31,9 @@ class ConvContext : public Context {
   std::vector<Block> blocks_;
 };
 
-// A gated recurrent unit that goes down each column (CPC v1's PixelCNN has the same reach; arXiv
-// 1601.06759 calls it a row LSTM), after a 1x3 convolution: sees the columns beside its own.
+// A 1x3 convolution, followed by a GRU that runs down each column. The receptive field includes the
+// adjacent columns. The PixelCNN of CPC v1 has the same vertical extent; arXiv 1601.06759 calls
+// this a row LSTM.
 class GruContext : public Context {
  public:
   explicit GruContext(int64_t channels);
@@ -39,7 +44,7 @@ class GruContext : public Context {
   torch::nn::GRU down_{nullptr};
 };
 
-// name: conv or gru. Throws usage_error for another.
+// name: "conv" or "gru". Throws usage_error for another name.
 std::shared_ptr<Context> make_context(const std::string& name, int64_t channels);
 
 }  // namespace lanner::detectors

@@ -1,5 +1,7 @@
 #include "lanner/detectors/pretraining/cpc.h"
 
+#include <torch/nn/functional/normalization.h>
+
 #include <array>
 
 #include "lanner/detectors/pretraining/info_nce.h"
@@ -8,11 +10,11 @@
 namespace lanner::detectors {
 namespace {
 
-// What is predicted where the grid was turned by so many quarters, against the clock.
+// The direction of prediction when the grid is rotated counterclockwise by that many quarter turns.
 constexpr std::array kDirections{"down", "left", "up", "right"};
 
 // [N, D, R, C] to [N * R * C, D].
-at::Tensor rows(const at::Tensor& x) { return x.permute({0, 2, 3, 1}).flatten(0, 2); }
+at::Tensor flatten_positions(const at::Tensor& x) { return x.permute({0, 2, 3, 1}).flatten(0, 2); }
 
 }  // namespace
 
@@ -31,8 +33,8 @@ Cpc::Cpc(const PretrainOptions& options) : Objective(options), options_(options)
 }
 
 at::Tensor Cpc::encode(const at::Tensor& images) {
-  const auto patches = is_training() ? augmented_patches(images, options_.patch)
-                                     : cut_patches(images, options_.patch);
+  const auto patches = is_training() ? augment_patches(images, options_.patch)
+                                     : extract_patches(images, options_.patch);
   const int64_t grid = options_.patch.rows(options_.image_size);
   return encoder(patches)
       .view({images.size(0), grid, grid, encoder->channels()})
@@ -45,30 +47,32 @@ ContrastiveResult Cpc::forward(const at::Tensor& images) {
   ContrastiveResult result;
   result.candidates =
       options_.negatives ? options_.negatives + 1 : targets.numel() / targets.size(1);
-  result.features = rows(z.detach());
+  result.features = flatten_positions(z.detach());
   std::vector<at::Tensor> losses, accuracies;
-  const auto all = rows(targets);
+  const auto candidates = flatten_positions(targets);
   const int64_t R = z.size(2);
-  const auto reading_order =
-      torch::arange(all.size(0), all.options().dtype(torch::kLong)).view({z.size(0), R, R});
+  const auto candidate_indices =
+      torch::arange(candidates.size(0), candidates.options().dtype(torch::kLong))
+          .view({z.size(0), R, R});
   for (size_t d = 0; d < directions_.size(); ++d) {
-    const auto turns = static_cast<int64_t>(d);
-    const auto places = torch::rot90(reading_order, turns, {1, 2});
-    // The last rows predict nothing, and no other row sees them.
+    const auto quarter_turns = static_cast<int64_t>(d);
+    const auto rotated_indices = torch::rot90(candidate_indices, quarter_turns, {1, 2});
+    // The last rows are left out: they predict nothing, and no other context depends on them.
     const auto context =
-        directions_[d].context->forward(torch::rot90(z, turns, {2, 3})
+        directions_[d].context->forward(torch::rot90(z, quarter_turns, {2, 3})
                                             .slice(2, 0, R - options_.first_distance)
                                             .contiguous(at::MemoryFormat::ChannelsLast));
-    const auto predicted = directions_[d].predict(context);
+    const auto predictions = directions_[d].predict(context);
     for (int k = options_.first_distance; k <= options_.last_distance; ++k) {
       const int64_t begin = (k - options_.first_distance) * int64_t{options_.embedding};
-      const auto found =
-          info_nce(rows(predicted.slice(1, begin, begin + options_.embedding).slice(2, 0, R - k)),
-                   all, places.slice(1, k, R).reshape({-1}),
+      const auto nce =
+          info_nce(flatten_positions(
+                       predictions.slice(1, begin, begin + options_.embedding).slice(2, 0, R - k)),
+                   candidates, rotated_indices.slice(1, k, R).reshape({-1}),
                    {.temperature = options_.temperature, .negatives = options_.negatives});
-      losses.push_back(found.loss);
-      accuracies.push_back(found.accuracy);
-      result.parts.emplace_back(c10::str("accuracy_", kDirections[d], "_", k), found.accuracy);
+      losses.push_back(nce.loss);
+      accuracies.push_back(nce.accuracy);
+      result.parts.emplace_back(c10::str("accuracy_", kDirections[d], "_", k), nce.accuracy);
     }
   }
   result.loss = torch::stack(losses).mean();
@@ -78,14 +82,15 @@ ContrastiveResult Cpc::forward(const at::Tensor& images) {
 
 at::Tensor Cpc::scores(const at::Tensor& features, int distance) {
   const int64_t begin = (distance - options_.first_distance) * int64_t{options_.embedding};
-  const auto predicted = directions_[0]
-                             .predict(directions_[0].context->forward(features))
-                             .slice(1, begin, begin + options_.embedding)
-                             .slice(2, 0, features.size(2) - distance);
-  const auto unit = [&](const at::Tensor& x) {
-    return options_.temperature > 0 ? torch::nn::functional::normalize(rows(x)) : rows(x);
+  const auto predictions = directions_[0]
+                               .predict(directions_[0].context->forward(features))
+                               .slice(1, begin, begin + options_.embedding)
+                               .slice(2, 0, features.size(2) - distance);
+  const auto maybe_normalize = [&](const at::Tensor& x) {
+    return options_.temperature > 0 ? torch::nn::functional::normalize(flatten_positions(x))
+                                    : flatten_positions(x);
   };
-  return torch::matmul(unit(predicted), unit(target_(features)).t());
+  return torch::matmul(maybe_normalize(predictions), maybe_normalize(target_(features)).t());
 }
 
 }  // namespace lanner::detectors

@@ -1,43 +1,44 @@
 #pragma once
 
-#include <torch/torch.h>
+#include "lanner/ops/torch.h"
 
 #include "lanner/detectors/backbones/resnet.h"
 #include "lanner/detectors/pretraining/options.h"
+#include "lanner/ops/api.h"
 
 namespace lanner::detectors {
 
-// The detector's own ResNet up to a stage, and the mean over its cells: [P, 3, H, W] to
-// [P, channels()].
-class EncoderImpl : public torch::nn::Module {
+// A detector's ResNet up to a stage, followed by global average pooling.
+class LANNER_API EncoderImpl : public torch::nn::Module {
  public:
   explicit EncoderImpl(const ResNetOptions& options);
+  // images: [P, 3, H, W], normalized. Returns [P, channels()].
   at::Tensor forward(const at::Tensor& images);
-  // The same of each stage, the last being forward's.
+  // Returns the pooled output of each stage, [P, channels of the stage]; the last equals forward().
   std::vector<at::Tensor> stages(const at::Tensor& images);
-  int64_t channels() const { return body_->channels(last_); }
+  int64_t channels() const { return body_->channels(last_stage_); }
 
  private:
-  int last_;
+  int last_stage_;
   ResNet body_{nullptr};
 };
 TORCH_MODULE(Encoder);
 
-// What a step of a contrastive objective gives.
+// The result of a step of a contrastive objective.
 struct ContrastiveResult {
-  at::Tensor loss, accuracy;  // scalars: means over all that is predicted
-  int64_t candidates = 0;     // N of InfoNCE: ln N is the loss of one who guesses
-  std::vector<std::pair<std::string, at::Tensor>> parts;  // accuracies, by what is predicted
+  at::Tensor loss, accuracy;  // scalars: means over all predictions
+  int64_t candidates = 0;     // N of InfoNCE; guessing has the loss ln N
+  std::vector<std::pair<std::string, at::Tensor>> parts;  // accuracies of kinds of predictions
   at::Tensor features;                                    // [P, channels], detached
 };
 
-// What is learned without labels. The encoder is under the detector's own names, backbone.body.*;
-// the rest is dropped when pretraining is over.
+// A self-supervised objective. The encoder has the names of a detector's backbone, backbone.body.*;
+// the other modules are only used in pretraining.
 class Objective : public torch::nn::Module {
  public:
-  // images: [N * views(), 3, S, S], normalised, first the first view of all, then the second.
+  // images: [N * views(), 3, S, S], normalized: the first view of all N images, then the second.
   virtual ContrastiveResult forward(const at::Tensor& images) = 0;
-  virtual int views() const = 0;
+  virtual int views() const = 0;  // per image
 
   Encoder encoder{nullptr};
 
@@ -45,7 +46,8 @@ class Objective : public torch::nn::Module {
   explicit Objective(const PretrainOptions& options);  // throws usage_error
 };
 
-// options.objective: cpc or simclr. Throws usage_error for what does not fit together.
-std::shared_ptr<Objective> make_objective(const PretrainOptions& options);
+// Creates the objective options.objective, "cpc" or "simclr". Throws usage_error for options that
+// are out of range or contradict each other.
+LANNER_API std::shared_ptr<Objective> make_objective(const PretrainOptions& options);
 
 }  // namespace lanner::detectors

@@ -1,41 +1,65 @@
 #pragma once
 
 #include "lanner/detectors/training/options.h"
+#include "lanner/ops/api.h"
 
-// What `lanner pretrain` and `lanner probe` are told. Plain structs, without LibTorch.
+// Options of `lanner pretrain` and `lanner probe`. Plain structs, without LibTorch.
 namespace lanner::detectors {
 
-// How patches are cut from an image, and what is changed of each on its own, so that neither its
-// colours nor its edges tell which image it is from.
+// How patches are cut from an image, and how each is changed on its own, so that neither colors nor
+// edges tell which image it is from.
 struct PatchOptions {
-  int size = 48, stride = 24;  // pixels: 5 x 5 patches of 144
-  double crop = 1;             // side of a random part that is kept, of the patch's; the rest is 0
-  double flip = 0;             // probability, left to right
-  double one_channel = 0;      // probability that one colour channel is put in place of all
-  double grey = 0.25;          // probability
-  double contrast = 0.3;       // each channel's varies by up to this fraction
-  double brightness = 0.3;     // each channel is shifted by up to so many standard deviations
+  int size = 48, stride = 24;  // 5 x 5 patches of 144 pixels
+  double crop = 1;
+  double flip = 0;
+  double one_channel = 0;
+  double gray = 0.25;
+  double contrast = 0.3;
+  double brightness = 0.3;
+
+  // Patches per column, and per row, of a square image.
   int rows(int image_size) const { return (image_size - size) / stride + 1; }
+
+  static void visit(auto& o, auto&& field) {
+    using namespace datasets;
+    field(o.size, {.name = "size", .help = "side of a patch in pixels", .limits = at_least(16)});
+    field(o.stride,
+          {.name = "stride", .help = "distance between patches in pixels", .limits = at_least(1)});
+    field(o.crop, {.name = "crop",
+                   .help = "side of the random part of each patch that is kept, as a fraction",
+                   .limits = above_and_up_to(0, 1)});
+    field(o.flip,
+          {.name = "flip", .help = "probability of a horizontal flip", .limits = between(0, 1)});
+    field(o.one_channel, {.name = "one_channel",
+                          .help = "probability that one color channel replaces all three",
+                          .limits = between(0, 1)});
+    field(o.gray, {.name = "gray", .help = "probability of grayscale", .limits = between(0, 1)});
+    field(o.contrast, {.name = "contrast",
+                       .help = "maximum relative change of each channel's contrast",
+                       .limits = between(0, 1)});
+    field(o.brightness, {.name = "brightness",
+                         .help = "maximum shift of each channel, in standard deviations",
+                         .limits = at_least(0)});
+  }
 };
 
 struct PretrainOptions {
-  std::vector<std::filesystem::path> images;  // folders, searched to the bottom
-  std::filesystem::path init;                 // backbone weights to start from; may be empty
-  std::string objective = "cpc";              // or simclr
-  int depth = 18;                             // ResNet
-  int stages = 3;                             // how many of its four are trained
-  Norm norm = Norm::layer;                    // batch norm would leak between patches
-  int image_size = 144;                       // pixels
-  double smallest_crop = 0.5;                 // of an image's short side, as the crop's side
+  std::vector<std::filesystem::path> images;
+  std::filesystem::path init;
+  std::string objective = "cpc";
+  std::string backbone = "resnet18";
+  int stages = 3;
+  Norm norm = Norm::layer;  // batch norm would leak between patches
+  int image_size = 144;
+  double min_crop = 0.5;
   PatchOptions patch{};
-  std::string context = "conv";  // or gru
-  int first_distance = 2,
-      last_distance = 3;     // predicted rows; at 1 half of a patch is seen already
-  int directions = 4;        // 1: downwards; 4: all ways
-  int negatives = 0;         // drawn for each prediction; 0: all other patches of the batch
-  int embedding = 64;        // numbers in which predictions and targets meet
-  double temperature = 0.1;  // of cosines; 0: dot products times 0.1, as CPC v2
-  bool show = false;         // draw predictions and neighbours when done
+  std::string context = "conv";
+  int first_distance = 2, last_distance = 3;  // at 1 half of the predicted patch has been seen
+  int directions = 4;
+  int negatives = 0;
+  int embedding = 64;
+  double temperature = 0.1;
+  bool show = false;
   LoopOptions loop{.epochs = 100,
                    .batch_size = 16,
                    .optimizer = "adamw",
@@ -44,25 +68,99 @@ struct PretrainOptions {
                    .schedule = "cosine"};
 
   void check() const;  // throws usage_error
+  static void visit(auto& o, auto&& field) {
+    using namespace datasets;
+    field(o.images,
+          {.name = "images", .help = "folders of images, searched recursively", .required = true});
+    field(o.objective, {.name = "objective",
+                        .help = "contrastive objective: predict patches, or match two views",
+                        .choices = {"cpc", "simclr"}});
+    field(o.backbone,
+          {.name = "backbone", .help = "resnet18, resnet34, resnet50, resnet101 or resnet152"});
+    field(o.init, {.name = "init", .help = "backbone weights to start from"});
+    field(o.stages, {.name = "stages",
+                     .help = "stages of the backbone that are trained",
+                     .limits = between(1, 4)});
+    field(o.norm, {.name = "norm", .help = "normalization layers of the backbone"});
+    field(o.image_size, {.name = "image_size",
+                         .help = "side of the square crops in pixels",
+                         .limits = between(16, 4096)});
+    field(o.min_crop, {.name = "min_crop",
+                       .help = "minimum side of a crop, as a fraction of the image's short side",
+                       .limits = above_and_up_to(0, 1)});
+    field(o.context, {.name = "context",
+                      .help = "context network of CPC: masked convolutions or a GRU",
+                      .choices = {"conv", "gru"}});
+    field(o.first_distance, {.name = "first_distance",
+                             .help = "distance in rows of the nearest predicted patch",
+                             .limits = at_least(1)});
+    field(o.last_distance, {.name = "last_distance",
+                            .help = "distance in rows of the farthest predicted patch",
+                            .limits = at_least(1)});
+    field(o.directions, {.name = "directions",
+                         .help = "directions of prediction: 1 (down) or 4 (down, up, left, right)",
+                         .limits = between(1, 4)});
+    field(o.negatives, {.name = "negatives",
+                        .help = "negatives per prediction; 0: all other patches of the batch",
+                        .limits = at_least(0)});
+    field(o.embedding, {.name = "embedding",
+                        .help = "dimensions in which predictions and targets are compared",
+                        .limits = at_least(1)});
+    field(o.temperature, {.name = "temperature",
+                          .help = "temperature of the cosine similarities; 0: dot products times "
+                                  "0.1, as in CPC v2",
+                          .limits = at_least(0)});
+    field(o.show,
+          {.name = "show", .help = "draw nearest predictions and nearest images at the end"});
+    field(o.patch, {.name = "patch"});
+    field(o.loop, {.help = "training loop"});
+  }
 };
 
 struct ProbeOptions {
-  std::vector<std::filesystem::path> weights;  // backbones
-  // A folder whose folders are classes, or one of such folders train and validation, val, valid or
-  // test.
+  std::vector<std::filesystem::path> weights;
   std::filesystem::path images;
-  // To be asked about, taken together; empty: those beside train, or a fifth of each class.
   std::vector<std::filesystem::path> test;
-  int seeds = 3;  // untrained networks, and choices of decay
-  int neighbours = 200;
-  bool every_stage = false;        // not only the last one trained
-  bool patches = false;            // features are means over patches, as CPC sees images
-  int image_size = 128;            // pixels; of weights that do not say
-  int depth = 18;                  // ResNet, of weights that do not say
-  Norm norm = Norm::frozen_batch;  // likewise
-  std::filesystem::path json;      // where the numbers go; may be empty
+  int seeds = 3;
+  int neighbors = 200;
+  bool every_stage = false;
+  bool patches = false;
+  int image_size = 128;
+  std::string backbone = "resnet18";
+  Norm norm = Norm::frozen_batch;
+  std::filesystem::path json;
 
-  void check() const;  // throws usage_error
+  LANNER_API void check() const;  // throws usage_error
+  static void visit(auto& o, auto&& field) {
+    using namespace datasets;
+    field(o.weights, {.name = "weights",
+                      .help = "backbones: from lanner pretrain, from a detector, or torchvision's",
+                      .required = true});
+    field(o.images, {.name = "images",
+                     .help = "folder with a folder per class, or with such folders named train "
+                             "and val, valid, validation or test",
+                     .required = true});
+    field(o.test, {.name = "test",
+                   .help = "test folders; default: those beside train, or a fifth of each class"});
+    field(o.seeds, {.name = "seeds",
+                    .help = "untrained networks, and choices of the weight decay",
+                    .limits = at_least(1)});
+    field(o.neighbors,
+          {.name = "neighbors", .help = "nearest neighbors that vote", .limits = at_least(1)});
+    field(o.every_stage,
+          {.name = "every_stage", .help = "probe each stage of the backbone, not the last alone"});
+    field(o.patches, {.name = "patches",
+                      .help = "average the features of patches, as in CPC, instead of running on "
+                              "whole images, as a detector does"});
+    field(o.image_size, {.name = "image_size",
+                         .help = "image size in pixels for weights that do not record theirs",
+                         .limits = between(32, 4096)});
+    field(o.backbone,
+          {.name = "backbone", .help = "architecture of weights that do not record theirs"});
+    field(o.norm,
+          {.name = "norm", .help = "normalization layers of weights that do not record theirs"});
+    field(o.json, {.name = "json", .help = "file for the results"});
+  }
 };
 
 }  // namespace lanner::detectors

@@ -3,21 +3,24 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "lanner/datasets/error.h"
-#include "lanner/datasets/html.h"
-#include "lanner/datasets/image.h"
-#include "lanner/datasets/image_folder.h"
-#include "lanner/datasets/square_images.h"
-#include "lanner/detectors/checkpoint.h"
+#include "lanner/datasets/images/image.h"
+#include "lanner/datasets/images/square_images.h"
+#include "lanner/datasets/loading/image_folder.h"
+#include "lanner/datasets/reports/html.h"
+#include "lanner/detectors/autocast.h"
 #include "lanner/detectors/flop_count.h"
 #include "lanner/detectors/pretraining/cpc.h"
-#include "lanner/detectors/pretraining/sheets.h"
-#include "lanner/detectors/pretraining/spread.h"
-#include "lanner/detectors/training/autocast.h"
+#include "lanner/detectors/pretraining/feature_stats.h"
+#include "lanner/detectors/pretraining/visualize.h"
+#include "lanner/detectors/progress_line.h"
+#include "lanner/detectors/training/generator_guard.h"
+#include "lanner/detectors/training/loop.h"
 #include "lanner/detectors/training/report.h"
 #include "lanner/detectors/training/schedule.h"
+#include "lanner/detectors/weights/checkpoint.h"
+#include "lanner/detectors/weights/metadata.h"
 
 namespace lanner::detectors {
 namespace fs = std::filesystem;
@@ -35,16 +38,14 @@ std::vector<fs::path> files_of(const std::vector<fs::path>& folders) {
   return files;
 }
 
-std::map<std::string, std::string> metadata_of(const PretrainOptions& o) {
-  return {{"format", "1"},
-          {"pretraining", nlohmann::json{{"objective", o.objective},
-                                         {"depth", o.depth},
-                                         {"stages", o.stages},
-                                         {"norm", name_of(o.norm)},
-                                         {"image_size", o.image_size},
-                                         {"patch_size", o.patch.size},
-                                         {"patch_stride", o.patch.stride}}
-                              .dump()}};
+Metadata metadata_for(const PretrainOptions& o) {
+  return metadata_of(PretrainedBackbone{.objective = o.objective,
+                                        .depth = resnet_depth(o.backbone),
+                                        .stages = o.stages,
+                                        .norm = o.norm,
+                                        .image_size = o.image_size,
+                                        .patch_size = o.patch.size,
+                                        .patch_stride = o.patch.stride});
 }
 
 // How much one image of a batch changes with another: batch norm lets the network cheat so.
@@ -62,7 +63,7 @@ std::vector<datasets::Sample> readable_squares(const std::vector<fs::path>& file
   std::vector<datasets::Sample> images;
   for (const auto& file : files) {
     try {
-      images.push_back(datasets::centre_squares({&file, 1}, size)[0]);
+      images.push_back(datasets::center_crops({&file, 1}, size)[0]);
     } catch (const Error&) {
     }
   }
@@ -82,7 +83,7 @@ std::string draw_sheets(Objective& objective, const std::vector<fs::path>& files
     datasets::write_image(o.loop.out / (name + ".png"), sheet);
     html += datasets::html_image(sheet, caption, 1060);
   };
-  add(neighbour_sheet(objective.encoder, images), "neighbours",
+  add(neighbor_sheet(objective.encoder, images), "neighbors",
       "An image a row, then those whose features are nearest");
   if (auto* cpc = dynamic_cast<Cpc*>(&objective)) {
     const std::vector<datasets::Sample> asked(images.begin(),
@@ -94,38 +95,130 @@ std::string draw_sheets(Objective& objective, const std::vector<fs::path>& files
   return html;
 }
 
+void warn_of_overlap(const PretrainOptions& o) {
+  if (o.objective != "cpc" || o.first_distance * o.patch.stride >= o.patch.size) return;
+  std::cerr << "warning: first_distance: at " << o.first_distance
+            << " a predicted patch shares pixels with patches that are seen; "
+            << (o.patch.size - 1) / o.patch.stride + 1 << " would not\n";
+}
+
+at::Tensor scalar(double value) { return torch::tensor(value); }
+
+// One step of a contrastive objective, and what is logged of it.
+class ContrastiveStep {
+ public:
+  ContrastiveStep(Objective& objective, datasets::Loader& loader, const PretrainOptions& options,
+                  const torch::Device& device, bool bfloat16, int64_t first_step, double peak)
+      : objective_(objective),
+        loader_(loader),
+        options_(options),
+        device_(device),
+        bfloat16_(bfloat16),
+        first_step_(first_step),
+        peak_(peak) {}
+
+  StepResult operator()(int64_t step, double progress) {
+    const double asked = seconds();
+    const auto batch = *loader_.next();
+    const double waited = seconds() - asked;
+    const auto images = batch.images.to(device_);
+    const Autocast autocast(bfloat16_, device_.type());
+    if (step == first_step_ && options_.norm == Norm::batch) warn_of_leak(images);
+    count_flops(step);
+    const auto result = objective_.forward(images);
+    const double ln_n = std::log(static_cast<double>(result.candidates));
+    StepResult out{.loss = result.loss,
+                   .metrics = {{"ln_n", scalar(ln_n)},
+                               {"accuracy", result.accuracy},
+                               {"information_bound", ln_n - result.loss.detach()}},
+                   .log_only = result.parts,
+                   .images = options_.loop.batch_size,
+                   .paths = batch.paths,
+                   .data_time = waited};
+    if ((step + 1) % options_.loop.log_every == 0)  // the statistics take time
+      add_statistics(result, ln_n, step, progress, out);
+    return out;
+  }
+
+ private:
+  // Of the first step, backward pass included.
+  void count_flops(int64_t step) {
+    if (count_) {
+      flops_ = count_->total();
+      count_.reset();
+    }
+    if (step == first_step_) count_.emplace();
+  }
+
+  void warn_of_leak(const at::Tensor& images) {
+    std::cerr << "warning: norm: batch norm leaks between the patches of a batch: one changes "
+              << "another's features by " << std::lround(100 * leak(objective_, images))
+              << " % here; layer does not\n";
+  }
+
+  void add_statistics(const ContrastiveResult& result, double ln_n, int64_t step, double progress,
+                      StepResult& out) {
+    const auto& loop = options_.loop;
+    const auto stats = feature_stats(result.features);
+    // Features of a network that has hardly been trained are close to each other, too.
+    const bool early = step < 100 || warming_up(loop, step, progress);
+    if (!collapsed_ && !early && stats.deviation < 0.05 &&
+        result.loss.item<double>() > 0.99 * ln_n) {
+      collapsed_ = true;
+      std::cerr << "warning: lr: at step " << step + 1 << " the features of all images are nearly "
+                << "equal (deviation " << stats.deviation << ") and the loss is ln N: this run may "
+                << "not learn; a lower lr or a longer warm-up may help\n";
+    }
+    const double spent = seconds() - std::exchange(logged_at_, seconds());
+    out.metrics.emplace_back("feature_deviation", scalar(stats.deviation));
+    out.metrics.emplace_back("feature_rank", scalar(stats.rank));
+    out.metrics.emplace_back("peak_share", scalar(flops_ * loop.log_every / spent / peak_));
+    if (options_.objective == "cpc")
+      out.log_only.emplace_back(
+          "patches_per_second",
+          scalar(static_cast<double>(result.features.size(0) * loop.log_every) / spent));
+  }
+
+  Objective& objective_;
+  datasets::Loader& loader_;
+  const PretrainOptions& options_;
+  const torch::Device device_;
+  const bool bfloat16_;
+  const int64_t first_step_;
+  const double peak_;  // FLOP/s of a matrix product
+  bool collapsed_ = false;
+  double flops_ = 0, logged_at_ = seconds();
+  std::optional<FlopCount> count_;
+};
+
 }  // namespace
 
 LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& stop) {
+  options.check();
   const auto& loop = options.loop;
   loop.check();
   const auto device = device_from_name(loop.device);
   const auto files = files_of(options.images);
   if (std::ssize(files) < loop.batch_size)
-    throw usage_error(c10::str("batch-size: expected at most the number of images, ", files.size(),
+    throw usage_error(c10::str("batch_size: expected at most the number of images, ", files.size(),
                                ", got ", loop.batch_size));
-  if (options.objective == "cpc" &&
-      options.first_distance * options.patch.stride < options.patch.size)
-    std::cerr << "warning: first-distance: at " << options.first_distance
-              << " a predicted patch shares pixels with those that are seen; "
-              << (options.patch.size - 1) / options.patch.stride + 1 << " would not\n";
-  const int64_t first = resume_step(loop);
+  warn_of_overlap(options);
+  auto resumed = read_resumed_run(loop);
+  const int64_t first = resumed ? resumed->state.step : 0;
+
+  const GeneratorGuard generator;
   torch::manual_seed(loop.seed);
   const auto objective = make_objective(options);
-  if (!options.init.empty() && !loop.resume) {
-    const auto transfer = load_backbone(*objective, options.init);
-    std::cerr << describe(transfer, options.init);
-  }
+  if (!options.init.empty() && !loop.resume)
+    std::cerr << describe(load_backbone(*objective, options.init), options.init);
   place(*objective, device);
 
-  // Measured before the loader's threads want the processor.
-  const bool bfloat16 = bfloat16_wanted(loop.amp, device.type());
+  const int64_t per_epoch = std::max<int64_t>(1, std::ssize(files) / loop.batch_size);
+  // Measured before the loader's threads use the processor.
+  const bool bfloat16 = use_bfloat16(loop.amp, device.type());
   const double peak = peak_rate(bfloat16 ? torch::kBFloat16 : torch::kFloat, device);
   std::cerr << files.size() << " images; matrix products run at " << std::llround(peak / 1e9)
             << " GFLOP/s here\n";
-
-  const int64_t per_epoch =
-      std::max<int64_t>(1, static_cast<int64_t>(files.size()) / loop.batch_size);
   const auto loader =
       datasets::image_folder_loader(files, {.batch_size = loop.batch_size,
                                             .threads = loop.workers,
@@ -134,64 +227,15 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
                                             .seed = loop.seed,
                                             .views = objective->views(),
                                             .size = options.image_size,
-                                            .smallest_crop = options.smallest_crop,
+                                            .min_crop = options.min_crop,
                                             .skip_bad_images = loop.on_bad_image == "skip"});
-  Task task;
-  task.name = "pretrain";
-  task.module = objective.get();
-  task.steps_per_epoch = per_epoch;
-  task.metadata = metadata_of(options);
-  bool collapsed = false;
-  double flops = 0, logged = seconds();
-  std::optional<FlopCount> count;  // of the first step, backward pass included
-  task.step = [&](int64_t step, double progress) {
-    const double asked = seconds();
-    const auto batch = *loader->next();
-    const double waited = seconds() - asked;
-    const auto images = batch.images.to(device);
-    const Autocast autocast(bfloat16, device.type());
-    if (step == first && options.norm == Norm::batch)
-      std::cerr << "warning: norm: batch norm leaks between the patches of a batch: one changes "
-                << "another's features by " << std::lround(100 * leak(*objective, images))
-                << " % here; layer does not\n";
-    if (count) {
-      flops = count->total();
-      count.reset();
-    }
-    if (step == first) count.emplace();
-    const auto result = objective->forward(images);
-    const double ln_n = std::log(static_cast<double>(result.candidates));
-    const auto scalar = [](double value) { return torch::tensor(value); };
-    StepResult out{result.loss,
-                   {{"ln_n", scalar(ln_n)},
-                    {"accuracy", result.accuracy},
-                    {"information_bound", ln_n - result.loss.detach()}},
-                   result.parts,
-                   loop.batch_size,
-                   batch.paths,
-                   waited};
-    if ((step + 1) % loop.log_every) return out;  // what follows takes time
-    const auto spread = feature_spread(result.features);
-    // Features of a network that has hardly been trained are near each other, too.
-    const bool early = step < 100 || warming_up(loop, step, progress);
-    if (!collapsed && !early && spread.deviation < 0.05 &&
-        result.loss.item<double>() > 0.99 * ln_n) {
-      collapsed = true;
-      std::cerr << "warning: lr: at step " << step + 1 << " the features of all are nearly one"
-                << " (deviation " << spread.deviation << ") and the loss is at ln N: a smaller lr"
-                << " or a longer warm-up learns where this may not\n";
-    }
-    const double spent = seconds() - std::exchange(logged, seconds());
-    out.shown.emplace_back("feature_deviation", scalar(spread.deviation));
-    out.shown.emplace_back("feature_rank", scalar(spread.rank));
-    out.shown.emplace_back("peak_share", scalar(flops * loop.log_every / spent / peak));
-    if (options.objective == "cpc")
-      out.logged.emplace_back(
-          "patches_per_second",
-          scalar(static_cast<double>(result.features.size(0) * loop.log_every) / spent));
-    return out;
-  };
-  const auto end = run_loop(task, loop, stop);
+  ContrastiveStep step(*objective, *loader, options, device, bfloat16, first, peak);
+  TrainingTask task{.name = "pretrain",
+                    .module = objective.get(),
+                    .steps_per_epoch = per_epoch,
+                    .step = std::ref(step),
+                    .metadata = metadata_for(options)};
+  const auto end = run_loop(task, loop, std::move(resumed), stop);
   write_report(loop.out, "");
   if (options.show && end == LoopEnd::finished)
     write_report(loop.out, draw_sheets(*objective, files, options));

@@ -4,11 +4,13 @@
 
 #include "lanner/detectors/pretraining/options.h"
 #include "lanner/detectors/training/loop.h"
+#include "lanner/ops/api.h"
 
 namespace lanner::detectors {
 
-// Pretrains a backbone by CPC: what `lanner pretrain` does. Throws Error; see run_loop for what it
-// writes. Labels, where the folders have any, are never read.
-LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& stop);
+// Implements `lanner pretrain`: pretrains a backbone with CPC or SimCLR on images without labels;
+// folder names do not influence the result. See run_loop() for the files it writes and for stop().
+// Throws Error.
+LANNER_API LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& stop);
 
 }  // namespace lanner::detectors

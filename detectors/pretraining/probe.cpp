@@ -1,40 +1,42 @@
 #include "lanner/detectors/pretraining/probe.h"
 
+#include <torch/nn/functional/normalization.h>
+#include <torch/optim/lbfgs.h>
+
 #include <algorithm>
 #include <array>
 
-#include "lanner/datasets/batch.h"
 #include "lanner/datasets/error.h"
-#include "lanner/datasets/square_images.h"
+#include "lanner/datasets/images/square_images.h"
+#include "lanner/datasets/loading/batch.h"
 #include "lanner/detectors/pretraining/patches.h"
 
 namespace lanner::detectors {
 namespace {
 
-constexpr int64_t kChunk = 32;  // images
+constexpr int64_t kProbeBatch = 32;
 constexpr double kKnnTemperature = 0.07;
-constexpr std::array kDecays{1e-4, 1e-3, 1e-2, 1e-1, 1.};
+constexpr std::array kWeightDecays{1e-4, 1e-3, 1e-2, 1e-1, 1.};
 
-// A linear classifier: [D, classes] and [classes].
-struct Linear {
-  at::Tensor weight, bias;
+struct LinearClassifier {
+  at::Tensor weight, bias;  // [D, classes], [classes]
   double accuracy(const LabelledFeatures& data) const {
-    const auto best = torch::addmm(bias, data.features, weight).argmax(1);
-    return (best == data.labels).to(torch::kDouble).mean().item<double>();
+    const auto predictions = torch::addmm(bias, data.features, weight).argmax(1);
+    return (predictions == data.labels).to(torch::kDouble).mean().item<double>();
   }
 };
 
-Linear fit(const LabelledFeatures& data, int64_t classes, double decay) {
-  Linear linear{torch::zeros({data.features.size(1), classes}, torch::requires_grad()),
-                torch::zeros({classes}, torch::requires_grad())};
-  torch::optim::LBFGS optimiser(
+LinearClassifier fit(const LabelledFeatures& data, int64_t classes, double weight_decay) {
+  LinearClassifier linear{torch::zeros({data.features.size(1), classes}, torch::requires_grad()),
+                          torch::zeros({classes}, torch::requires_grad())};
+  torch::optim::LBFGS optimizer(
       {linear.weight, linear.bias},
       torch::optim::LBFGSOptions(1).max_iter(100).history_size(10).line_search_fn("strong_wolfe"));
-  optimiser.step([&] {
-    optimiser.zero_grad();
+  optimizer.step([&] {
+    optimizer.zero_grad();
     const auto loss = torch::cross_entropy_loss(
                           torch::addmm(linear.bias, data.features, linear.weight), data.labels) +
-                      decay / 2 * linear.weight.square().sum();
+                      weight_decay / 2 * linear.weight.square().sum();
     loss.backward();
     return loss;
   });
@@ -42,18 +44,15 @@ Linear fit(const LabelledFeatures& data, int64_t classes, double decay) {
   return {linear.weight.detach(), linear.bias.detach()};
 }
 
-LabelledFeatures rows(const LabelledFeatures& data, const at::Tensor& index) {
+LabelledFeatures select_rows(const LabelledFeatures& data, const at::Tensor& index) {
   return {data.features.index_select(0, index), data.labels.index_select(0, index)};
 }
 
 }  // namespace
 
 void ProbeOptions::check() const {
-  if (seeds < 1) throw usage_error("seeds: expected at least 1, got " + std::to_string(seeds));
-  if (neighbours < 1)
-    throw usage_error("neighbours: expected at least 1, got " + std::to_string(neighbours));
-  if (image_size < 32)
-    throw usage_error("image-size: expected at least 32, got " + std::to_string(image_size));
+  datasets::check_fields(*this);
+  resnet_depth(backbone);
 }
 
 std::vector<at::Tensor> image_features(Encoder& encoder,
@@ -62,45 +61,46 @@ std::vector<at::Tensor> image_features(Encoder& encoder,
                                        const PatchOptions& patch) {
   const torch::NoGradGuard no_grad;
   encoder->eval();
-  std::vector<std::vector<at::Tensor>> of_stage;
-  for (int64_t begin = 0; begin < std::ssize(files); begin += kChunk) {
-    const auto end = std::min<int64_t>(begin + kChunk, std::ssize(files));
+  std::vector<std::vector<at::Tensor>> batches_by_stage;
+  for (int64_t begin = 0; begin < std::ssize(files); begin += kProbeBatch) {
+    const auto end = std::min<int64_t>(begin + kProbeBatch, std::ssize(files));
     const auto squares =
-        datasets::centre_squares({files.data() + begin, files.data() + end}, image_size);
+        datasets::center_crops({files.data() + begin, files.data() + end}, image_size);
     const auto images = datasets::collate(squares, {}, 1).images;
     auto stages =
-        encoder->stages(input == ProbeInput::patches ? cut_patches(images, patch) : images);
-    of_stage.resize(stages.size());
+        encoder->stages(input == ProbeInput::patches ? extract_patches(images, patch) : images);
+    batches_by_stage.resize(stages.size());
     for (size_t s = 0; s < stages.size(); ++s)
-      of_stage[s].push_back(
+      batches_by_stage[s].push_back(
           stages[s].to(torch::kFloat).view({end - begin, -1, stages[s].size(1)}).mean(1));
   }
   std::vector<at::Tensor> features;
-  for (const auto& chunks : of_stage) features.push_back(torch::cat(chunks));
+  for (const auto& batches : batches_by_stage) features.push_back(torch::cat(batches));
   return features;
 }
 
 double linear_accuracy(const LabelledFeatures& train, const LabelledFeatures& test, uint64_t seed) {
   const auto mean = train.features.mean(0), deviation = train.features.std(0).clamp_min(1e-6);
-  const auto standard = [&](const LabelledFeatures& data) {
+  const auto standardize = [&](const LabelledFeatures& data) {
     return LabelledFeatures{(data.features - mean) / deviation, data.labels};
   };
-  const auto all = standard(train);
+  const auto all = standardize(train);
   const int64_t classes = train.labels.max().item<int64_t>() + 1, N = all.labels.size(0);
   const auto order = torch::randperm(N, torch::make_generator<at::CPUGeneratorImpl>(seed));
-  const auto held_out = rows(all, order.slice(0, 0, N / 5));
-  const auto rest = rows(all, order.slice(0, N / 5));
-  double best = -1, decay = 0;
-  for (const double tried : kDecays)
-    if (const double right = fit(rest, classes, tried).accuracy(held_out); right > best)
-      best = right, decay = tried;
-  return fit(all, classes, decay).accuracy(standard(test));
+  const auto validation = select_rows(all, order.slice(0, 0, N / 5));
+  const auto training = select_rows(all, order.slice(0, N / 5));
+  double best_accuracy = -1, best_weight_decay = 0;
+  for (const double weight_decay : kWeightDecays) {
+    const double accuracy = fit(training, classes, weight_decay).accuracy(validation);
+    if (accuracy > best_accuracy) best_accuracy = accuracy, best_weight_decay = weight_decay;
+  }
+  return fit(all, classes, best_weight_decay).accuracy(standardize(test));
 }
 
-double knn_accuracy(const LabelledFeatures& train, const LabelledFeatures& test, int neighbours) {
-  const auto unit = [](const at::Tensor& x) { return torch::nn::functional::normalize(x); };
-  const auto alike = torch::matmul(unit(test.features), unit(train.features).t());
-  const auto [cosine, index] = alike.topk(std::min<int64_t>(neighbours, alike.size(1)));
+double knn_accuracy(const LabelledFeatures& train, const LabelledFeatures& test, int neighbors) {
+  const auto normalize = [](const at::Tensor& x) { return torch::nn::functional::normalize(x); };
+  const auto similarity = torch::matmul(normalize(test.features), normalize(train.features).t());
+  const auto [cosine, index] = similarity.topk(std::min<int64_t>(neighbors, similarity.size(1)));
   const int64_t classes = train.labels.max().item<int64_t>() + 1;
   const auto votes =
       torch::zeros({test.labels.size(0), classes})

@@ -13,7 +13,8 @@ BoxHead::BoxHead(const BackboneImpl& backbone, int64_t classes, const RoiOptions
   auto head = register_module("box_head", std::make_shared<torch::nn::Module>());
   const int64_t channels = backbone.roi_channels;
   convs_ = add_convolutions(*head, options.head_convs, channels, channels, Norm::batch);
-  if (options.head_convs > 0) {  // torchvision's numbers: after the convolutions, one that flattens
+  if (options.head_convs > 0) {
+    // In torchvision, a flatten module has the number after the convolutions.
     head->register_module(std::to_string(options.head_convs + 1), fc6_);
   } else {
     fc7_ = torch::nn::Linear(options.head_width, options.head_width);

@@ -5,10 +5,13 @@
 
 namespace lanner::detectors {
 
-// Faster R-CNN's RoI head: pooling, two fully connected layers (or convolutions and one, as in
-// torchvision's fasterrcnn_resnet50_fpn_v2), scores and boxes; torchvision's names.
+// The RoI head of Faster R-CNN (arXiv 1506.01497): RoI pooling, two fully connected layers, and
+// linear predictors of scores and boxes. With options.head_convs, convolutions and one fully
+// connected layer take the place of the two, as in torchvision's fasterrcnn_resnet50_fpn_v2. Module
+// names are torchvision's.
 class BoxHead : public RoiHead {
  public:
+  // classes: number of classes without background.
   BoxHead(const BackboneImpl& backbone, int64_t classes, const RoiOptions& options);
   RoiPredictions forward(const std::vector<at::Tensor>& features, const at::Tensor& rois) override;
   at::Tensor offsets(const std::vector<at::Tensor>& features, const at::Tensor& rois) override;

@@ -2,16 +2,16 @@
 
 #include <ATen/autocast_mode.h>
 
-#include "lanner/ops/cpu/matrix.h"
+#include "lanner/ops/matmul_transposed.h"
 
 namespace lanner::detectors {
 namespace {
 
-class Product : public torch::autograd::Function<Product> {
+class OneDnnLinear : public torch::autograd::Function<OneDnnLinear> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
                             const at::Tensor& weight, const at::Tensor& bias) {
-    const at::AutoDispatchBelowADInplaceOrView below;
+    const at::AutoDispatchBelowADInplaceOrView guard;
     context->save_for_backward({x, weight});
     return ops::times_transposed(x, weight, bias);
   }
@@ -20,13 +20,13 @@ class Product : public torch::autograd::Function<Product> {
                                                  const torch::autograd::variable_list& grads) {
     const auto saved = context->get_saved_variables();
     const auto& grad = grads[0];
-    // With create_graph, by what has a gradient itself.
+    // With create_graph, the gradients must be differentiable themselves.
     if (at::GradMode::is_enabled()) return {grad.mm(saved[1]), grad.t().mm(saved[0]), grad.sum(0)};
-    const bool x_needed = context->needs_input_grad(0),
-               weight_needed = context->needs_input_grad(1);
-    const at::AutoDispatchBelowADInplaceOrView below;
-    return {x_needed ? ops::times_transposed(grad, saved[1].t()) : at::Tensor(),
-            weight_needed ? ops::times_transposed(grad.t(), saved[0].t()) : at::Tensor(),
+    const bool needs_grad_x = context->needs_input_grad(0),
+               needs_grad_weight = context->needs_input_grad(1);
+    const at::AutoDispatchBelowADInplaceOrView guard;
+    return {needs_grad_x ? ops::times_transposed(grad, saved[1].t()) : at::Tensor(),
+            needs_grad_weight ? ops::times_transposed(grad.t(), saved[0].t()) : at::Tensor(),
             grad.sum(0)};
   }
 };
@@ -34,10 +34,11 @@ class Product : public torch::autograd::Function<Product> {
 }  // namespace
 
 at::Tensor linear(const torch::nn::Linear& layer, const at::Tensor& x, bool relu) {
-  const bool ours = x.is_cpu() && x.size(0) > 0 && layer->weight.scalar_type() == at::kFloat &&
-                    x.scalar_type() == at::kFloat && !at::autocast::is_autocast_enabled(at::kCPU);
-  const auto out = ours ? Product::apply(x, layer->weight, layer->bias)
-                        : at::linear(x, layer->weight, layer->bias);
+  const bool use_onednn =
+      x.is_cpu() && x.size(0) > 0 && layer->weight.scalar_type() == at::kFloat &&
+      x.scalar_type() == at::kFloat && !at::autocast::is_autocast_enabled(at::kCPU);
+  const auto out = use_onednn ? OneDnnLinear::apply(x, layer->weight, layer->bias)
+                              : at::linear(x, layer->weight, layer->bias);
   return relu ? out.relu_() : out;
 }
 

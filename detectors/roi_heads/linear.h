@@ -1,11 +1,12 @@
 #pragma once
 
-#include <torch/torch.h>
+#include "lanner/ops/torch.h"
 
 namespace lanner::detectors {
 
-// Linear, then ReLU where asked for. On a CPU in float32 its three products, forward and backward,
-// are oneDNN's: twice as fast as MKL's, which torch takes, on AMD processors. x: [K, in].
+// Applies a linear layer, followed by ReLU if `relu` is set. x: [K, in_features]; returns
+// [K, out_features]. On the CPU in float32, the matrix products of forward and backward use oneDNN,
+// which is twice as fast as MKL, torch's default, on AMD processors.
 at::Tensor linear(const torch::nn::Linear& layer, const at::Tensor& x, bool relu);
 
 }  // namespace lanner::detectors

@@ -11,39 +11,39 @@ PositionSensitiveHead::PositionSensitiveHead(const BackboneImpl& backbone, int64
                                              const RoiOptions& options)
     : options_(options), scales_(backbone.roi_scales) {
   const int64_t bins = options.pooled_size * options.pooled_size;
-  auto stack = register_module("convs", std::make_shared<torch::nn::Module>());
-  // No norm: levels differ in their statistics, which the running ones of a batch norm would mix.
-  convs_ = add_convolutions(*stack, options.head_convs, backbone.roi_channels, options.head_width,
+  auto convs = register_module("convs", std::make_shared<torch::nn::Module>());
+  // No batch norm: its running statistics would mix levels, whose statistics differ.
+  convs_ = add_convolutions(*convs, options.head_convs, backbone.roi_channels, options.head_width,
                             Norm::none);
   const int64_t channels = convs_.empty() ? backbone.roi_channels : options.head_width;
-  const auto maps = [&](const char* name, int64_t per_bin, double deviation) {
-    torch::nn::Conv2d conv(torch::nn::Conv2dOptions(channels, per_bin * bins, 1));
-    torch::nn::init::normal_(conv->weight, 0, deviation);
+  const auto add_maps = [&](const char* name, int64_t maps_per_bin, double weight_std) {
+    torch::nn::Conv2d conv(torch::nn::Conv2dOptions(channels, maps_per_bin * bins, 1));
+    torch::nn::init::normal_(conv->weight, 0, weight_std);
     torch::nn::init::zeros_(conv->bias);
     return ConvUnit(register_module(name, conv), nullptr, false);
   };
-  score_maps_ = maps("score_maps", classes + 1, 0.01);
-  box_maps_ = maps("box_maps", 4, 0.01);
+  score_maps_ = add_maps("score_maps", classes + 1, 0.01);
+  box_maps_ = add_maps("box_maps", 4, 0.01);
   if (!options.deformable) return;
-  score_offsets_ = maps("score_offset_maps", 2 * (classes + 1), 0);
-  box_offsets_ = maps("box_offset_maps", 2, 0);
+  score_offsets_ = add_maps("score_offset_maps", 2 * (classes + 1), 0);
+  box_offsets_ = add_maps("box_offset_maps", 2, 0);
 }
 
-PositionSensitiveHead::Levels PositionSensitiveHead::hidden(const Levels& features) const {
+PositionSensitiveHead::Levels PositionSensitiveHead::apply_convs(const Levels& features) const {
   auto levels = features;
   for (const auto& conv : convs_)
     for (auto& level : levels) level = conv(level);
   return levels;
 }
 
-at::Tensor PositionSensitiveHead::pool_deformed(const ConvUnit& maps, const Levels& hidden,
-                                                const at::Tensor& rois,
-                                                const at::Tensor& offset) const {
-  return pool_by_level(scales_, rois, [&](size_t level, const at::Tensor& chosen) {
-    const auto moved =
-        offset.defined() ? std::optional(offset.index_select(0, chosen)) : std::nullopt;
+at::Tensor PositionSensitiveHead::deform_pool(const ConvUnit& maps, const Levels& hidden,
+                                              const at::Tensor& rois,
+                                              const at::Tensor& offset) const {
+  return pool_by_level(scales_, rois, [&](size_t level, const at::Tensor& indices) {
+    const auto level_offset =
+        offset.defined() ? std::optional(offset.index_select(0, indices)) : std::nullopt;
     return ops::deform_ps_roi_pool(maps(hidden[level]).to(rois.dtype()),
-                                   rois.index_select(0, chosen), moved,
+                                   rois.index_select(0, indices), level_offset,
                                    {.spatial_scale = scales_[level],
                                     .pooled_height = options_.pooled_size,
                                     .pooled_width = options_.pooled_size,
@@ -55,28 +55,28 @@ at::Tensor PositionSensitiveHead::pool_deformed(const ConvUnit& maps, const Leve
 at::Tensor PositionSensitiveHead::pool(const ConvUnit& maps, const Levels& hidden,
                                        const at::Tensor& rois) const {
   const int64_t k = options_.pooled_size;
-  return pool_by_level(scales_, rois, [&](size_t level, const at::Tensor& chosen) {
+  return pool_by_level(scales_, rois, [&](size_t level, const at::Tensor& indices) {
     const auto input = maps(hidden[level]).to(rois.dtype());
-    const auto own = rois.index_select(0, chosen);
+    const auto level_rois = rois.index_select(0, indices);
     if (options_.pooling == Pooling::roi_align)
-      return ops::ps_roi_align(input, own,
+      return ops::ps_roi_align(input, level_rois,
                                {.spatial_scale = scales_[level],
                                 .pooled_height = k,
                                 .pooled_width = k,
                                 .sampling_ratio = options_.sampling_ratio});
     return ops::ps_roi_pool(
-        input, own,
+        input, level_rois,
         {.spatial_scale = scales_[level], .pooled_height = k, .pooled_width = k, .original = true});
   });
 }
 
 RoiPredictions PositionSensitiveHead::forward(const std::vector<at::Tensor>& features,
                                               const at::Tensor& rois) {
-  const auto x = hidden(features);
+  const auto hidden = apply_convs(features);
   const auto vote = [&](const ConvUnit& maps, const ConvUnit& offsets) {
-    const auto pooled = options_.deformable
-                            ? pool_deformed(maps, x, rois, pool_deformed(offsets, x, rois, {}))
-                            : pool(maps, x, rois);
+    const auto pooled = options_.deformable ? deform_pool(maps, hidden, rois,
+                                                          deform_pool(offsets, hidden, rois, {}))
+                                            : pool(maps, hidden, rois);
     return pooled.mean({2, 3});
   };
   return {vote(score_maps_, score_offsets_), vote(box_maps_, box_offsets_)};
@@ -85,7 +85,7 @@ RoiPredictions PositionSensitiveHead::forward(const std::vector<at::Tensor>& fea
 at::Tensor PositionSensitiveHead::offsets(const std::vector<at::Tensor>& features,
                                           const at::Tensor& rois) {
   if (!options_.deformable) return {};
-  return kOffsetScale * pool_deformed(box_offsets_, hidden(features), rois, {});
+  return kOffsetScale * deform_pool(box_offsets_, apply_convs(features), rois, {});
 }
 
 }  // namespace lanner::detectors

@@ -4,24 +4,27 @@
 
 namespace lanner::detectors {
 
-// R-FCN's RoI head (arXiv 1605.06409, section 2.2): a map of scores for each class and bin, one of
-// boxes for each side and bin, made once for the image; a RoI averages its bins. On a pyramid every
-// level has maps, by the same weights. Deformable, bins are moved by offsets that are pooled from
-// maps of their own, one a class and one for boxes (arXiv 1703.06211, section 2.2).
+// The RoI head of R-FCN (arXiv 1605.06409, section 2.2). Convolutions compute a score map for each
+// class and bin, and a map for each box delta and bin, once per image. A RoI pools each bin from
+// its own map and averages the bins. On a pyramid, every level has maps, with shared weights. In
+// the deformable form (arXiv 1703.06211, section 2.2), bins are shifted by offsets pooled from
+// further maps, with separate offsets for each class and for the boxes.
 class PositionSensitiveHead : public RoiHead {
  public:
+  // classes: number of classes without background.
   PositionSensitiveHead(const BackboneImpl& backbone, int64_t classes, const RoiOptions& options);
   RoiPredictions forward(const std::vector<at::Tensor>& features, const at::Tensor& rois) override;
   at::Tensor offsets(const std::vector<at::Tensor>& features, const at::Tensor& rois) override;
 
  private:
   using Levels = std::vector<at::Tensor>;
-  Levels hidden(const Levels& features) const;
-  // The maps [N, channels * bins * bins, H, W] of each level, pooled: [K, channels, bins, bins].
+  Levels apply_convs(const Levels& features) const;
+  // Computes the maps, [N, channels * bins * bins, H, W] per level, and pools them to
+  // [K, channels, bins, bins].
   at::Tensor pool(const ConvUnit& maps, const Levels& hidden, const at::Tensor& rois) const;
-  // The same by deformable pooling; offset may be undefined.
-  at::Tensor pool_deformed(const ConvUnit& maps, const Levels& hidden, const at::Tensor& rois,
-                           const at::Tensor& offset) const;
+  // The same with deformable pooling; the offset may be undefined.
+  at::Tensor deform_pool(const ConvUnit& maps, const Levels& hidden, const at::Tensor& rois,
+                         const at::Tensor& offset) const;
 
   RoiOptions options_;
   std::vector<double> scales_;

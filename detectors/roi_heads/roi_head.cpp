@@ -1,5 +1,7 @@
 #include "lanner/detectors/roi_heads/roi_head.h"
 
+#include <torch/nn/modules/container/sequential.h>
+
 #include "lanner/detectors/roi_heads/box_head.h"
 #include "lanner/detectors/roi_heads/position_sensitive_head.h"
 #include "lanner/detectors/roi_heads/stage_head.h"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include "lanner/ops/torch.h"
 
 #include <vector>
 
@@ -9,38 +9,42 @@
 
 namespace lanner::detectors {
 
-// Where RoIs of all images are pooled from.
+// The RoIs of all images of a batch, image by image.
 struct RoiBatch {
-  at::Tensor rois;                 // [K, 5]: batch index, x1, y1, x2, y2 in the pixels of the batch
-  std::vector<int64_t> per_image;  // they sum to K
+  at::Tensor rois;                 // [K, 5]: batch index, x1, y1, x2, y2 in pixels of the batch
+  std::vector<int64_t> per_image;  // number of RoIs per image; sums to K
 };
 
 struct RoiPredictions {
   at::Tensor logits;  // [K, C + 1]; column 0 is background
-  at::Tensor deltas;  // [K, 4 * (C + 1)], or [K, 4] where boxes do not depend on the class
+  at::Tensor deltas;  // [K, 4 * (C + 1)], or [K, 4] if box regression is class-agnostic
 };
 
-// A detector's second stage: what Faster R-CNN and R-FCN differ in.
+// The second stage of a detector, in which Faster R-CNN and R-FCN differ.
 class RoiHead : public torch::nn::Module {
  public:
+  // features: [N, channels, Hi, Wi] per level, finest first; rois: [K, 5], batch index, x1, y1, x2,
+  // y2 in pixels of the batch.
   virtual RoiPredictions forward(const std::vector<at::Tensor>& features,
                                  const at::Tensor& rois) = 0;
 
-  // The offsets of deformable pooling, [K, 2, bins, bins], horizontal then vertical, as fractions
-  // of the RoI's size; undefined where pooling is plain. R-FCN: those of the boxes' maps.
+  // Returns the bin offsets of deformable pooling, [K, 2, bins, bins], horizontal then vertical, as
+  // fractions of the RoI's size; for R-FCN, those of the box maps. Undefined if the pooling is not
+  // deformable.
   virtual at::Tensor offsets(const std::vector<at::Tensor>&, const at::Tensor&) { return {}; }
 };
 
-// How far a bin of deformable pooling is moved by an offset of 1, as a fraction of the RoI's size.
+// The shift of a bin for a predicted offset of 1 in deformable pooling, as a fraction of the RoI's
+// size (gamma in arXiv 1703.06211, section 2.2).
 constexpr double kOffsetScale = 0.1;
 
-// 3x3 convolutions with a norm and ReLU, from `in` to `out` channels: modules "0", "1", .. of
-// `owner`.
+// Adds `count` 3x3 convolutions with norm and ReLU, from `in` to `out` channels, to `owner` as
+// modules "0", "1", ..
 std::vector<ConvUnit> add_convolutions(torch::nn::Module& owner, int64_t count, int64_t in,
                                        int64_t out, Norm kind);
 
-// The head that the options ask for. It may borrow a stage of the backbone's body, which stays the
-// backbone's by name.
+// Creates the RoI head for options.model and options.backbone.neck. The head of C4 runs stage 4 of
+// the backbone's body, which remains registered in the backbone.
 std::shared_ptr<RoiHead> make_roi_head(const DetectorOptions& options, const Backbone& backbone);
 
 }  // namespace lanner::detectors

@@ -12,7 +12,7 @@ namespace lanner::detectors {
 
 at::Tensor pool_by_level(
     const std::vector<double>& scales, const at::Tensor& rois,
-    const std::function<at::Tensor(size_t level, const at::Tensor& chosen)>& pool) {
+    const std::function<at::Tensor(size_t level, const at::Tensor& indices)>& pool) {
   const auto all = torch::arange(rois.size(0), rois.options().dtype(torch::kLong));
   if (scales.size() == 1 || rois.size(0) == 0) return pool(0, all);
   const double finest = -std::log2(scales.front()), coarsest = -std::log2(scales.back());
@@ -20,16 +20,16 @@ at::Tensor pool_by_level(
       (rois.select(1, 3) - rois.select(1, 1)) * (rois.select(1, 4) - rois.select(1, 2));
   const auto levels =
       ((area.sqrt() / 224).log2() + (4 + 1e-6)).floor().clamp(finest, coarsest) - finest;
-  std::vector<at::Tensor> pooled, places;
+  std::vector<at::Tensor> pooled, order;
   for (size_t level = 0; level < scales.size(); ++level) {
-    const auto chosen = torch::nonzero(levels == static_cast<int64_t>(level)).squeeze(1);
-    if (chosen.size(0) == 0) continue;
-    pooled.push_back(pool(level, chosen));
-    places.push_back(chosen);
+    const auto indices = torch::nonzero(levels == static_cast<int64_t>(level)).squeeze(1);
+    if (indices.size(0) == 0) continue;
+    pooled.push_back(pool(level, indices));
+    order.push_back(indices);
   }
   if (pooled.size() == 1) return pooled[0];
-  // The levels' results, one after the other, back in the order of the RoIs.
-  return torch::cat(pooled).index_select(0, torch::cat(places).argsort());
+  // Restore the order of the RoIs.
+  return torch::cat(pooled).index_select(0, torch::cat(order).argsort());
 }
 
 RoiPoolingImpl::RoiPoolingImpl(int64_t channels, const std::vector<double>& scales, int64_t size,
@@ -43,7 +43,7 @@ RoiPoolingImpl::RoiPoolingImpl(int64_t channels, const std::vector<double>& scal
 
 at::Tensor RoiPoolingImpl::pool_level(const at::Tensor& features, double scale,
                                       const at::Tensor& rois, const at::Tensor& offset) const {
-  // In float whatever the features are: 16 bits would round a coordinate of 500 by two pixels.
+  // Pool in float: bfloat16 would round coordinates around 500 to multiples of two pixels.
   const auto input = features.to(rois.dtype());
   const bool align = options_.pooling == Pooling::roi_align;
   if (offset.defined() && align)
@@ -72,25 +72,26 @@ at::Tensor RoiPoolingImpl::pool_level(const at::Tensor& features, double scale,
 
 at::Tensor RoiPoolingImpl::pool(const std::vector<at::Tensor>& features, const at::Tensor& rois,
                                 const at::Tensor& offset) const {
-  return pool_by_level(scales_, rois, [&](size_t level, const at::Tensor& chosen) {
-    return pool_level(features[level], scales_[level], rois.index_select(0, chosen),
-                      offset.defined() ? offset.index_select(0, chosen) : offset);
+  return pool_by_level(scales_, rois, [&](size_t level, const at::Tensor& indices) {
+    return pool_level(features[level], scales_[level], rois.index_select(0, indices),
+                      offset.defined() ? offset.index_select(0, indices) : offset);
   });
 }
 
-at::Tensor RoiPoolingImpl::given(const std::vector<at::Tensor>& features, const at::Tensor& rois) {
-  const auto plain = pool(features, rois, {});
-  return linear(offset_, plain.flatten(1), false).to(rois.dtype()).view({-1, 2, size_, size_});
+at::Tensor RoiPoolingImpl::predict_offset(const std::vector<at::Tensor>& features,
+                                          const at::Tensor& rois) {
+  const auto pooled = pool(features, rois, {});
+  return linear(offset_, pooled.flatten(1), false).to(rois.dtype()).view({-1, 2, size_, size_});
 }
 
 at::Tensor RoiPoolingImpl::forward(const std::vector<at::Tensor>& features,
                                    const at::Tensor& rois) {
-  return pool(features, rois, offset_.is_empty() ? at::Tensor() : given(features, rois));
+  return pool(features, rois, offset_.is_empty() ? at::Tensor() : predict_offset(features, rois));
 }
 
 at::Tensor RoiPoolingImpl::offsets(const std::vector<at::Tensor>& features,
                                    const at::Tensor& rois) {
-  return offset_.is_empty() ? at::Tensor() : kOffsetScale * given(features, rois);
+  return offset_.is_empty() ? at::Tensor() : kOffsetScale * predict_offset(features, rois);
 }
 
 }  // namespace lanner::detectors

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include "lanner/ops/torch.h"
 
 #include <functional>
 #include <vector>
@@ -9,29 +9,30 @@
 
 namespace lanner::detectors {
 
-// Pools each RoI from its level of a pyramid: one of 224 pixels is read at stride 16, and each
-// halving goes a level finer (arXiv 1612.03144, equation 1). scales: feature cells a pixel, of each
-// level; rois: [K, 5]. pool gives the RoIs `chosen` (indices, [k]) of a level; the results, [K,
-// ..], come in the order of the RoIs.
+// Assigns RoIs to the levels of a pyramid by their size and pools them level by level: a RoI of
+// 224 pixels is pooled at stride 16, and each halving of its size selects the next finer level
+// (arXiv 1612.03144, equation 1). scales: 1 / stride of each level, finest first; rois: [K, 5].
+// `pool` is called with a level and the indices [k] of its RoIs, and returns [k, ..]. Returns [K,
+// ..] in the order of `rois`.
 at::Tensor pool_by_level(
     const std::vector<double>& scales, const at::Tensor& rois,
-    const std::function<at::Tensor(size_t level, const at::Tensor& chosen)>& pool);
+    const std::function<at::Tensor(size_t level, const at::Tensor& indices)>& pool);
 
-// RoIAlign or RoIPool, from one level or a pyramid. Deformable pooling pools, takes from that the
-// offsets of the bins by a fully connected layer that is zero at first, and pools again (arXiv
-// 1703.06211, section 2.2).
+// RoIAlign (arXiv 1703.06870) or RoIPool (arXiv 1504.08083) from one level or a pyramid. Deformable
+// pooling (arXiv 1703.06211, section 2.2) pools twice: a fully connected layer, initialized to 0,
+// predicts the offsets of the bins of the second pass from the result of the first.
 class RoiPoolingImpl : public torch::nn::Module {
  public:
-  // scales: feature cells a pixel, of each level; size: bins on each axis.
+  // scales: 1 / stride of each level, finest first; size: number of bins per axis.
   RoiPoolingImpl(int64_t channels, const std::vector<double>& scales, int64_t size,
                  const RoiOptions& options);
 
-  // rois: [K, 5]: batch index, x1, y1, x2, y2 in the pixels of the batch. Returns float
-  // [K, channels, size, size].
+  // features: [N, channels, Hi, Wi] per level; rois: [K, 5], batch index, x1, y1, x2, y2 in pixels
+  // of the batch. Returns [K, channels, size, size] float.
   at::Tensor forward(const std::vector<at::Tensor>& features, const at::Tensor& rois);
 
-  // [K, 2, size, size], horizontal then vertical, as fractions of the RoI's size; undefined where
-  // pooling is plain.
+  // Returns the offsets of the bins, [K, 2, size, size], horizontal then vertical, as fractions of
+  // the RoI's size. Undefined if the pooling is not deformable.
   at::Tensor offsets(const std::vector<at::Tensor>& features, const at::Tensor& rois);
 
  private:
@@ -39,7 +40,8 @@ class RoiPoolingImpl : public torch::nn::Module {
                   const at::Tensor& offset) const;
   at::Tensor pool_level(const at::Tensor& features, double scale, const at::Tensor& rois,
                         const at::Tensor& offset) const;
-  at::Tensor given(const std::vector<at::Tensor>& features, const at::Tensor& rois);
+  // Offsets before they are multiplied by kOffsetScale.
+  at::Tensor predict_offset(const std::vector<at::Tensor>& features, const at::Tensor& rois);
 
   std::vector<double> scales_;
   int64_t size_;

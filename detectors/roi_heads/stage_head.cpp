@@ -4,7 +4,7 @@
 
 namespace lanner::detectors {
 
-// Stage 4 halves what it is given.
+// Pools to twice options.pooled_size, because stage 4 has stride 2.
 StageHead::StageHead(const BackboneImpl& backbone, int64_t classes, const RoiOptions& options)
     : body_(backbone.body),
       pooling_(backbone.roi_channels, backbone.roi_scales, 2 * options.pooled_size, options),

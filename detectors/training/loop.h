@@ -1,55 +1,57 @@
 #pragma once
 
-#include <torch/torch.h>
+#include "lanner/ops/torch.h"
 
 #include <functional>
 #include <optional>
 
+#include "lanner/detectors/training/metrics_log.h"
 #include "lanner/detectors/training/options.h"
-#include "lanner/detectors/training/progress.h"
+#include "lanner/detectors/training/run_state.h"
+#include "lanner/detectors/weights/metadata.h"
 
 namespace lanner::detectors {
 
-// What one step of a task gives the loop.
+using NamedScalars = std::vector<std::pair<std::string, at::Tensor>>;
+
+// The result of one step of a task.
 struct StepResult {
-  at::Tensor loss;                                         // scalar
-  std::vector<std::pair<std::string, at::Tensor>> shown;   // scalars for log and terminal, by name
-  std::vector<std::pair<std::string, at::Tensor>> logged;  // for the log alone
+  at::Tensor loss{};        // scalar
+  NamedScalars metrics{};   // for the log and the progress line
+  NamedScalars log_only{};  // for the log alone
   int64_t images = 0;
-  std::vector<std::string> paths;  // of the images, for the error on a loss of NaN
-  double data_time = 0;            // seconds spent waiting for data
+  std::vector<std::string> paths{};  // of the images, named where the loss is not finite
+  double data_time = 0;              // seconds spent waiting for data
 };
 
-// A task that is trained: what differs between detection and pretraining.
-struct Task {
-  std::string name;  // for the progress line
+struct Evaluation {
+  double score = 0;  // higher is better
+  Metrics metrics;
+};
+
+// What the step loop trains; detection and pretraining differ in it.
+struct TrainingTask {
+  std::string name{};  // for the progress line
   torch::nn::Module* module = nullptr;
   int64_t steps_per_epoch = 1;
-  // Loads and computes step `step`, when `progress` (0..1) of the run is over; called in order from
-  // the first step on.
-  std::function<StepResult(int64_t step, double progress)> step;
-  // Called `evaluations` times over the run, evenly, and at its end, in evaluation mode and with
-  // the averaged weights; what it returns is logged, nothing if it was stopped. May be empty. A
-  // greater `score` is better.
+  // Loads the data of step `step` and computes its loss; `progress` is the fraction of the run that
+  // is over. Called in order, from the first step or the resumed one on.
+  std::function<StepResult(int64_t step, double progress)> step{};
+  // Called `evaluations` times, evenly spaced over the run, the last time at its end; in evaluation
+  // mode and with the averaged weights. Returns nothing where it was stopped. May be empty.
+  std::function<std::optional<Evaluation>()> evaluate{};
   int evaluations = 0;
-  struct Evaluation {
-    double score = 0;
-    Numbers shown;
-  };
-  std::function<std::optional<Evaluation>()> evaluate;
-  // Metadata of the checkpoints: what the weights belong to.
-  std::map<std::string, std::string> metadata;
+  Metadata metadata{};  // of the checkpoints
 };
 
 enum class LoopEnd { finished, stopped };
 
-// Where a resumed run goes on: the number of steps that are done.
-int64_t resume_step(const LoopOptions& options);
-
-// The one step loop. Writes out/metrics.jsonl, out/last.safetensors (weights, and what --resume
-// needs) and, after evaluations, out/best.safetensors; without evaluations best is last. Stops with
-// `stopped` when stop() is true, after saving. Throws bad_data naming step and images when the loss
-// is not finite; last.safetensors is then of an earlier step.
-LoopEnd run_loop(Task& task, const LoopOptions& options, const std::function<bool()>& stop);
+// The one step loop. Writes OUT/metrics.jsonl, OUT/last.safetensors (weights and training state)
+// and, after evaluations, OUT/best.safetensors; without evaluations best is last. Stops when stop()
+// returns true, after saving. Throws bad_data naming step and images where the loss is not finite;
+// last.safetensors is then of an earlier step. After any other exception the weights are saved
+// before it is passed on. Torch's default generator is left as it was.
+LoopEnd run_loop(TrainingTask& task, const LoopOptions& options, std::optional<ResumedRun> resumed,
+                 const std::function<bool()>& stop);
 
 }  // namespace lanner::detectors

@@ -5,8 +5,8 @@
 
 namespace lanner::detectors {
 
-// RUN/report.html: the losses, the learning rate and the evaluations of RUN/metrics.jsonl as
-// charts, then `results` (HTML, may be empty), then the configuration. Needs nothing from outside.
+// Writes the self-contained page RUN/report.html: charts of the losses, the learning rate and the
+// evaluations in RUN/metrics.jsonl, then `results` (HTML, may be empty), then RUN/config.cfg.
 // Throws io_error.
 void write_report(const std::filesystem::path& run, const std::string& results);
 

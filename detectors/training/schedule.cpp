@@ -12,12 +12,12 @@ double schedule_factor(const LoopOptions& options, int64_t step, double progress
   if (options.schedule == "cosine")
     factor = 0.5 * (1 + std::cos(std::numbers::pi * progress));
   else
-    for (const double drop : options.lr_drops)
-      if (progress >= drop) factor *= 0.1;
+    for (const double milestone : options.lr_milestones)
+      if (progress >= milestone) factor *= 0.1;
   if (warming_up(options, step, progress)) {
-    const double warm = std::max(
+    const double warmup_progress = std::max(
         static_cast<double>(step) / static_cast<double>(options.warmup_steps), 10 * progress);
-    factor *= 0.001 + (1 - 0.001) * warm;
+    factor *= 0.001 + (1 - 0.001) * warmup_progress;
   }
   return factor;
 }

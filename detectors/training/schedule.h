@@ -4,11 +4,12 @@
 
 namespace lanner::detectors {
 
-// The learning rate's factor at a step, when `progress` (0..1) of the run is over, be it by steps
-// or by time.
+// Returns the factor of the learning rate, 0..1, at a step. progress: the fraction of the run that
+// is over, 0..1, by steps or by time.
 double schedule_factor(const LoopOptions& options, int64_t step, double progress);
 
-// Does the learning rate still rise? For warmup_steps, but never longer than a tenth of the run.
+// Whether the learning rate is still in its warm-up, which takes options.warmup_steps but at most a
+// tenth of the run.
 bool warming_up(const LoopOptions& options, int64_t step, double progress);
 
 }  // namespace lanner::detectors

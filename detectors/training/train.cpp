@@ -3,16 +3,56 @@
 #include <iostream>
 
 #include "lanner/datasets/error.h"
-#include "lanner/datasets/evaluation_html.h"
-#include "lanner/datasets/html.h"
-#include "lanner/datasets/loader.h"
-#include "lanner/detectors/checkpoint.h"
-#include "lanner/detectors/evaluate.h"
-#include "lanner/detectors/training/autocast.h"
+#include "lanner/datasets/loading/loader.h"
+#include "lanner/datasets/reports/evaluation_html.h"
+#include "lanner/datasets/reports/html.h"
+#include "lanner/detectors/autocast.h"
+#include "lanner/detectors/inference/detect_dataset.h"
+#include "lanner/detectors/progress_line.h"
+#include "lanner/detectors/training/generator_guard.h"
 #include "lanner/detectors/training/report.h"
+#include "lanner/detectors/weights/checkpoint.h"
+#include "lanner/detectors/weights/metadata.h"
 
 namespace lanner::detectors {
 namespace {
+
+using Stop = std::function<bool()>;
+
+struct Data {
+  datasets::Dataset train, val;
+};
+
+Data open_data(const TrainOptions& options) {
+  Data data;
+  data.train = datasets::open_dataset(options.data, options.image_root);
+  if (data.train.categories.empty())
+    throw bad_data(options.data + ": holds no objects to learn from");
+  if (!options.val.empty())
+    data.val = datasets::open_dataset(options.val, options.image_root, &data.train.categories);
+  return data;
+}
+
+// The learning rate factors of the run: what deformable layers need beside those that were given.
+LoopOptions loop_options(const TrainOptions& options) {
+  auto loop = options.loop;
+  if (!options.detector.backbone.deformable.stages.empty() || options.detector.roi.deformable)
+    loop.lr_factors.emplace_back("offset", options.offset_lr);
+  return loop;
+}
+
+// Loads the backbone of options.init, and gives its parameters their factor. Returns the report.
+std::string load_init(Detector& detector, const TrainOptions& options, LoopOptions& loop) {
+  if (options.init.empty() || (loop.resume && options.init_lr == 1)) return "";
+  const auto transfer = load_backbone(*detector, options.init);
+  const auto parameters = detector->named_parameters();
+  for (const auto& name : transfer.loaded)
+    if (const auto* parameter = parameters.find(name); parameter && parameter->requires_grad())
+      loop.lr_factors.emplace_back(name, options.init_lr);
+  const auto report = describe(transfer, options.init);
+  std::cerr << report;
+  return report;
+}
 
 void to_device(datasets::Batch& batch, const torch::Device& device) {
   batch.images = batch.images.to(device);
@@ -20,50 +60,88 @@ void to_device(datasets::Batch& batch, const torch::Device& device) {
   for (auto& labels : batch.labels) labels = labels.to(device);
 }
 
+StepResult detection_step(Detector& detector, datasets::Loader& loader, const torch::Device& device,
+                          bool bfloat16) {
+  const double asked = seconds();
+  auto batch = *loader.next();
+  const double waited = seconds() - asked;
+  to_device(batch, device);
+  const Autocast autocast(bfloat16, device.type());
+  const auto losses = detector->losses(batch);
+  return {.loss = losses.total(),
+          .metrics = {{"loss_classifier", losses.classifier},
+                      {"loss_box_reg", losses.box_reg},
+                      {"loss_objectness", losses.objectness},
+                      {"loss_rpn_box_reg", losses.rpn_box_reg}},
+          .images = batch.size(),
+          .paths = batch.paths,
+          .data_time = waited};
+}
+
+// Evaluates on val and keeps the report of the best evaluation of this process.
+class Validation {
+ public:
+  Validation(Detector& detector, const datasets::Dataset& val, const LoopOptions& loop,
+             bool bfloat16, const Stop& stop)
+      : detector_(detector), val_(val), loop_(loop), bfloat16_(bfloat16), stop_(stop) {}
+
+  std::optional<Evaluation> operator()() {
+    const auto device = detector_->parameters().front().device();
+    const Autocast autocast(bfloat16_, device.type());
+    const auto detections =
+        detect_dataset(detector_, val_, loop_.batch_size, loop_.workers, {}, stop_);
+    if (stop_()) return std::nullopt;
+    const auto metrics = datasets::evaluate_coco(datasets::to_coco(val_), detections);
+    if (metrics.AP > best_) {
+      best_ = metrics.AP;
+      report_ = "<h2>The best weights on the validation data</h2>" +
+                datasets::evaluation_html(val_, detections);
+    }
+    return Evaluation{metrics.AP,
+                      {{"AP", metrics.AP}, {"AP50", metrics.AP50}, {"AP75", metrics.AP75}}};
+  }
+  const std::string& report() const { return report_; }
+
+ private:
+  Detector& detector_;
+  const datasets::Dataset& val_;
+  const LoopOptions& loop_;
+  bool bfloat16_;
+  const Stop& stop_;
+  double best_ = -1;
+  std::string report_;
+};
+
 }  // namespace
 
-LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
-  auto loop = options.loop;
-  if (!options.detector.backbone.deformable.stages.empty() || options.detector.roi.deformable)
-    loop.lr_factors.emplace_back("offset", options.offset_lr);
-  loop.check();
-  options.augment.check();
-  if (!(options.init_lr > 0))
-    throw usage_error("init-lr: expected a positive number, got " + c10::str(options.init_lr));
-  if (!(options.image_cache >= 0))
-    throw usage_error("image-cache: expected 0 or more, got " + c10::str(options.image_cache));
-  auto trial = options.detector;  // what it is made of is wrong sooner than its data
+void TrainOptions::check() const {
+  loop_options(*this).check();
+  datasets::check_fields(*this);
+  auto trial = detector;  // wrong options show before the data is read, which has the categories
   trial.categories.push_back({1, "any"});
   trial.check();
-  const auto device = device_from_name(loop.device);
-  const auto data = datasets::open_dataset(options.data, options.image_root);
-  datasets::Dataset val;
-  if (!options.val.empty())
-    val = datasets::open_dataset(options.val, options.image_root, &data.categories);
+}
 
+LoopEnd train(const TrainOptions& options, const Stop& stop) {
+  options.check();
+  auto loop = loop_options(options);
+  const auto device = device_from_name(loop.device);
+  const auto data = open_data(options);
+  auto resumed = read_resumed_run(loop);
+
+  const GeneratorGuard generator;
   auto detector_options = options.detector;
-  detector_options.categories = data.categories;
-  if (data.categories.empty()) throw bad_data(options.data + ": holds no objects to learn from");
+  detector_options.categories = data.train.categories;
   torch::manual_seed(loop.seed);
   Detector detector(detector_options);
-  std::string transferred;
-  if (!options.init.empty() && (!loop.resume || options.init_lr != 1)) {
-    const auto transfer = load_backbone(*detector, options.init);
-    transferred = describe(transfer, options.init);
-    std::cerr << transferred;
-    const auto parameters = detector->named_parameters();
-    for (const auto& name : transfer.loaded)
-      if (const auto* parameter = parameters.find(name); parameter && parameter->requires_grad())
-        loop.lr_factors.emplace_back(name, options.init_lr);
-  }
+  const auto transferred = load_init(detector, options, loop);
   place(*detector, device);
 
-  // Measured before the loader's threads want the processor.
-  const bool bfloat16 = bfloat16_wanted(loop.amp, device.type());
-  const int64_t first = resume_step(loop);
-  const int64_t per_epoch =
-      std::max<int64_t>(1, static_cast<int64_t>(data.images.size()) / loop.batch_size);
-  const auto loader = datasets::training_loader(data,
+  // Measured before the loader's threads use the processor.
+  const bool bfloat16 = use_bfloat16(loop.amp, device.type());
+  const int64_t first = resumed ? resumed->state.step : 0;
+  const int64_t per_epoch = std::max<int64_t>(1, std::ssize(data.train.images) / loop.batch_size);
+  const auto loader = datasets::training_loader(data.train,
                                                 {.batch_size = loop.batch_size,
                                                  .seed = loop.seed,
                                                  .resize = detector_options.resize,
@@ -73,54 +151,23 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
                                                 {.threads = loop.workers,
                                                  .first_batch = first,
                                                  .batches = per_epoch * loop.epochs - first,
-                                                 .normalisation = detector_options.normalisation});
-
-  Task task;
-  task.name = "train";
-  task.module = detector.ptr().get();
-  task.steps_per_epoch = per_epoch;
-  task.metadata = metadata_of(detector_options);
-  task.step = [&](int64_t, double) {
-    const auto asked = std::chrono::steady_clock::now();
-    auto batch = *loader->next();
-    const double waited =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
-    to_device(batch, device);
-    const Autocast autocast(bfloat16, device.type());
-    const auto losses = detector->losses(batch);
-    return StepResult{losses.total(),
-                      {{"loss_classifier", losses.classifier},
-                       {"loss_box_reg", losses.box_reg},
-                       {"loss_objectness", losses.objectness},
-                       {"loss_rpn_box_reg", losses.rpn_box_reg}},
-                      {},
-                      batch.size(),
-                      batch.paths,
-                      waited};
-  };
-  double best_ap = -1;
-  std::string best_report;  // of the evaluations of this process
+                                                 .normalization = detector_options.normalization});
+  Validation validation(detector, data.val, loop, bfloat16, stop);
+  TrainingTask task{
+      .name = "train",
+      .module = detector.ptr().get(),
+      .steps_per_epoch = per_epoch,
+      .step = [&](int64_t, double) { return detection_step(detector, *loader, device, bfloat16); },
+      .metadata = metadata_of(detector_options)};
   if (!options.val.empty()) {
     task.evaluations = options.evaluations;
-    task.evaluate = [&]() -> std::optional<Task::Evaluation> {
-      const Autocast autocast(bfloat16, device.type());
-      const auto detections =
-          detect_dataset(detector, val, loop.batch_size, loop.workers, {}, stop);
-      if (stop()) return std::nullopt;
-      const auto metrics = datasets::evaluate_coco(datasets::to_coco(val), detections);
-      if (metrics.AP > best_ap) {
-        best_ap = metrics.AP;
-        best_report = "<h2>The best weights on the validation data</h2>" +
-                      datasets::evaluation_html(val, detections);
-      }
-      return Task::Evaluation{metrics.AP,
-                              {{"AP", metrics.AP}, {"AP50", metrics.AP50}, {"AP75", metrics.AP75}}};
-    };
+    task.evaluate = std::ref(validation);
   }
-  const auto end = run_loop(task, loop, stop);
+  const auto end = run_loop(task, loop, std::move(resumed), stop);
+  auto report = validation.report();
   if (!transferred.empty())
-    best_report += "<h2>Transfer</h2><pre>" + datasets::escape_html(transferred) + "</pre>";
-  write_report(loop.out, best_report);
+    report += "<h2>Transfer</h2><pre>" + datasets::escape_html(transferred) + "</pre>";
+  write_report(loop.out, report);
   return end;
 }
 

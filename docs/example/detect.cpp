@@ -1,10 +1,7 @@
 // example WEIGHTS IMAGE OUT: draws what a detector finds in an image.
 #include <iostream>
 
-#include "lanner/datasets/error.h"
-#include "lanner/datasets/image.h"
-#include "lanner/detectors/checkpoint.h"
-#include "lanner/detectors/detect.h"
+#include <lanner/lanner.h>
 
 int main(int count, char** words) try {
   if (count != 4) throw lanner::usage_error("usage: example WEIGHTS IMAGE OUT");

@@ -47,14 +47,14 @@ struct DeformConv2d : torch::autograd::Function<DeformConv2d> {
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const auto saved = context->get_saved_variables();
-    const auto list = [&](const char* name) { return context->saved_data[name].toIntVector(); };
+    const auto int_list = [&](const char* name) { return context->saved_data[name].toIntVector(); };
     const auto mask = saved[3].defined() ? Optional(saved[3]) : std::nullopt;
-    auto [input, offset, weight, of_mask] =
-        call_backward(grads[0], saved[0], saved[1], saved[2], mask, list("stride"), list("padding"),
-                      list("dilation"));
+    auto [input, offset, weight, grad_mask] =
+        call_backward(grads[0], saved[0], saved[1], saved[2], mask, int_list("stride"),
+                      int_list("padding"), int_list("dilation"));
     const auto bias =
         context->saved_data["bias"].toBool() ? grads[0].sum(at::IntArrayRef{0, 2, 3}) : Variable();
-    return {input, offset, weight, mask ? of_mask : Variable(), bias, {}, {}, {}};
+    return {input, offset, weight, mask ? grad_mask : Variable(), bias, {}, {}, {}};
   }
 };
 
@@ -64,8 +64,9 @@ struct DeformConv2dBackward : torch::autograd::Function<DeformConv2dBackward> {
                                at::IntArrayRef stride, at::IntArrayRef padding,
                                at::IntArrayRef dilation) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
-    auto [a, b, c, d] = call_backward(grad, input, offset, weight, mask, stride, padding, dilation);
-    return {a, b, c, d};
+    const auto [grad_input, grad_offset, grad_weight, grad_mask] =
+        call_backward(grad, input, offset, weight, mask, stride, padding, dilation);
+    return {grad_input, grad_offset, grad_weight, grad_mask};
   }
   static variable_list backward(AutogradContext*, const variable_list&) {
     TORCH_CHECK(false, "deform_conv2d: second derivatives are not supported");

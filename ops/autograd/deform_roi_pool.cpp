@@ -14,7 +14,8 @@ using torch::autograd::Variable;
 using torch::autograd::variable_list;
 using Optional = std::optional<at::Tensor>;
 
-// The autograd of a DeformRoiOp: input and offset have gradients, and there are no second ones.
+// Autograd for a DeformRoiOp: input and offset have first derivatives; second derivatives are not
+// supported.
 template <typename Op, typename... Args>
 struct Forward : torch::autograd::Function<Forward<Op, Args...>> {
   static Variable forward(AutogradContext* context, const Variable& input, const Variable& rois,
@@ -36,12 +37,12 @@ struct Forward : torch::autograd::Function<Forward<Op, Args...>> {
                                  std::index_sequence<I...>) {
     const auto saved = context->get_saved_variables();
     const auto offset = saved[2].defined() ? Optional(saved[2]) : std::nullopt;
-    const auto [of_input, of_offset] = DeformRoiOp<Op, Args...>::call_backward(
+    const auto [grad_input, grad_offset] = DeformRoiOp<Op, Args...>::call_backward(
         grad, saved[0], saved[1], offset,
         context->saved_data[std::to_string(I)].template to<Args>()...);
     variable_list result(3 + sizeof...(Args));
-    result[0] = of_input;
-    if (offset) result[2] = of_offset;
+    result[0] = grad_input;
+    if (offset) result[2] = grad_offset;
     return result;
   }
 };
@@ -51,9 +52,9 @@ struct Backward : torch::autograd::Function<Backward<Op, Args...>> {
   static variable_list forward(AutogradContext*, const Variable& grad, const Variable& input,
                                const Variable& rois, const Optional& offset, Args... args) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
-    const auto [of_input, of_offset] =
+    const auto [grad_input, grad_offset] =
         DeformRoiOp<Op, Args...>::call_backward(grad, input, rois, offset, args...);
-    return {of_input, of_offset};
+    return {grad_input, grad_offset};
   }
   static variable_list backward(AutogradContext*, const variable_list&) {
     TORCH_CHECK(false, Op::name, ": second derivatives are not supported");
@@ -73,7 +74,7 @@ struct Autograd {
     const auto result = Backward<Op, Args...>::apply(grad, input, rois, offset, args...);
     return {result[0], result[1]};
   }
-  static void add_to(torch::Library& m) {
+  static void register_in(torch::Library& m) {
     m.impl(Op::name, forward);
     m.impl((std::string("_") + Op::name + "_backward").c_str(), backward);
   }
@@ -87,8 +88,8 @@ struct DeformPsRoiPool {
 };
 
 TORCH_LIBRARY_IMPL(lanner, Autograd, m) {
-  Autograd<DeformRoiPool, double, int64_t, int64_t, int64_t, double>::add_to(m);
-  Autograd<DeformPsRoiPool, double, int64_t, int64_t, int64_t, int64_t, double>::add_to(m);
+  Autograd<DeformRoiPool, double, int64_t, int64_t, int64_t, double>::register_in(m);
+  Autograd<DeformPsRoiPool, double, int64_t, int64_t, int64_t, int64_t, double>::register_in(m);
 }
 
 }  // namespace

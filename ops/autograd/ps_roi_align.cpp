@@ -8,7 +8,7 @@ struct PsRoiAlign {
 };
 
 TORCH_LIBRARY_IMPL(lanner, Autograd, m) {
-  RoiAutograd<PsRoiAlign, double, int64_t, int64_t, int64_t>::add_to(m);
+  RoiAutograd<PsRoiAlign, double, int64_t, int64_t, int64_t>::register_in(m);
 }
 
 }  // namespace

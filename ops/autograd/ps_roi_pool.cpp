@@ -8,7 +8,7 @@ struct PsRoiPool {
 };
 
 TORCH_LIBRARY_IMPL(lanner, Autograd, m) {
-  RoiAutograd<PsRoiPool, double, int64_t, int64_t, bool>::add_to(m);
+  RoiAutograd<PsRoiPool, double, int64_t, int64_t, bool>::register_in(m);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ struct RoiAlign {
 };
 
 TORCH_LIBRARY_IMPL(lanner, Autograd, m) {
-  RoiAutograd<RoiAlign, double, int64_t, int64_t, int64_t, bool>::add_to(m);
+  RoiAutograd<RoiAlign, double, int64_t, int64_t, int64_t, bool>::register_in(m);
 }
 
 }  // namespace

@@ -10,8 +10,8 @@
 
 namespace lanner::ops {
 
-// The autograd of a RoiOp: the input has a gradient, the RoIs have none, and there is no second
-// one.
+// Autograd for a RoiOp: the input has a first derivative; RoIs have none, and second derivatives
+// are not supported.
 template <typename Op, typename... Args>
 struct RoiFunction : torch::autograd::Function<RoiFunction<Op, Args...>> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input,
@@ -37,10 +37,10 @@ struct RoiFunction : torch::autograd::Function<RoiFunction<Op, Args...>> {
                              std::index_sequence<I...>) {
     auto& saved = context->saved_data;
     const auto size = saved["size"].toList();
-    const auto side = [&](int i) { return size.get(i).toSymInt(); };
+    const auto dim = [&](int i) { return size.get(i).toSymInt(); };
     return RoiOp<Op, Args...>::call_backward(grad, context->get_saved_variables()[0],
                                              saved[std::to_string(I)].template to<Args>()...,
-                                             side(0), side(1), side(2), side(3));
+                                             dim(0), dim(1), dim(2), dim(3));
   }
 };
 
@@ -59,7 +59,7 @@ struct RoiBackwardFunction : torch::autograd::Function<RoiBackwardFunction<Op, A
   }
 };
 
-// Registers both for the dispatch key Autograd.
+// Registers both functions for the dispatch key Autograd.
 template <typename Op, typename... Args>
 struct RoiAutograd {
   static at::Tensor forward(const at::Tensor& input, const at::Tensor& rois, Args... args) {
@@ -71,7 +71,7 @@ struct RoiAutograd {
     return RoiBackwardFunction<Op, Args...>::apply(grad, rois, args..., batch, channels, height,
                                                    width);
   }
-  static void add_to(torch::Library& m) {
+  static void register_in(torch::Library& m) {
     m.impl(Op::name, forward);
     m.impl((std::string("_") + Op::name + "_backward").c_str(), backward);
   }

@@ -10,20 +10,20 @@ using torch::autograd::Variable;
 using torch::autograd::variable_list;
 using Pooled = std::tuple<at::Tensor, at::Tensor>;
 
-Pooled call_forward(const at::Tensor& input, const at::Tensor& rois, double spatial_scale,
-                    int64_t pooled_height, int64_t pooled_width) {
+Pooled dispatch_roi_pool(const at::Tensor& input, const at::Tensor& rois, double spatial_scale,
+                         int64_t pooled_height, int64_t pooled_width) {
   static auto op = c10::Dispatcher::singleton()
                        .findSchemaOrThrow("lanner::roi_pool", "")
-                       .typed<decltype(call_forward)>();
+                       .typed<decltype(dispatch_roi_pool)>();
   return op.call(input, rois, spatial_scale, pooled_height, pooled_width);
 }
 
-at::Tensor call_backward(const at::Tensor& grad, const at::Tensor& rois, const at::Tensor& argmax,
-                         c10::SymInt batch, c10::SymInt channels, c10::SymInt height,
-                         c10::SymInt width) {
+at::Tensor dispatch_roi_pool_backward(const at::Tensor& grad, const at::Tensor& rois,
+                                      const at::Tensor& argmax, c10::SymInt batch,
+                                      c10::SymInt channels, c10::SymInt height, c10::SymInt width) {
   static auto op = c10::Dispatcher::singleton()
                        .findSchemaOrThrow("lanner::_roi_pool_backward", "")
-                       .typed<decltype(call_backward)>();
+                       .typed<decltype(dispatch_roi_pool_backward)>();
   return op.call(grad, rois, argmax, batch, channels, height, width);
 }
 
@@ -33,7 +33,7 @@ struct RoiPool : torch::autograd::Function<RoiPool> {
                                int64_t pooled_width) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
     const auto [output, argmax] =
-        call_forward(input, rois, spatial_scale, pooled_height, pooled_width);
+        dispatch_roi_pool(input, rois, spatial_scale, pooled_height, pooled_width);
     context->save_for_backward({rois, argmax});
     context->saved_data["size"] = input.sym_sizes();
     context->mark_non_differentiable({argmax});
@@ -42,12 +42,13 @@ struct RoiPool : torch::autograd::Function<RoiPool> {
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const auto saved = context->get_saved_variables();
     const auto size = context->saved_data["size"].toList();
-    const auto side = [&](int i) { return size.get(i).toSymInt(); };
-    return {call_backward(grads[0], saved[0], saved[1], side(0), side(1), side(2), side(3)),
-            {},
-            {},
-            {},
-            {}};
+    const auto dim = [&](int i) { return size.get(i).toSymInt(); };
+    return {
+        dispatch_roi_pool_backward(grads[0], saved[0], saved[1], dim(0), dim(1), dim(2), dim(3)),
+        {},
+        {},
+        {},
+        {}};
   }
 };
 
@@ -57,7 +58,7 @@ struct RoiPoolBackward : torch::autograd::Function<RoiPoolBackward> {
                           const c10::SymInt& channels, const c10::SymInt& height,
                           const c10::SymInt& width) {
     at::AutoDispatchBelowADInplaceOrView below_autograd;
-    return call_backward(grad, rois, argmax, batch, channels, height, width);
+    return dispatch_roi_pool_backward(grad, rois, argmax, batch, channels, height, width);
   }
   static variable_list backward(AutogradContext*, const variable_list&) {
     TORCH_CHECK(false, "roi_pool: second derivatives are not supported");

@@ -21,8 +21,9 @@ LANNER_TABLES(avx512)
 namespace {
 
 template <typename T>
-const Kernels<T>& choose([[maybe_unused]] const Kernels<T>& avx512,
-                         [[maybe_unused]] const Kernels<T>& avx2, const Kernels<T>& baseline) {
+const Kernels<T>& select_table([[maybe_unused]] const Kernels<T>& avx512,
+                               [[maybe_unused]] const Kernels<T>& avx2,
+                               const Kernels<T>& baseline) {
 #ifdef LANNER_X86
   const auto capability = at::get_cpu_capability();
   if (capability.starts_with("AVX512")) return avx512;
@@ -40,13 +41,13 @@ namespace avx512 = baseline;
 
 template <>
 const Kernels<float>& kernels() {
-  static const auto& chosen = choose(avx512::kFloat, avx2::kFloat, baseline::kFloat);
-  return chosen;
+  static const auto& table = select_table(avx512::kFloat, avx2::kFloat, baseline::kFloat);
+  return table;
 }
 template <>
 const Kernels<double>& kernels() {
-  static const auto& chosen = choose(avx512::kDouble, avx2::kDouble, baseline::kDouble);
-  return chosen;
+  static const auto& table = select_table(avx512::kDouble, avx2::kDouble, baseline::kDouble);
+  return table;
 }
 
 }  // namespace lanner::ops

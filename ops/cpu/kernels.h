@@ -4,93 +4,100 @@
 
 namespace lanner::ops {
 
-// The inner loops of the CPU operators, compiled once for each instruction set (cpu/kernels/) and
-// reached through a table. They know nothing of tensors, threads or RoIs.
+// The inner loops of the CPU operators, compiled once per instruction set (cpu/kernels/) and called
+// through a table. They are independent of tensors, threads and RoIs.
 
-// A cell along one axis of a feature map, and its weight in a bin.
+// A position along one axis of a feature map, and its weight in a bin.
 template <typename T>
-struct Tap {
-  int32_t cell;
+struct AxisWeight {
+  int32_t index;
   T weight;
 };
 
-// A bin is the product of the taps of two axes: [begin, end) into an array of taps.
-struct BinTaps {
+// A bin: the ranges of its weights on the two axes, [begin, end) in an array of AxisWeight. The
+// weight of a pixel is the product of its weights on the two axes.
+struct BinWeights {
   int32_t x_begin, x_end, y_begin, y_end;
 };
 
-// A bin of max pooling: the cells [begin, end) on each axis.
-struct BinCells {
+// A bin of max pooling: the pixels [begin, end) on each axis.
+struct BinRange {
   int32_t x_begin, x_end, y_begin, y_end;
 };
 
-// A feature map whose cells hold their channels side by side; strides in elements.
+// A feature map in NHWC layout: the channels of a pixel are contiguous. Strides are in elements.
 template <typename T>
-struct Cells {
+struct NhwcView {
   T* data;
   int64_t row_stride, column_stride;
 };
 
-// A bilinear sample: the offsets of four cells (row low or high, then column low or high), in
-// elements, and their weights. A corner outside the map has weight 0 and the offset of a cell of
-// zeros.
+// A bilinear sample: the offsets of the four corners in elements (low then high row, in each the
+// low then the high column), and their weights. A corner outside the map has weight 0 and the
+// offset of a pixel of zeros.
 template <typename T>
 struct Sample {
   int64_t offset[4];
   T weight[4];
-  T scale;  // of the sum: the mask of deform_conv2d
+  T scale;  // multiplies the weighted sum: the mask of deform_conv2d
 };
 
-// Boxes that may suppress another, in a list of blocks.
+// A block of a linked list of boxes that may suppress another box.
 template <typename T>
 struct BoxBlock {
   static constexpr int64_t kBoxes = 16;
-  T x1[kBoxes], y1[kBoxes], x2[kBoxes], y2[kBoxes], area[kBoxes];  // places not taken: no overlap
-  int32_t next;                                                    // block, or -1
+  // Free slots hold a box that overlaps nothing.
+  T x1[kBoxes], y1[kBoxes], x2[kBoxes], y2[kBoxes], area[kBoxes];
+  // The next block of the list, or -1.
+  int32_t next;
 };
 
 template <typename T>
 struct Kernels {
-  int64_t lanes;  // numbers in a vector
+  int64_t lanes;  // elements of T per vector
 
   // out[c * out_stride + r] = in[r * in_stride + c].
   void (*transpose)(const T* in, int64_t in_stride, int64_t rows, int64_t columns, T* out,
                     int64_t out_stride);
   void (*transpose_index)(const int32_t* in, int64_t in_stride, int64_t rows, int64_t columns,
                           int32_t* out, int64_t out_stride);
-  // Planes, `plane_stride` apart, to cells of `channels` rounded up to vectors, zeros in the rest.
-  void (*planes_to_cells)(const T* planes, int64_t plane_stride, int64_t channels, int64_t cells,
-                          T* out, int64_t out_stride);
+  // Transposes planes that are `plane_stride` elements apart to NHWC. The channels of each pixel
+  // are padded with zeros to a whole number of vectors.
+  void (*planes_to_nhwc)(const T* planes, int64_t plane_stride, int64_t channels, int64_t pixels,
+                         T* out, int64_t out_stride);
 
-  // The pooled sums of `count` bins: out[b * out_stride + c], c < channels.
-  void (*gather)(const Cells<const T>& in, const Tap<T>* taps, const BinTaps* bins, int64_t count,
-                 int64_t channels, T* out, int64_t out_stride);
-  // Its gradient: adds grad[b * grad_stride + c] by the same weights.
-  void (*scatter)(const Cells<T>& out, const Tap<T>* taps, const BinTaps* bins, int64_t count,
-                  int64_t channels, const T* grad, int64_t grad_stride);
-  // The greatest cell of each bin, and which it was, row * width + column; -1 where no cell is
-  // above `least`, and `least` is the value. A bin without cells is 0.
-  void (*greatest)(const Cells<const T>& in, const BinCells* bins, int64_t count, int64_t width,
-                   int64_t channels, T least, T* out, int32_t* argmax, int64_t out_stride);
+  // Pools `count` bins: out[b * out_stride + c] is the weighted sum of channel c over bin b, for
+  // all c below `channels`.
+  void (*gather)(const NhwcView<const T>& in, const AxisWeight<T>* weights, const BinWeights* bins,
+                 int64_t count, int64_t channels, T* out, int64_t out_stride);
+  // The gradient of gather: adds grad[b * grad_stride + c] to the pixels of bin b with the same
+  // weights.
+  void (*scatter)(const NhwcView<T>& out, const AxisWeight<T>* weights, const BinWeights* bins,
+                  int64_t count, int64_t channels, const T* grad, int64_t grad_stride);
+  // The maximum of each bin and its position, row * width + column. If no value is above
+  // `floor_value`, the maximum is `floor_value` and the position -1. An empty bin gives 0 and -1.
+  void (*max_pool)(const NhwcView<const T>& in, const BinRange* bins, int64_t count, int64_t width,
+                   int64_t channels, T floor_value, T* out, int32_t* argmax, int64_t out_stride);
 
-  // out[i * out_stride + c]: sample i of channel c.
+  // out[i * out_stride + c] is sample i of channel c.
   void (*sample)(const T* in, const Sample<T>* samples, int64_t count, int64_t channels, T* out,
                  int64_t out_stride);
-  // Its gradient for one sample: `out` receives the sample, grad_in its share of grad, and
-  // dots[corner] grows by the sum over channels of grad * value at that corner.
+  // The gradient of one sample. Writes the sampled values to `out`, adds the gradient of the input
+  // to grad_in, and adds the sum over channels of grad * (value at the corner) to dots[corner].
   void (*sample_backward)(const T* in, const Sample<T>& sample, int64_t channels, const T* grad,
                           T* out, T* grad_in, T* dots);
 
-  // The sum of a[i] * b[i].
+  // Returns the sum of a[i] * b[i].
   T (*dot)(const T* a, const T* b, int64_t count);
 
-  // Whether a box of the lists that begin at `heads` has an IoU above `bound` with `box`
-  // (x1, y1, x2, y2, area). The arithmetic is torchvision's to the bit.
+  // Whether any box in the `count` lists starting at `heads` has an IoU above `bound` with `box`
+  // (x1, y1, x2, y2, area). The arithmetic matches torchvision's bit for bit.
   bool (*suppressed)(const BoxBlock<T>* blocks, const int32_t* heads, int64_t count, const T* box,
                      T bound);
 };
 
-// The kernels for the instruction set that torch uses (see ATEN_CPU_CAPABILITY); T: float, double.
+// The kernels for the instruction set that torch selects (see ATEN_CPU_CAPABILITY). T: float or
+// double.
 template <typename T>
 const Kernels<T>& kernels();
 

@@ -9,15 +9,16 @@
 
 namespace lanner::ops {
 
-// A number that grows as the score falls; NaN comes first, and both zeros are one.
+// A key that increases as the score decreases. NaN has the lowest key, and both zeros have the same
+// key.
 inline uint32_t descending_key(float score) {
   if (std::isnan(score)) return 0;
   const auto bits = std::bit_cast<uint32_t>(score + 0.0f);
   return bits & 0x80000000u ? bits : ~(bits | 0x80000000u);
 }
 
-// The indices of scores, the greatest first, equal ones in their order, NaN before all:
-// torch.sort's order. Sorting by digits of 11 bits is a tenth of its time.
+// The indices of the scores in descending order; ties keep their order and NaN comes first, as in
+// torch.sort. A radix sort with 11-bit digits takes a tenth of the time of torch.sort.
 inline std::vector<int64_t> descending_order(const float* scores, int64_t count) {
   constexpr int kBits = 11, kDigits = 1 << kBits;
   struct Item {

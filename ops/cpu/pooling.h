@@ -6,19 +6,20 @@
 
 #include <vector>
 
-#include "lanner/ops/cpu/cells.h"
+#include "lanner/ops/cpu/nhwc_view.h"
+#include "lanner/ops/cpu/pooling_weights.h"
 #include "lanner/ops/cpu/rois.h"
-#include "lanner/ops/cpu/taps.h"
 
 namespace lanner::ops {
 
-// What the RoI operators share on a CPU whose bins are weighted sums of cells: they differ in their
-// taps alone.
+// The CPU implementation shared by the RoI operators whose bins are weighted sums of pixels. Each
+// operator only provides the weights.
 
 struct PoolShape {
   MapShape map;
   int64_t rois;
-  std::vector<std::vector<int64_t>> bins_of_group;  // of each group of input planes
+  // The bins that read each group of input planes.
+  std::vector<std::vector<int64_t>> bins_of_group;
   int64_t bins;
 
   // group_of(bin) is below map.groups.
@@ -28,54 +29,58 @@ struct PoolShape {
     for (int64_t bin = 0; bin < bins; ++bin) bins_of_group[group_of(bin)].push_back(bin);
   }
 
-  int64_t output() const { return map.channels * bins; }  // of one RoI
+  // Number of output elements per RoI.
+  int64_t output() const { return map.channels * bins; }
 };
 
-// Small work is not worth waking threads for.
-inline int64_t grain(const PoolShape& s, int64_t tasks) {
+// Small workloads run on one thread.
+inline int64_t grain_size(const PoolShape& s, int64_t tasks) {
   return s.rois * s.output() < 1 << 15 ? std::max<int64_t>(tasks, 1) : 1;
 }
 
-// input: contiguous; output: [K, C, bins], or [K, bins, C] where channels_last.
+// input: contiguous. output: [K, C, bins], or [K, bins, C] if channels_last. rois: the RoIs of each
+// image.
 template <typename T>
-void pool_forward(const PoolShape& s, const TapTable<T>& table,
+void pool_forward(const PoolShape& s, const PoolingWeights<T>& weights,
                   const std::vector<std::vector<int64_t>>& rois, const T* input, T* output,
                   bool channels_last) {
   const auto& kernel = kernels<T>();
   const int64_t bins = s.bins, channels = s.map.channels;
-  const auto all = slices(s.map, kernel.lanes);
-  // More threads than slices: each slice is read by several, which share its RoIs.
-  const int64_t parts = std::max<int64_t>(
-      1, at::get_num_threads() / std::max<int64_t>(static_cast<int64_t>(all.size()), 1));
-  const int64_t tasks = static_cast<int64_t>(all.size()) * parts;
+  const auto channel_slices = slices(s.map, kernel.lanes);
+  // With more threads than slices, several threads read each slice and share its RoIs.
+  const int64_t splits = std::max<int64_t>(
+      1, at::get_num_threads() / std::max<int64_t>(static_cast<int64_t>(channel_slices.size()), 1));
+  const int64_t tasks = static_cast<int64_t>(channel_slices.size()) * splits;
   const int64_t padded = round_up(channels, kernel.lanes);
-  // A group's bins are some of a RoI's: they are gathered from all groups before they are turned.
+  // A group holds only some bins of a RoI, so the bins of all groups are gathered before they are
+  // written to the output.
   const auto sums = s.map.groups == 1
                         ? at::Tensor()
-                        : fresh({s.rois, bins, padded}, c10::CppTypeToScalarType<T>::value);
+                        : empty_cached({s.rois, bins, padded}, c10::CppTypeToScalarType<T>::value);
   T* sum = sums.defined() ? sums.template mutable_data_ptr<T>() : nullptr;
-  at::parallel_for(0, tasks, grain(s, tasks), [&](int64_t begin, int64_t end) {
-    const auto room = cell_room<T>(s.map);
-    std::vector<T> own(s.map.groups == 1 ? bins * 4 * kernel.lanes : 0);
+  at::parallel_for(0, tasks, grain_size(s, tasks), [&](int64_t begin, int64_t end) {
+    const auto buffer = nhwc_buffer<T>(s.map);
+    std::vector<T> bin_sums(s.map.groups == 1 ? bins * 4 * kernel.lanes : 0);
     for (int64_t task = begin; task < end; ++task) {
-      const auto& slice = all[task / parts];
-      const auto& of_image = rois[slice.image];
-      const auto count = static_cast<int64_t>(of_image.size());
+      const auto& slice = channel_slices[task / splits];
+      const auto& image_rois = rois[slice.image];
+      const auto count = static_cast<int64_t>(image_rois.size());
       if (count == 0) continue;
-      const auto cells = read_cells(input, s.map, slice, table.rows(of_image),
-                                    room.template mutable_data_ptr<T>());
+      const auto view = read_nhwc(input, s.map, slice, weights.rows(image_rois),
+                                  buffer.template mutable_data_ptr<T>());
       const auto& group_bins = s.bins_of_group[slice.group];
-      for (int64_t i = task % parts * count / parts; i < (task % parts + 1) * count / parts; ++i) {
-        const int64_t k = of_image[i];
+      for (int64_t i = task % splits * count / splits; i < (task % splits + 1) * count / splits;
+           ++i) {
+        const int64_t k = image_rois[i];
         if (s.map.groups == 1) {
-          kernel.gather(cells, table.taps(k), table.bins(k), bins, slice.width, own.data(),
-                        slice.width);
-          write_bins(own.data(), slice.width, bins, slice.channels, channels_last,
-                     output + k * s.output() + slice.first * (channels_last ? 1 : bins), channels,
-                     bins);
+          kernel.gather(view, weights.axis_weights(k), weights.bins(k), bins, slice.width,
+                        bin_sums.data(), slice.width);
+          write_output(bin_sums.data(), slice.width, bins, slice.channels, channels_last,
+                       output + k * s.output() + slice.first * (channels_last ? 1 : bins), channels,
+                       bins);
         } else {
           for (const int64_t b : group_bins)
-            kernel.gather(cells, table.taps(k), table.bins(k) + b, 1, slice.width,
+            kernel.gather(view, weights.axis_weights(k), weights.bins(k) + b, 1, slice.width,
                           sum + (k * bins + b) * padded + slice.first, padded);
         }
       }
@@ -84,110 +89,113 @@ void pool_forward(const PoolShape& s, const TapTable<T>& table,
   if (s.map.groups > 1)
     at::parallel_for(0, s.rois, 64, [&](int64_t begin, int64_t end) {
       for (int64_t k = begin; k < end; ++k)
-        write_bins(sum + k * bins * padded, padded, bins, channels, channels_last,
-                   output + k * s.output(), channels, bins);
+        write_output(sum + k * bins * padded, padded, bins, channels, channels_last,
+                     output + k * s.output(), channels, bins);
     });
 }
 
-// The width of pool_backward's slices: less than 4 where there would be fewer slices than threads.
+// The width of pool_backward's slices in vectors: 4, or less if there would be fewer slices than
+// threads.
 template <typename T>
 int64_t backward_vectors(const PoolShape& s) {
-  const auto slices_of = [&](int64_t vectors) {
+  const auto count_slices = [&](int64_t vectors) {
     return s.map.batch * s.map.groups * ((s.map.channels - 1) / (vectors * kernels<T>().lanes) + 1);
   };
   int64_t vectors = 4;
-  while (vectors > 1 && slices_of(vectors) < at::get_num_threads()) vectors /= 2;
+  while (vectors > 1 && count_slices(vectors) < at::get_num_threads()) vectors /= 2;
   return vectors;
 }
 
-// Sees the gradients that pool_backward reads; one object a thread.
-struct SeesNothing {
+// Receives the gradients that pool_backward reads, one object per thread. This one ignores them.
+struct NoGradObserver {
   void begin(const Slice&) {}
   template <typename T>
   void operator()(int64_t, int64_t, const T*) {}
 };
 
-// The reverse: grad is laid out as the output was; grad_input: contiguous zeros. Each thread owns
-// slices and takes their RoIs in order: deterministic, without atomics. make_witness() gives an
-// object of which begin(slice) is called for each slice, and then (k, bin, gradients of its
-// channels) for each RoI and bin.
-template <typename T, typename MakeWitness>
-void pool_backward(const PoolShape& s, const TapTable<T>& table,
+// The gradient of pool_forward. grad has the layout of the output; grad_input: contiguous zeros.
+// Each thread processes its own slices and their RoIs in order, which is deterministic without
+// atomics. make_observer() returns an object whose begin(slice) is called for each slice, followed
+// by a call (k, bin, gradients of the channels of the slice) for each RoI and bin.
+template <typename T, typename MakeGradObserver>
+void pool_backward(const PoolShape& s, const PoolingWeights<T>& weights,
                    const std::vector<std::vector<int64_t>>& rois, const T* grad, T* grad_input,
-                   bool channels_last, MakeWitness make_witness) {
+                   bool channels_last, MakeGradObserver make_observer) {
   const auto& kernel = kernels<T>();
   const int64_t bins = s.bins, channels = s.map.channels;
   const int64_t vectors = backward_vectors<T>(s);
-  const auto all = slices(s.map, kernel.lanes, vectors);
-  const auto tasks = static_cast<int64_t>(all.size());
+  const auto channel_slices = slices(s.map, kernel.lanes, vectors);
+  const auto tasks = static_cast<int64_t>(channel_slices.size());
   const int64_t padded = round_up(channels, kernel.lanes);
   const auto sums = s.map.groups == 1
                         ? at::Tensor()
-                        : fresh({s.rois, bins, padded}, c10::CppTypeToScalarType<T>::value);
+                        : empty_cached({s.rois, bins, padded}, c10::CppTypeToScalarType<T>::value);
   T* sum = sums.defined() ? sums.template mutable_data_ptr<T>() : nullptr;
   if (s.map.groups > 1)
     at::parallel_for(0, s.rois, 64, [&](int64_t begin, int64_t end) {
       for (int64_t k = begin; k < end; ++k)
-        read_bins(grad + k * s.output(), bins, channels, channels_last, channels,
-                  sum + k * bins * padded, padded);
+        read_output_grad(grad + k * s.output(), bins, channels, channels_last, channels,
+                         sum + k * bins * padded, padded);
     });
-  at::parallel_for(0, tasks, grain(s, tasks), [&](int64_t begin, int64_t end) {
-    const auto room = cell_room<T>(s.map, vectors);
-    std::vector<T> own(s.map.groups == 1 ? bins * vectors * kernel.lanes : 0);
-    auto witness = make_witness();
+  at::parallel_for(0, tasks, grain_size(s, tasks), [&](int64_t begin, int64_t end) {
+    const auto buffer = nhwc_buffer<T>(s.map, vectors);
+    std::vector<T> bin_grads(s.map.groups == 1 ? bins * vectors * kernel.lanes : 0);
+    auto observer = make_observer();
     for (int64_t task = begin; task < end; ++task) {
-      const auto& slice = all[task];
-      witness.begin(slice);
-      const Rows rows = table.rows(rois[slice.image]);
-      T* data = room.template mutable_data_ptr<T>();
-      const Cells<T> cells{data, s.map.width * slice.width, slice.width};
-      std::fill(data + rows.begin * cells.row_stride, data + rows.end * cells.row_stride, T(0));
+      const auto& slice = channel_slices[task];
+      observer.begin(slice);
+      const Rows rows = weights.rows(rois[slice.image]);
+      T* data = buffer.template mutable_data_ptr<T>();
+      const NhwcView<T> view{data, s.map.width * slice.width, slice.width};
+      std::fill(data + rows.begin * view.row_stride, data + rows.end * view.row_stride, T(0));
       const auto& group_bins = s.bins_of_group[slice.group];
-      const auto& own_rois = rois[slice.image];
-      const auto own_grad = [&](int64_t k) {
+      const auto& image_rois = rois[slice.image];
+      const auto roi_grad = [&](int64_t k) {
         return grad + k * s.output() + slice.first * (channels_last ? 1 : bins);
       };
-      for (size_t i = 0; i < own_rois.size(); ++i) {
-        const int64_t k = own_rois[i];
+      for (size_t i = 0; i < image_rois.size(); ++i) {
+        const int64_t k = image_rois[i];
         if (s.map.groups == 1) {
-          if (i + 1 < own_rois.size() && !channels_last)  // the next one's, while this is added
+          // Prefetch the gradients of the next RoI while those of this one are added.
+          if (i + 1 < image_rois.size() && !channels_last)
             for (int64_t n = 0; n < slice.channels * bins; n += 64 / int64_t{sizeof(T)})
-              __builtin_prefetch(own_grad(own_rois[i + 1]) + n);
-          read_bins(own_grad(k), bins, slice.channels, channels_last, channels, own.data(),
-                    slice.width);
-          kernel.scatter(cells, table.taps(k), table.bins(k), bins, slice.width, own.data(),
-                         slice.width);
-          for (int64_t b = 0; b < bins; ++b) witness(k, b, own.data() + b * slice.width);
+              __builtin_prefetch(roi_grad(image_rois[i + 1]) + n);
+          read_output_grad(roi_grad(k), bins, slice.channels, channels_last, channels,
+                           bin_grads.data(), slice.width);
+          kernel.scatter(view, weights.axis_weights(k), weights.bins(k), bins, slice.width,
+                         bin_grads.data(), slice.width);
+          for (int64_t b = 0; b < bins; ++b) observer(k, b, bin_grads.data() + b * slice.width);
         } else {
           for (const int64_t b : group_bins) {
-            const T* own_bin = sum + (k * bins + b) * padded + slice.first;
-            kernel.scatter(cells, table.taps(k), table.bins(k) + b, 1, slice.width, own_bin,
-                           padded);
-            witness(k, b, own_bin);
+            const T* bin_grad = sum + (k * bins + b) * padded + slice.first;
+            kernel.scatter(view, weights.axis_weights(k), weights.bins(k) + b, 1, slice.width,
+                           bin_grad, padded);
+            observer(k, b, bin_grad);
           }
         }
       }
-      write_cells(data, s.map, slice, rows, grad_input);
+      write_nhwc(data, s.map, slice, rows, grad_input);
     }
   });
 }
 
-// The two on tensors. rule(roi, k, list) gives the taps of RoI k for T = float or double, in units
-// of feature cells.
+// Tensor versions of pool_forward and pool_backward. rule(roi, k, list) adds the weights of RoI k,
+// with positions in feature-map pixels, for T = float or double.
 template <typename Rule>
 at::Tensor pooled(const char* op, const PoolShape& s, const Rule& rule, const at::Tensor& input,
                   const at::Tensor& rois, int64_t pooled_height, int64_t pooled_width) {
   const auto type = compute_type(input.scalar_type());
   const auto format = input.suggest_memory_format();
   const auto in = input.to(type).contiguous(), boxes = rois.to(type).contiguous();
-  auto out = fresh({s.rois, s.map.channels, pooled_height, pooled_width}, in.options(), format);
+  auto out =
+      empty_cached({s.rois, s.map.channels, pooled_height, pooled_width}, in.options(), format);
   const auto run = [&]<typename T>(T) {
     check_batch_indices(op, boxes.const_data_ptr<T>(), s.rois, s.map.batch);
     if (in.numel() == 0) out.zero_();
     if (out.numel() == 0 || in.numel() == 0) return;
     const auto by_image = rois_by_image(boxes.const_data_ptr<T>(), s.rois, s.map.batch);
-    const TapTable<T> table(rule, boxes.const_data_ptr<T>(), s.rois, s.bins);
-    pool_forward(s, table, by_image, in.const_data_ptr<T>(), out.mutable_data_ptr<T>(),
+    const PoolingWeights<T> weights(rule, boxes.const_data_ptr<T>(), s.rois, s.bins);
+    pool_forward(s, weights, by_image, in.const_data_ptr<T>(), out.mutable_data_ptr<T>(),
                  format == at::MemoryFormat::ChannelsLast);
   };
   type == at::kDouble ? run(0.0) : run(0.0f);
@@ -199,20 +207,22 @@ at::Tensor pooled_backward(const char* op, const PoolShape& s, const Rule& rule,
                            const at::Tensor& grad, const at::Tensor& rois) {
   const auto type = compute_type(grad.scalar_type());
   const auto format = grad.suggest_memory_format();
-  const auto out = grad.to(type).contiguous(format), boxes = rois.to(type).contiguous();
-  auto in =
-      fresh({s.map.batch, s.map.channels * s.map.groups, s.map.height, s.map.width}, out.options())
+  const auto grad_output = grad.to(type).contiguous(format), boxes = rois.to(type).contiguous();
+  auto grad_input =
+      empty_cached({s.map.batch, s.map.channels * s.map.groups, s.map.height, s.map.width},
+                   grad_output.options())
           .zero_();
   const auto run = [&]<typename T>(T) {
     check_batch_indices(op, boxes.const_data_ptr<T>(), s.rois, s.map.batch);
-    if (out.numel() == 0 || in.numel() == 0) return;
+    if (grad_output.numel() == 0 || grad_input.numel() == 0) return;
     const auto by_image = rois_by_image(boxes.const_data_ptr<T>(), s.rois, s.map.batch);
-    const TapTable<T> table(rule, boxes.const_data_ptr<T>(), s.rois, s.bins);
-    pool_backward(s, table, by_image, out.const_data_ptr<T>(), in.mutable_data_ptr<T>(),
-                  format == at::MemoryFormat::ChannelsLast, [] { return SeesNothing(); });
+    const PoolingWeights<T> weights(rule, boxes.const_data_ptr<T>(), s.rois, s.bins);
+    pool_backward(s, weights, by_image, grad_output.const_data_ptr<T>(),
+                  grad_input.mutable_data_ptr<T>(), format == at::MemoryFormat::ChannelsLast,
+                  [] { return NoGradObserver(); });
   };
   type == at::kDouble ? run(0.0) : run(0.0f);
-  return in.to(grad.scalar_type()).contiguous(format);
+  return grad_input.to(grad.scalar_type()).contiguous(format);
 }
 
 }  // namespace lanner::ops

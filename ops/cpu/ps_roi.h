@@ -2,11 +2,11 @@
 
 #include "lanner/ops/checks.h"
 #include "lanner/ops/cpu/pooling.h"
-#include "lanner/ops/ps_roi_cells.h"
+#include "lanner/ops/ps_roi_rules.h"
 
 namespace lanner::ops {
 
-// Every bin of a position-sensitive operator has a group of input planes of its own.
+// Each bin of a position-sensitive operator has its own group of input planes.
 inline PoolShape ps_shape(int64_t rois, int64_t batch, int64_t channels, int64_t height,
                           int64_t width, int64_t bins) {
   return {{batch, channels / bins, height, width, bins}, rois, bins, [](int64_t b) { return b; }};

@@ -10,13 +10,13 @@ struct Rule {
   int64_t height, width, pooled_height, pooled_width, sampling_ratio;
 
   template <typename T>
-  void operator()(const T* roi, int64_t, RoiTaps<T>& out) const {
+  void operator()(const T* roi, int64_t, RoiWeights<T>& out) const {
     const T scale = static_cast<T>(spatial_scale);
     const auto x = roi_axis(roi[1], roi[3], scale, true, pooled_width, sampling_ratio);
     const auto y = roi_axis(roi[2], roi[4], scale, true, pooled_height, sampling_ratio);
-    add_product(
-        out, pooled_height, pooled_width, [&](int64_t j) { return grid_taps(out, x, j, width); },
-        [&](int64_t i) { return grid_taps(out, y, i, height); });
+    add_separable_bins(
+        out, pooled_height, pooled_width, [&](int64_t j) { return grid_weights(out, x, j, width); },
+        [&](int64_t i) { return grid_weights(out, y, i, height); });
   }
 };
 

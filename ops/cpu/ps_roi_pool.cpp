@@ -5,14 +5,14 @@
 namespace lanner::ops {
 namespace {
 
-// The mean over the cells of one axis.
+// Adds equal weights that average the pixels of one axis.
 template <typename T>
-TapRange mean_taps(RoiTaps<T>& out, CellRange cells) {
-  const size_t first = out.taps.size();
-  for (int64_t cell = cells.begin; cell < cells.end; ++cell)
-    out.taps.push_back(
-        {static_cast<int32_t>(cell), T(1) / static_cast<T>(cells.end - cells.begin)});
-  return out.since(first);
+WeightRange mean_weights(RoiWeights<T>& out, PixelRange pixels) {
+  const size_t first = out.axis_weights.size();
+  for (int64_t index = pixels.begin; index < pixels.end; ++index)
+    out.axis_weights.push_back(
+        {static_cast<int32_t>(index), T(1) / static_cast<T>(pixels.end - pixels.begin)});
+  return out.range_from(first);
 }
 
 struct Rule {
@@ -21,17 +21,17 @@ struct Rule {
   bool original;
 
   template <typename T>
-  void operator()(const T* roi, int64_t, RoiTaps<T>& out) const {
+  void operator()(const T* roi, int64_t, RoiWeights<T>& out) const {
     const T scale = static_cast<T>(spatial_scale);
-    add_product(
+    add_separable_bins(
         out, pooled_height, pooled_width,
         [&](int64_t j) {
-          return mean_taps(
-              out, ps_roi_pool_cells(roi[1], roi[3], scale, original, pooled_width, j, width));
+          return mean_weights(
+              out, ps_roi_pool_range(roi[1], roi[3], scale, original, pooled_width, j, width));
         },
         [&](int64_t i) {
-          return mean_taps(
-              out, ps_roi_pool_cells(roi[2], roi[4], scale, original, pooled_height, i, height));
+          return mean_weights(
+              out, ps_roi_pool_range(roi[2], roi[4], scale, original, pooled_height, i, height));
         });
   }
 };

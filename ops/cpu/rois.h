@@ -6,12 +6,13 @@
 
 namespace lanner::ops {
 
-// Sixteen-bit inputs are computed in float: their coordinates would not survive otherwise.
+// 16-bit inputs are computed in float: 16 bits are too few for RoI coordinates.
 inline at::ScalarType compute_type(at::ScalarType type) {
   return type == at::kDouble ? at::kDouble : at::kFloat;
 }
 
-// rois: [count, 5]. A kernel that may throw does not read another's memory.
+// Throws c10::Error for a batch index outside 0..batch - 1, which would make a kernel read outside
+// the input. rois: [count, 5].
 template <typename T>
 void check_batch_indices(const char* op, const T* rois, int64_t count, int64_t batch) {
   for (int64_t k = 0; k < count; ++k)
@@ -19,7 +20,7 @@ void check_batch_indices(const char* op, const T* rois, int64_t count, int64_t b
                 "]: expected a batch index in 0..", batch - 1, ", got ", rois[k * 5]);
 }
 
-// The RoIs of each image, in order.
+// The indices of the RoIs of each image, in ascending order.
 template <typename T>
 std::vector<std::vector<int64_t>> rois_by_image(const T* rois, int64_t count, int64_t batch) {
   std::vector<std::vector<int64_t>> result(batch);

@@ -23,7 +23,7 @@ at::Tensor forward(const Rule& rule, const DeformPoolShape& s, const at::Tensor&
                    const at::Tensor& rois, const Optional& offset) {
   const c10::cuda::CUDAGuard guard(input.device());
   const auto in = input.contiguous(), boxes = rois.contiguous();
-  const auto moves = offset ? offset->contiguous() : at::Tensor();
+  const auto offsets = offset ? offset->contiguous() : at::Tensor();
   auto out = at::zeros({rois.size(0), s.channels, s.pooled_height, s.pooled_width}, in.options());
   if (in.numel() == 0) return out;
   AT_DISPATCH_FLOATING_TYPES_AND2(
@@ -31,7 +31,7 @@ at::Tensor forward(const Rule& rule, const DeformPoolShape& s, const at::Tensor&
         using A = at::acc_type<scalar_t, true>;
         launch(out.numel(), DeformPoolForward<A, scalar_t, Rule>{
                                 in.const_data_ptr<scalar_t>(), boxes.const_data_ptr<scalar_t>(),
-                                offset ? moves.const_data_ptr<scalar_t>() : nullptr,
+                                offset ? offsets.const_data_ptr<scalar_t>() : nullptr,
                                 out.mutable_data_ptr<scalar_t>(), rule, s});
       });
   return out.contiguous(input.suggest_memory_format());
@@ -42,22 +42,23 @@ Gradients backward(const char* op, const Rule& rule, const DeformPoolShape& s,
                    const at::Tensor& grad, const at::Tensor& input, const at::Tensor& rois,
                    const Optional& offset) {
   check_pooled_grad(op, grad, input, rois, s);
-  at::globalContext().alertNotDeterministic(op);  // atomic sums
+  at::globalContext().alertNotDeterministic(op);  // atomic additions are unordered
   const c10::cuda::CUDAGuard guard(input.device());
-  const auto out = grad.contiguous(), in = input.contiguous(), boxes = rois.contiguous();
-  const auto moves = offset ? offset->contiguous() : at::Tensor();
+  const auto grad_output = grad.contiguous(), in = input.contiguous(), boxes = rois.contiguous();
+  const auto offsets = offset ? offset->contiguous() : at::Tensor();
   auto grad_input = at::zeros_like(in);
-  auto grad_offset = offset ? at::zeros_like(moves) : at::empty({0}, in.options());
+  auto grad_offset = offset ? at::zeros_like(offsets) : at::empty({0}, in.options());
   if (in.numel() > 0)
     AT_DISPATCH_FLOATING_TYPES_AND2(
         at::kHalf, at::kBFloat16, in.scalar_type(), "deformable RoI pooling backward", [&] {
           using A = at::acc_type<scalar_t, true>;
-          launch(out.numel(), DeformPoolBackward<A, scalar_t, Rule>{
-                                  out.const_data_ptr<scalar_t>(), in.const_data_ptr<scalar_t>(),
-                                  boxes.const_data_ptr<scalar_t>(),
-                                  offset ? moves.const_data_ptr<scalar_t>() : nullptr,
-                                  grad_input.mutable_data_ptr<scalar_t>(),
-                                  grad_offset.mutable_data_ptr<scalar_t>(), rule, s});
+          launch(grad_output.numel(),
+                 DeformPoolBackward<A, scalar_t, Rule>{
+                     grad_output.const_data_ptr<scalar_t>(), in.const_data_ptr<scalar_t>(),
+                     boxes.const_data_ptr<scalar_t>(),
+                     offset ? offsets.const_data_ptr<scalar_t>() : nullptr,
+                     grad_input.mutable_data_ptr<scalar_t>(),
+                     grad_offset.mutable_data_ptr<scalar_t>(), rule, s});
         });
   return {grad_input.contiguous(input.suggest_memory_format()), grad_offset};
 }

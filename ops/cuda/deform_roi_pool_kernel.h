@@ -4,16 +4,18 @@
 
 namespace lanner::ops {
 
-// One output element of a deformable RoI operator, and the same element's gradients: what one CUDA
-// thread does, and what the tests run on the host. T: storage type; A: arithmetic type.
+// Computes one output element of a deformable RoI operator, or its contribution to the gradients:
+// the work of one CUDA thread, also run on the host by the tests. T: storage type; A: arithmetic
+// type.
 
-// What an output element reads: its plane, its samples on both axes and its place in the offsets.
+// What an output element reads: its plane, its samples on both axes and the index of its offset.
 template <typename A>
 struct DeformElement {
   int64_t plane, offset;
   SampleLine<A> x, y;
-  SampleRange columns, rows;  // of the samples that may be inside
-  A share;
+  // The samples that may be inside the map.
+  SampleRange columns, rows;
+  A sample_weight;
   bool valid;
 };
 
@@ -25,28 +27,29 @@ LANNER_HOST_DEVICE DeformElement<A> deform_element(int64_t index, const T* rois,
   const int64_t k = index / s.bins() / s.channels;
   const T* roi = rois + k * 5;
   const A image = static_cast<A>(roi[0]);
-  e.valid = image >= A(0) && image < A(s.batch);  // a kernel cannot throw: such a RoI reads 0
+  e.valid = image >= A(0) && image < A(s.batch);  // a kernel cannot throw; the output is 0
   if (!e.valid) return e;
   e.plane = ((static_cast<int64_t>(image) * s.channels + c) * s.groups() + s.group(bin)) *
             s.height * s.width;
   e.offset = s.offset(k, c / s.channels_per_class(), bin);
-  const A move_x = offset ? static_cast<A>(offset[e.offset]) : A(0);
-  const A move_y = offset ? static_cast<A>(offset[e.offset + s.part()]) : A(0);
+  const A offset_x = offset ? static_cast<A>(offset[e.offset]) : A(0);
+  const A offset_y = offset ? static_cast<A>(offset[e.offset + s.part()]) : A(0);
   e.x = rule.line(static_cast<A>(roi[1]), static_cast<A>(roi[3]), s.pooled_width,
-                  bin % s.pooled_width, move_x);
+                  bin % s.pooled_width, offset_x);
   e.y = rule.line(static_cast<A>(roi[2]), static_cast<A>(roi[4]), s.pooled_height,
-                  bin / s.pooled_width, move_y);
-  int64_t kept_x = 0, kept_y = 0;
+                  bin / s.pooled_width, offset_y);
+  int64_t inside_x = 0, inside_y = 0;
   e.columns = e.x.range(s.width), e.rows = e.y.range(s.height);
   for (int64_t i = e.columns.begin; i < e.columns.end; ++i)
-    kept_x += Rule::sample(e.x.position(i), s.width).inside;
+    inside_x += Rule::sample(e.x.position(i), s.width).inside;
   for (int64_t i = e.rows.begin; i < e.rows.end; ++i)
-    kept_y += Rule::sample(e.y.position(i), s.height).inside;
-  e.share = line_share<Rule>(e.x, kept_x) * line_share<Rule>(e.y, kept_y);
+    inside_y += Rule::sample(e.y.position(i), s.height).inside;
+  e.sample_weight =
+      line_sample_weight<Rule>(e.x, inside_x) * line_sample_weight<Rule>(e.y, inside_y);
   return e;
 }
 
-// Calls visit(y sample, x sample) for each point inside.
+// Calls visit(y_sample, x_sample) for each sample inside the map.
 template <typename A, typename Rule, typename Visit>
 LANNER_HOST_DEVICE void deform_visit(const DeformElement<A>& e, const Rule&,
                                      const DeformPoolShape& s, Visit visit) {
@@ -80,7 +83,7 @@ struct DeformPoolForward {
                y.high_weight * (x.low_weight * static_cast<A>(high[x.low]) +
                                 x.high_weight * static_cast<A>(high[x.high]));
       });
-      sum *= e.share;
+      sum *= e.sample_weight;
     }
     output[index] = static_cast<T>(sum);
   }
@@ -96,26 +99,27 @@ struct DeformPoolBackward {
   LANNER_HOST_DEVICE void operator()(int64_t index) const {
     const auto e = deform_element<A>(index, rois, offset, rule, s);
     if (!e.valid) return;
-    const A grad = static_cast<A>(grad_output[index]) * e.share;
+    const A grad = static_cast<A>(grad_output[index]) * e.sample_weight;
     const T* plane = input + e.plane;
     T* out = grad_input + e.plane;
     const int64_t width = s.width;
-    A along_x = 0, along_y = 0;
+    A derivative_x = 0, derivative_y = 0;
     deform_visit(e, rule, s, [&](const AxisSample<A>& y, const AxisSample<A>& x) {
-      const int64_t cells[4] = {y.low * width + x.low, y.low * width + x.high,
-                                y.high * width + x.low, y.high * width + x.high};
-      shared_add(out + cells[0], static_cast<T>(grad * y.low_weight * x.low_weight));
-      shared_add(out + cells[1], static_cast<T>(grad * y.low_weight * x.high_weight));
-      shared_add(out + cells[2], static_cast<T>(grad * y.high_weight * x.low_weight));
-      shared_add(out + cells[3], static_cast<T>(grad * y.high_weight * x.high_weight));
-      const A v00 = static_cast<A>(plane[cells[0]]), v01 = static_cast<A>(plane[cells[1]]);
-      const A v10 = static_cast<A>(plane[cells[2]]), v11 = static_cast<A>(plane[cells[3]]);
-      if (x.moves) along_x += y.low_weight * (v01 - v00) + y.high_weight * (v11 - v10);
-      if (y.moves) along_y += x.low_weight * (v10 - v00) + x.high_weight * (v11 - v01);
+      const int64_t corners[4] = {y.low * width + x.low, y.low * width + x.high,
+                                  y.high * width + x.low, y.high * width + x.high};
+      shared_add(out + corners[0], static_cast<T>(grad * y.low_weight * x.low_weight));
+      shared_add(out + corners[1], static_cast<T>(grad * y.low_weight * x.high_weight));
+      shared_add(out + corners[2], static_cast<T>(grad * y.high_weight * x.low_weight));
+      shared_add(out + corners[3], static_cast<T>(grad * y.high_weight * x.high_weight));
+      const A v00 = static_cast<A>(plane[corners[0]]), v01 = static_cast<A>(plane[corners[1]]);
+      const A v10 = static_cast<A>(plane[corners[2]]), v11 = static_cast<A>(plane[corners[3]]);
+      if (x.has_gradient) derivative_x += y.low_weight * (v01 - v00) + y.high_weight * (v11 - v10);
+      if (y.has_gradient) derivative_y += x.low_weight * (v10 - v00) + x.high_weight * (v11 - v01);
     });
     if (!offset) return;
-    shared_add(grad_offset + e.offset, static_cast<T>(grad * along_x * e.x.per_offset));
-    shared_add(grad_offset + e.offset + s.part(), static_cast<T>(grad * along_y * e.y.per_offset));
+    shared_add(grad_offset + e.offset, static_cast<T>(grad * derivative_x * e.x.pixels_per_offset));
+    shared_add(grad_offset + e.offset + s.part(),
+               static_cast<T>(grad * derivative_y * e.y.pixels_per_offset));
   }
 };
 

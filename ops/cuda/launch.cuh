@@ -14,7 +14,7 @@ __global__ void for_each_index(int64_t count, Body body) {
     body(index);
 }
 
-// Runs body(0) .. body(count - 1) on the current stream and checks the launch.
+// Runs body(0) to body(count - 1) on the current stream and checks the launch for errors.
 template <typename Body>
 void launch(int64_t count, const Body& body) {
   if (count == 0) return;

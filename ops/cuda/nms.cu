@@ -12,19 +12,21 @@
 namespace lanner::ops {
 namespace {
 
-// One block walks the boxes in order, 64 at a time; its threads strike out the later ones together.
-__global__ void select(const uint64_t* words, uint64_t* struck, bool* kept, int64_t count) {
-  __shared__ uint64_t diagonal[64], stay;
+// A single block visits the boxes in order, 64 at a time. Its threads share the work of suppressing
+// later boxes.
+__global__ void select(const uint64_t* masks, uint64_t* suppressed, bool* kept, int64_t count) {
+  __shared__ uint64_t diagonal[64], keep;
   const int64_t columns = (count + 63) / 64;
   for (int64_t first = 0; first < count; first += 64) {
-    const int64_t here = first + 64 < count ? 64 : count - first, own = first / 64;
-    if (threadIdx.x < here) diagonal[threadIdx.x] = words[(first + threadIdx.x) * columns + own];
+    const int64_t group_size = first + 64 < count ? 64 : count - first, group = first / 64;
+    if (threadIdx.x < group_size)
+      diagonal[threadIdx.x] = masks[(first + threadIdx.x) * columns + group];
     __syncthreads();
-    if (threadIdx.x == 0) stay = nms_kept(struck[own], diagonal, here);
+    if (threadIdx.x == 0) keep = nms_keep_mask(suppressed[group], diagonal, group_size);
     __syncthreads();
-    if (threadIdx.x < here) kept[first + threadIdx.x] = stay >> threadIdx.x & 1;
-    nms_strike(struck, words, columns, first, stay, threadIdx.x, blockDim.x);
-    __syncthreads();  // of `stay` and the words of the next 64
+    if (threadIdx.x < group_size) kept[first + threadIdx.x] = keep >> threadIdx.x & 1;
+    nms_suppress_later(suppressed, masks, columns, first, keep, threadIdx.x, blockDim.x);
+    __syncthreads();  // orders accesses to `keep` and to the words of the next 64 boxes
   }
 }
 
@@ -36,16 +38,16 @@ at::Tensor nms_cuda(const at::Tensor& boxes, const at::Tensor& scores, double io
   const auto order = std::get<1>(scores.sort(/*stable=*/true, 0, /*descending=*/true));
   if (count == 0) return order;
   const auto sorted = boxes.to(type).index_select(0, order).contiguous();
-  auto words = at::empty({count, columns}, order.options());
-  auto struck = at::zeros({columns}, order.options());
+  auto masks = at::empty({count, columns}, order.options());
+  auto suppressed = at::zeros({columns}, order.options());
   auto kept = at::empty({count}, boxes.options().dtype(at::kBool));
-  auto* word_data = reinterpret_cast<uint64_t*>(words.mutable_data_ptr<int64_t>());
+  auto* mask_data = reinterpret_cast<uint64_t*>(masks.mutable_data_ptr<int64_t>());
   AT_DISPATCH_FLOATING_TYPES(type, "nms", [&] {
-    launch(count * columns, NmsWords<scalar_t>{sorted.const_data_ptr<scalar_t>(), word_data, count,
+    launch(count * columns, NmsMasks<scalar_t>{sorted.const_data_ptr<scalar_t>(), mask_data, count,
                                                static_cast<scalar_t>(iou_threshold)});
   });
   select<<<1, 256, 0, at::cuda::getCurrentCUDAStream()>>>(
-      word_data, reinterpret_cast<uint64_t*>(struck.mutable_data_ptr<int64_t>()),
+      mask_data, reinterpret_cast<uint64_t*>(suppressed.mutable_data_ptr<int64_t>()),
       kept.mutable_data_ptr<bool>(), count);
   C10_CUDA_KERNEL_LAUNCH_CHECK();
   return order.masked_select(kept);

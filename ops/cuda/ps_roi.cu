@@ -13,14 +13,15 @@
 namespace lanner::ops {
 namespace {
 
-int64_t samples(const PsPoolRule&) { return 0; }
-int64_t samples(const PsAlignRule& rule) { return rule.sampling_ratio; }
+int64_t sampling_ratio_of(const PsPoolRule&) { return 0; }
+int64_t sampling_ratio_of(const PsAlignRule& rule) { return rule.sampling_ratio; }
 
 template <typename Rule>
 at::Tensor forward(const char* op, const Rule& rule, const at::Tensor& input,
                    const at::Tensor& rois, double spatial_scale, int64_t pooled_height,
                    int64_t pooled_width) {
-  check_ps_rois(op, input, rois, spatial_scale, pooled_height, pooled_width, samples(rule));
+  check_ps_rois(op, input, rois, spatial_scale, pooled_height, pooled_width,
+                sampling_ratio_of(rule));
   const c10::cuda::CUDAGuard guard(input.device());
   const auto in = input.contiguous(), boxes = rois.contiguous();
   const PsShape shape{in.size(0),    in.size(1) / (pooled_height * pooled_width),
@@ -43,24 +44,25 @@ at::Tensor backward(const char* op, const Rule& rule, const at::Tensor& grad,
                     const at::Tensor& rois, double spatial_scale, int64_t pooled_height,
                     int64_t pooled_width, int64_t batch, int64_t channels, int64_t height,
                     int64_t width) {
-  check_ps_rois_backward(op, grad, rois, spatial_scale, pooled_height, pooled_width, samples(rule),
-                         batch, channels, height, width);
+  check_ps_rois_backward(op, grad, rois, spatial_scale, pooled_height, pooled_width,
+                         sampling_ratio_of(rule), batch, channels, height, width);
   const PsShape shape{
       batch, channels / (pooled_height * pooled_width), height, width, pooled_height, pooled_width};
-  at::globalContext().alertNotDeterministic(op);  // atomic sums
+  at::globalContext().alertNotDeterministic(op);  // atomic additions are unordered
   const c10::cuda::CUDAGuard guard(grad.device());
-  const auto out = grad.contiguous(), boxes = rois.contiguous();
-  auto in = at::zeros({batch, channels, height, width}, out.options());
-  if (in.numel() == 0) return in;
+  const auto grad_output = grad.contiguous(), boxes = rois.contiguous();
+  auto grad_input = at::zeros({batch, channels, height, width}, grad_output.options());
+  if (grad_input.numel() == 0) return grad_input;
   AT_DISPATCH_FLOATING_TYPES_AND2(
-      at::kHalf, at::kBFloat16, out.scalar_type(), "ps_roi backward", [&] {
+      at::kHalf, at::kBFloat16, grad_output.scalar_type(), "ps_roi backward", [&] {
         using A = at::acc_type<scalar_t, true>;
-        launch(out.numel(),
-               PsRoiBackward<A, scalar_t, Rule>{
-                   out.const_data_ptr<scalar_t>(), boxes.const_data_ptr<scalar_t>(),
-                   in.mutable_data_ptr<scalar_t>(), static_cast<A>(spatial_scale), rule, shape});
+        launch(grad_output.numel(),
+               PsRoiBackward<A, scalar_t, Rule>{grad_output.const_data_ptr<scalar_t>(),
+                                                boxes.const_data_ptr<scalar_t>(),
+                                                grad_input.mutable_data_ptr<scalar_t>(),
+                                                static_cast<A>(spatial_scale), rule, shape});
       });
-  return in.contiguous(grad.suggest_memory_format());
+  return grad_input.contiguous(grad.suggest_memory_format());
 }
 
 at::Tensor ps_roi_pool_cuda(const at::Tensor& input, const at::Tensor& rois, double spatial_scale,

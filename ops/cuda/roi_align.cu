@@ -42,22 +42,23 @@ at::Tensor roi_align_backward_cuda(const at::Tensor& grad, const at::Tensor& roi
   check_pooling("roi_align backward", spatial_scale, pooled_height, pooled_width, sampling_ratio);
   check_rois_backward("roi_align backward", grad, rois, pooled_height, pooled_width, batch,
                       channels, height, width);
-  at::globalContext().alertNotDeterministic("lanner::_roi_align_backward");  // atomic sums
+  // atomic additions are unordered
+  at::globalContext().alertNotDeterministic("lanner::_roi_align_backward");
   const c10::cuda::CUDAGuard guard(grad.device());
-  const auto out = grad.contiguous(), boxes = rois.contiguous();
-  auto in = at::zeros({batch, channels, height, width}, out.options());
-  if (in.numel() == 0) return in;
+  const auto grad_output = grad.contiguous(), boxes = rois.contiguous();
+  auto grad_input = at::zeros({batch, channels, height, width}, grad_output.options());
+  if (grad_input.numel() == 0) return grad_input;
   const RoiAlignShape shape{batch,         channels,     height,         width,
                             pooled_height, pooled_width, sampling_ratio, aligned};
   AT_DISPATCH_FLOATING_TYPES_AND2(
-      at::kHalf, at::kBFloat16, out.scalar_type(), "roi_align backward", [&] {
+      at::kHalf, at::kBFloat16, grad_output.scalar_type(), "roi_align backward", [&] {
         using A = at::acc_type<scalar_t, true>;
-        launch(out.numel(), RoiAlignBackward<A, scalar_t>{out.const_data_ptr<scalar_t>(),
-                                                          boxes.const_data_ptr<scalar_t>(),
-                                                          in.mutable_data_ptr<scalar_t>(),
-                                                          static_cast<A>(spatial_scale), shape});
+        launch(grad_output.numel(),
+               RoiAlignBackward<A, scalar_t>{
+                   grad_output.const_data_ptr<scalar_t>(), boxes.const_data_ptr<scalar_t>(),
+                   grad_input.mutable_data_ptr<scalar_t>(), static_cast<A>(spatial_scale), shape});
       });
-  return in.contiguous(grad.suggest_memory_format());
+  return grad_input.contiguous(grad.suggest_memory_format());
 }
 
 TORCH_LIBRARY_IMPL(lanner, CUDA, m) {

@@ -21,7 +21,7 @@ std::tuple<at::Tensor, at::Tensor> roi_pool_cuda(const at::Tensor& input, const 
   check_rois("roi_pool", input, rois);
   check_pooling("roi_pool", spatial_scale, pooled_height, pooled_width);
   TORCH_CHECK(input.size(2) * input.size(3) <= INT32_MAX, "roi_pool: input: expected at most ",
-              INT32_MAX, " cells a plane, got ", input.size(2), " x ", input.size(3));
+              INT32_MAX, " pixels per channel, got ", input.size(2), " x ", input.size(3));
   const c10::cuda::CUDAGuard guard(input.device());
   const auto in = input.contiguous(), boxes = rois.contiguous();
   const std::vector<int64_t> size{rois.size(0), input.size(1), pooled_height, pooled_width};
@@ -45,20 +45,22 @@ at::Tensor roi_pool_backward_cuda(const at::Tensor& grad, const at::Tensor& rois
                                   const at::Tensor& argmax, int64_t batch, int64_t channels,
                                   int64_t height, int64_t width) {
   check_roi_pool_backward(grad, rois, argmax, batch, channels, height, width);
-  at::globalContext().alertNotDeterministic("roi_pool backward");  // atomic sums
+  at::globalContext().alertNotDeterministic("roi_pool backward");  // atomic additions are unordered
   const c10::cuda::CUDAGuard guard(grad.device());
-  const auto out = grad.contiguous(), boxes = rois.contiguous(), where = argmax.contiguous();
-  auto in = at::zeros({batch, channels, height, width}, out.options());
+  const auto grad_output = grad.contiguous(), boxes = rois.contiguous(),
+             argmax_contiguous = argmax.contiguous();
+  auto grad_input = at::zeros({batch, channels, height, width}, grad_output.options());
   const RoiPoolShape shape{batch, channels, height, width, grad.size(2), grad.size(3)};
-  if (in.numel() > 0)
+  if (grad_input.numel() > 0)
     AT_DISPATCH_FLOATING_TYPES_AND2(
-        at::kHalf, at::kBFloat16, out.scalar_type(), "roi_pool backward", [&] {
-          launch(out.numel(), RoiPoolBackward<scalar_t>{out.const_data_ptr<scalar_t>(),
-                                                        boxes.const_data_ptr<scalar_t>(),
-                                                        where.const_data_ptr<int32_t>(),
-                                                        in.mutable_data_ptr<scalar_t>(), shape});
+        at::kHalf, at::kBFloat16, grad_output.scalar_type(), "roi_pool backward", [&] {
+          launch(grad_output.numel(),
+                 RoiPoolBackward<scalar_t>{grad_output.const_data_ptr<scalar_t>(),
+                                           boxes.const_data_ptr<scalar_t>(),
+                                           argmax_contiguous.const_data_ptr<int32_t>(),
+                                           grad_input.mutable_data_ptr<scalar_t>(), shape});
         });
-  return in.contiguous(grad.suggest_memory_format());
+  return grad_input.contiguous(grad.suggest_memory_format());
 }
 
 TORCH_LIBRARY_IMPL(lanner, CUDA, m) {

@@ -4,11 +4,11 @@
     found = detector("photo.jpg")            # {"boxes", "labels", "scores"}: torch tensors
 
     detector = lanner.build(preset="small", num_classes=3)
-    losses = detector.train()(images, targets)   # torchvision's form; differentiable
+    losses = detector.train()(images, targets)   # the same interface as torchvision's detectors
     sum(losses.values()).backward()
 """
 
-import torch  # noqa: F401  LibTorch must be in the process before _core
+import torch  # noqa: F401  loads LibTorch, which _core links to
 
 from lanner import ops
 from lanner.detector import Detector, build, load

@@ -1,4 +1,4 @@
-"""Weights from and for torchvision:
+"""Converts weights from and to torchvision:
 
 python -m lanner convert IN.pth OUT.safetensors --architecture NAME [--classes FILE]
 python -m lanner export RUN/best.safetensors OUT.pth
@@ -26,10 +26,10 @@ def convert(arguments: argparse.Namespace) -> None:
     classes = arguments.classes and arguments.classes.read_text().splitlines()
     resnet = re.fullmatch(r"resnet(18|34|50|101|152)", arguments.architecture)
     if resnet and (arguments.classes or arguments.norm_eps is not None):
-        raise ValueError("--classes, --norm-eps: of detectors, not of a backbone")
+        raise ValueError("--classes, --norm-eps: apply to detectors, not to a backbone")
     if resnet:
         _core.save_resnet(str(arguments.output), int(resnet[1]), state)
-        print(f"{arguments.output}: {arguments.architecture}, a backbone for lanner train --init")
+        print(f"{arguments.output}: {arguments.architecture}, for lanner train --init")
         return
     detector = from_torchvision(
         arguments.architecture, state, classes=classes, norm_eps=arguments.norm_eps
@@ -41,7 +41,7 @@ def convert(arguments: argparse.Namespace) -> None:
 def export(arguments: argparse.Namespace) -> None:
     state = resnet_state_dict(arguments.input)
     torch.save(state, arguments.output)
-    print(f"{arguments.output}: {len(state)} tensors of a ResNet under torchvision's names")
+    print(f"{arguments.output}: {len(state)} tensors of a ResNet, torchvision's names")
 
 
 def main() -> int:
@@ -51,16 +51,22 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("convert", help="torchvision's weights for lanner")
-    command.add_argument("input", type=pathlib.Path, help="a .pth file with a state_dict")
-    command.add_argument("output", type=pathlib.Path, help="the .safetensors file to write")
-    command.add_argument("--architecture", required=True, help="e.g. fasterrcnn_resnet50_fpn; or resnet50, a backbone")
-    command.add_argument("--classes", type=pathlib.Path, help="a file of names, one a line")
-    command.add_argument("--norm-eps", type=float, help="of the backbone's batch norm")
+    command = commands.add_parser("convert", help="convert torchvision's weights to lanner's")
+    command.add_argument("input", type=pathlib.Path, help=".pth file with a state_dict")
+    command.add_argument("output", type=pathlib.Path, help=".safetensors file to write")
+    command.add_argument(
+        "--architecture",
+        required=True,
+        help="a detector such as fasterrcnn_resnet50_fpn, or a backbone such as resnet50",
+    )
+    command.add_argument("--classes", type=pathlib.Path, help="file of class names, one per line")
+    command.add_argument("--norm-eps", type=float, help="epsilon of the backbone's batch norm")
     command.set_defaults(run=convert)
-    command = commands.add_parser("export", help="a backbone of lanner's for torchvision")
-    command.add_argument("input", type=pathlib.Path, help="a .safetensors file of lanner's")
-    command.add_argument("output", type=pathlib.Path, help="the .pth file to write")
+    command = commands.add_parser("export", help="convert lanner's backbone to torchvision's names")
+    command.add_argument(
+        "input", type=pathlib.Path, help=".safetensors file of lanner train or pretrain"
+    )
+    command.add_argument("output", type=pathlib.Path, help=".pth file to write")
     command.set_defaults(run=export)
     arguments = parser.parse_args()
     try:
@@ -68,7 +74,7 @@ def main() -> int:
     except FileNotFoundError as error:
         print(f"error: {error.filename or error}: no such file", file=sys.stderr)
         return 66
-    except Exception as error:  # what torch.load finds wrong has no common type
+    except Exception as error:  # the errors of torch.load share no base class
         print(f"error: {arguments.input}: {error}", file=sys.stderr)
         return 65
     return 0

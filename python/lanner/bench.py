@@ -1,4 +1,4 @@
-"""Times on this machine, beside what is installed to compare with.
+"""Times the operators on this machine, next to torchvision's if it is installed.
 
     python -m lanner.bench ops [--device D] [--threads N] [--runs N] [--json FILE]
 """
@@ -24,25 +24,27 @@ except ImportError:
 
 
 class Row(NamedTuple):
+    """A line of the table: what is timed, and the same job by each library."""
+
     name: str
-    ours: Callable[[], object]
-    theirs: Optional[Callable[[], object]]
+    lanner: Callable[[], object]
+    torchvision: Optional[Callable[[], object]]
 
 
-def boxes_at(corner: torch.Tensor, sides: torch.Tensor) -> torch.Tensor:
-    return torch.cat([corner, corner + sides], 1)
+def make_boxes(corners: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
+    return torch.cat([corners, corners + sizes], 1)
 
 
-def forward(name: str, op: str, ours: tuple, theirs: Optional[tuple] = None) -> Row:
-    def call(module, arguments):
+def forward(name: str, op: str, arguments: tuple) -> Row:
+    def call(module):
         with torch.no_grad():
             getattr(module, op)(*arguments)
 
-    known = torchvision is not None and hasattr(torchvision.ops, op)
+    has_reference = torchvision is not None and hasattr(torchvision.ops, op)
     return Row(
         name,
-        lambda: call(lanner.ops, ours),
-        (lambda: call(torchvision.ops, theirs or ours)) if known else None,
+        lambda: call(lanner.ops),
+        (lambda: call(torchvision.ops)) if has_reference else None,
     )
 
 
@@ -55,9 +57,9 @@ def backward(name: str, op: str, arguments: tuple, leaves: tuple[int, ...] = (0,
     def gradient(module):
         if module is None or not hasattr(module, op):
             return None
-        out = getattr(module, op)(*arguments)
-        grad = torch.ones_like(out)
-        return lambda: torch.autograd.grad(out, inputs, grad, retain_graph=True)
+        output = getattr(module, op)(*arguments)
+        grad = torch.ones_like(output)
+        return lambda: torch.autograd.grad(output, inputs, grad, retain_graph=True)
 
     return Row(name, gradient(lanner.ops), gradient(torchvision and torchvision.ops))
 
@@ -65,10 +67,10 @@ def backward(name: str, op: str, arguments: tuple, leaves: tuple[int, ...] = (0,
 def rows() -> Iterator[Row]:
     torch.manual_seed(0)
     features, maps = torch.randn(1, 256, 50, 68), torch.randn(1, 21 * 49, 50, 68)
-    sides = torch.rand(1000, 2) * 240 + 60  # mean 180 pixels
-    corner = torch.rand(1000, 2) * torch.tensor([1088.0, 800.0]) - sides / 2
-    rois = torch.cat([torch.zeros(1000, 1), boxes_at(corner, sides)], 1)
-    fewer, offset = rois[:512], torch.randn(1000, 2, 7, 7)
+    sizes = torch.rand(1000, 2) * 240 + 60  # 180 pixels on average
+    corners = torch.rand(1000, 2) * torch.tensor([1088.0, 800.0]) - sizes / 2
+    rois = torch.cat([torch.zeros(1000, 1), make_boxes(corners, sizes)], 1)
+    train_rois, offset = rois[:512], torch.randn(1000, 2, 7, 7)
     scale = 1 / 16
     for op, x, rest in (
         ("roi_align", features, (7, scale, 2)),
@@ -77,13 +79,14 @@ def rows() -> Iterator[Row]:
         ("ps_roi_align", maps, (7, scale, 2)),
     ):
         yield forward(f"{op} forward, 1000 RoIs", op, (x, rois, *rest))
-        yield backward(f"{op} backward, 512 RoIs", op, (x, fewer, *rest))
+        yield backward(f"{op} backward, 512 RoIs", op, (x, train_rois, *rest))
     for op, x, rest in (
         ("deform_roi_pool", features, (7, scale, 2)),
         ("deform_ps_roi_pool", maps, (7, 7, scale, 4)),
     ):
         yield forward(f"{op} forward, 1000 RoIs", op, (x, rois, offset, *rest))
-        yield backward(f"{op} backward, 512 RoIs", op, (x, fewer, offset[:512], *rest), (0, 2))
+        arguments = (x, train_rois, offset[:512], *rest)
+        yield backward(f"{op} backward, 512 RoIs", op, arguments, (0, 2))
     convolution = (
         torch.randn(1, 256, 50, 68),
         torch.randn(1, 18, 50, 68) * 2,
@@ -96,13 +99,13 @@ def rows() -> Iterator[Row]:
     yield forward(f"deform_conv2d forward, {size}", "deform_conv2d", convolution)
     yield backward(f"deform_conv2d backward, {size}", "deform_conv2d", convolution, (0, 1, 2))
     for count in (6000, 12000):
-        boxes = boxes_at(torch.rand(count, 2) * 1000, torch.rand(count, 2) * 100 + 10)
+        boxes = make_boxes(torch.rand(count, 2) * 1000, torch.rand(count, 2) * 100 + 10)
         yield forward(
             f"nms, {count} spread boxes at 0.7", "nms", (boxes, torch.rand(count), 0.7)
         )
-    centres = (torch.rand(500, 2) * 1000)[torch.randint(500, (12000,))]
-    corner = centres + torch.randn(12000, 2) * 10
-    boxes = boxes_at(corner, 60 + torch.randn(12000, 2) * 10)
+    centers = (torch.rand(500, 2) * 1000)[torch.randint(500, (12000,))]
+    corners = centers + torch.randn(12000, 2) * 10
+    boxes = make_boxes(corners, 60 + torch.randn(12000, 2) * 10)
     yield forward(
         "nms, 12000 boxes in 500 clusters at 0.5", "nms", (boxes, torch.rand(12000), 0.5)
     )
@@ -110,17 +113,21 @@ def rows() -> Iterator[Row]:
 
 def milliseconds(job: Callable[[], object], device: str) -> float:
     cuda = torch.device(device).type == "cuda"
-    times = 20 if cuda else 1  # of a GPU one call is too short to time
-    begin = time.perf_counter()
-    for _ in range(times):
+    repeats = 20 if cuda else 1  # a single call on a GPU is too short to time
+    start = time.perf_counter()
+    for _ in range(repeats):
         job()
     if cuda:
         torch.cuda.synchronize(device)
-    return (time.perf_counter() - begin) * 1e3 / times
+    return (time.perf_counter() - start) * 1e3 / repeats
 
 
 def bench_ops(runs: int = 7, device: str = "cpu") -> dict:
-    """Prints the table, ours and torchvision's interleaved, and returns its numbers."""
+    """Times all operators, prints a table and returns its numbers.
+
+    Calls of both libraries are interleaved. runs: the number of timings, of which the median is
+    shown. device: "cpu", "cuda" or "cuda:N".
+    """
     missing = "" if torchvision else "; torchvision is not installed"
     capability = torch.backends.cpu.get_cpu_capability()
     if torch.device(device).type == "cuda":
@@ -130,20 +137,21 @@ def bench_ops(runs: int = 7, device: str = "cpu") -> dict:
     print(f"{'':50} {'lanner ms':>10} {'torchvision ms':>14} {'ratio':>8}")
     table = []
     with torch.device(device):
-        drawn = list(rows())
-    for row in drawn:
-        jobs = [row.ours, row.theirs or (lambda: None)]
+        all_rows = list(rows())
+    for row in all_rows:
+        jobs = [row.lanner, row.torchvision or (lambda: None)]
         for job in jobs:
-            job()  # warm
+            job()  # warm-up
         times = [[milliseconds(job, device) for job in jobs] for _ in range(runs)]
-        mine, other = (statistics.median(t) for t in zip(*times))
-        entry = {"name": row.name, "lanner_ms": mine}
-        if row.theirs:
-            entry["torchvision_ms"] = other
+        lanner_ms, torchvision_ms = (statistics.median(t) for t in zip(*times))
+        entry = {"name": row.name, "lanner_ms": lanner_ms}
+        text = f"{row.name:50} {lanner_ms:10.2f}"
+        if row.torchvision:
+            entry["torchvision_ms"] = torchvision_ms
             entry["ratio"] = statistics.median(b / a for a, b in times)
-            print(f"{row.name:50} {mine:10.2f} {other:14.2f} {entry['ratio']:7.1f}x", flush=True)
+            print(f"{text} {torchvision_ms:14.2f} {entry['ratio']:7.1f}x", flush=True)
         else:
-            print(f"{row.name:50} {mine:10.2f} {'-':>14} {'-':>8}", flush=True)
+            print(f"{text} {'-':>14} {'-':>8}", flush=True)
         table.append(entry)
     return {
         "device": device,
@@ -155,11 +163,11 @@ def bench_ops(runs: int = 7, device: str = "cpu") -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lanner.bench", description=__doc__)
-    parser.add_argument("what", choices=["ops"])
+    parser.add_argument("what", choices=["ops"], help="what is timed")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
-    parser.add_argument("--threads", type=int, help="threads of torch")
-    parser.add_argument("--runs", type=int, default=7, help="the median is shown")
-    parser.add_argument("--json", type=pathlib.Path, help="file to write the numbers to")
+    parser.add_argument("--threads", type=int, help="number of threads; default: torch's")
+    parser.add_argument("--runs", type=int, default=7, help="repetitions; the median is shown")
+    parser.add_argument("--json", type=pathlib.Path, help="file for the numbers")
     arguments = parser.parse_args()
     if arguments.runs < 1:
         parser.error(f"--runs: expected a positive number, got {arguments.runs}")

@@ -1,4 +1,4 @@
-"""Detectors: build, load, train in an ordinary torch loop, detect, save."""
+"""Detectors: build, load, train in a plain PyTorch loop, detect, save."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Target = Mapping[str, Tensor]
 
 
 def _as_tensor(image: Image) -> Tensor:
-    """A path, a uint8 RGB array [H, W, 3], or a float tensor [3, H, W] in 0..1, as the latter."""
+    """The image as a tensor [3, H, W]: uint8, or float in 0..1 where it was given as one."""
     if isinstance(image, Tensor):
         return image
     if isinstance(image, (str, os.PathLike)):
@@ -28,16 +28,24 @@ def _as_tensor(image: Image) -> Tensor:
     shape, dtype = getattr(image, "shape", None), str(getattr(image, "dtype", type(image).__name__))
     if shape is None or len(shape) != 3 or shape[2] != 3 or dtype != "uint8":
         raise ValueError(
-            "image: expected a path, a uint8 RGB array [H, W, 3] or a float tensor [3, H, W], "
-            f"got {dtype} {shape if shape is not None else ''}"
+            "image: expected a path, a uint8 RGB array [H, W, 3] or a uint8 or float tensor "
+            f"[3, H, W], got {dtype} {shape if shape is not None else ''}"
         )
-    return torch.tensor(image).permute(2, 0, 1).float().div_(255)
+    # torch cannot share memory of negative strides, or of read-only arrays without a warning.
+    return torch.from_numpy(image.copy()).permute(2, 0, 1)
 
 
 class Detector:
-    """A two-stage detector, as torchvision's: called with images it gives losses or detections.
+    """A two-stage detector with the calling convention of torchvision's detectors.
 
-    Made by `lanner.build` or `lanner.load`.
+    Called with images, it returns losses in training mode and detections in evaluation mode.
+    Create one with `lanner.build` or `lanner.load`; it starts in evaluation mode.
+
+    An image is one of
+      - a path (EXIF orientation is applied),
+      - a uint8 RGB array [H, W, 3],
+      - a uint8 tensor [3, H, W],
+      - a float tensor [3, H, W] with values in 0..1; values outside raise ValueError.
     """
 
     def __init__(self, core: _core.Detector) -> None:
@@ -47,12 +55,12 @@ class Detector:
 
     @property
     def options(self) -> dict:
-        """What the detector is made of: architecture, sizes, thresholds, classes."""
+        """All options of the detector: architecture, image sizes, thresholds, classes."""
         return json.loads(self._core.options())
 
     @property
     def classes(self) -> list[str]:
-        """Names of the labels 1..C, in order."""
+        """The names of labels 1..C, in order."""
         return [category["name"] for category in self.options["categories"]]
 
     @overload
@@ -65,19 +73,22 @@ class Detector:
     def __call__(self, images: Sequence[Image], targets: Sequence[Target]) -> dict[str, Tensor]: ...
 
     def __call__(self, images, targets=None):
-        """While training: a dict of scalar losses. Else `{"boxes", "labels", "scores"}` for an image,
-        or a list of them for a list; boxes are x1, y1, x2, y2 in the image's own pixels.
+        """Detects objects, or computes losses in training mode.
 
-        targets: for each image "boxes" [G, 4] and "labels" [G], 1..C.
+        In evaluation mode, returns a dict with "boxes" [N, 4] (x1, y1, x2, y2 in pixels of the
+        input image), "labels" [N] (1..C) and "scores" [N]; for a list of images, a list of dicts.
+        In training mode, returns a dict of scalar losses.
+
+        targets: required in training mode; per image a dict with "boxes" [G, 4] and "labels" [G].
         """
-        one = not isinstance(images, (list, tuple))
-        tensors = [_as_tensor(image) for image in ([images] if one else images)]
+        is_single = not isinstance(images, (list, tuple))
+        tensors = [_as_tensor(image) for image in ([images] if is_single else images)]
         if not self.training:
             with torch.no_grad():
                 results = self._core.detect(tensors)
-            return results[0] if one else results
+            return results[0] if is_single else results
         if targets is None:
-            raise ValueError("targets: expected while training, got None")
+            raise ValueError("targets: required in training mode, got None")
         targets = [targets] if isinstance(targets, Mapping) else list(targets)
         for i, target in enumerate(targets):
             for name in ("boxes", "labels"):
@@ -106,55 +117,62 @@ class Detector:
         return (parameter for _, parameter in self._core.named_parameters())
 
     def state_dict(self) -> OrderedDict[str, Tensor]:
-        """Parameters and buffers under torchvision's names, sharing the detector's memory."""
+        """Parameters and buffers under torchvision's names. They share the detector's memory."""
         named = [*self._core.named_parameters(), *self._core.named_buffers()]
         return OrderedDict((name, tensor.detach()) for name, tensor in named)
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """All or nothing: ValueError lists every missing, unexpected and misshapen tensor."""
+        """Copies the tensors into the detector.
+
+        Raises ValueError listing every missing, unexpected and misshapen tensor; the detector is
+        then unchanged.
+        """
         self._core.load_state_dict(dict(state))
 
     def load_backbone(self, path: str | os.PathLike) -> dict[str, list[str]]:
-        """Takes the backbone's tensors from a .safetensors file: of `lanner pretrain`, of another
-        detector, or a converted torchvision ResNet. Returns the names that were "loaded", that stay
-        "fresh", and those of the file that are "unused"; ValueError where a shape differs, and then
-        nothing is loaded.
+        """Loads the backbone from a .safetensors file.
+
+        The file may come from `lanner pretrain`, another detector, or a converted torchvision
+        ResNet. Returns the names of tensors that were "loaded", that are "missing" from the file
+        and keep their values, and that are "unused" in the file. Raises ValueError if a shape
+        differs; nothing is loaded then.
         """
         return self._core.load_backbone(os.fspath(path))
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes a .safetensors file that `lanner.load` and `lanner detect` read."""
+        """Writes a .safetensors file for `lanner.load` and `lanner detect`."""
         self._core.save(os.fspath(path))
 
 
 def load(path: str | os.PathLike, device: str | torch.device = "cpu", **options) -> Detector:
-    """A detector from weights that `lanner train` or `Detector.save` wrote.
+    """Loads a detector from weights written by `lanner train` or `Detector.save`.
 
-    options replace parts of its own, as for `lanner.build`: `roi={"score_threshold": 0.01}`.
-    Raises FileNotFoundError, ValueError where it is no detector, TypeError for an unknown option.
+    options: replace the stored ones, as in `lanner.build`: `roi={"score_threshold": 0.01}`.
+    Raises FileNotFoundError, ValueError if the file does not hold a detector, and TypeError for an
+    unknown option.
     """
-    with torch.random.fork_rng(devices=[]):  # a network is drawn before it is filled
+    with torch.random.fork_rng(devices=[]):  # construction draws weights that are then replaced
         detector = Detector(_core.load(os.fspath(path), str(device)))
         if not options:
             return detector
-        chosen = detector.options
-        _replace(chosen, options)
-        changed = Detector(_core.Detector(json.dumps(chosen)))
-    changed.load_state_dict(detector.state_dict())
-    return changed.to(device)
+        merged = detector.options
+        _update(merged, options)
+        updated = Detector(_core.Detector(json.dumps(merged)))
+    updated.load_state_dict(detector.state_dict())
+    return updated.to(device)
 
 
-def _replace(chosen: dict, parts: Mapping, place: str = "") -> None:
-    """Puts parts of nested options in the place of what is there; TypeError for an unknown name."""
-    unknown = sorted(set(parts) - set(chosen))
+def _update(options: dict, changes: Mapping, path: str = "") -> None:
+    """Updates nested options in place. Raises TypeError for an unknown name."""
+    unknown = sorted(set(changes) - set(options))
     if unknown:
-        where = f"{place}: " if place else ""
-        raise TypeError(f"{where}unknown option {unknown}; there are {', '.join(chosen)}")
-    for name, value in parts.items():
-        if isinstance(chosen[name], dict) and isinstance(value, Mapping):
-            _replace(chosen[name], value, f"{place}.{name}" if place else name)
+        prefix = f"{path}: " if path else ""
+        raise TypeError(f"{prefix}unknown option {unknown}; expected some of {', '.join(options)}")
+    for name, value in changes.items():
+        if isinstance(options[name], dict) and isinstance(value, Mapping):
+            _update(options[name], value, f"{path}.{name}" if path else name)
         else:
-            chosen[name] = value
+            options[name] = value
 
 
 def build(
@@ -165,25 +183,26 @@ def build(
     backbone: str | Mapping | None = None,
     **options,
 ) -> Detector:
-    """A detector of fresh weights, drawn from torch's generator.
+    """Builds a detector with random weights, drawn from torch's default generator.
 
-    Give the number of classes (without background) or their names. `backbone` is such as
-    "resnet18-fpn", "resnet50-c4" or "resnet101-dc5", or a part of the options, as the others are.
-    Further keywords replace parts of the preset's options, whose names and values `Detector.options`
-    shows: `resize={"min_size": 480}`, `roi={"score_threshold": 0.2}`. Without a preset it is the
-    first one of `model`.
+    num_classes, classes: the number of classes without background, or their names.
+    preset: a name listed by `lanner models`; by default the first preset of `model`.
+    backbone: a name such as "resnet18-fpn", "resnet50-c4" or "resnet101-dc5", or a dict of options.
+    options: replace those of the preset: `resize={"min_size": 480}`, `roi={"beta": 0.5}`.
+        `Detector.options` shows all names and values.
+    Raises ValueError for a bad value and TypeError for an unknown option.
     """
     if (num_classes is None) == (classes is None):
-        raise ValueError("num_classes, classes: expected one of them")
+        raise ValueError("num_classes, classes: expected exactly one of them")
     if num_classes is not None and num_classes < 1:
         raise ValueError(f"num_classes: expected at least 1, got {num_classes}")
     names = list(classes) if classes is not None else [str(i + 1) for i in range(num_classes)]
-    named = backbone if isinstance(backbone, str) else ""
+    backbone_name = backbone if isinstance(backbone, str) else ""
     if preset is None:
         preset = _core.preset_of_model(options.get("model", "faster_rcnn"))
-    chosen = json.loads(_core.preset(preset, named))
+    merged = json.loads(_core.preset(preset, backbone_name))
     if isinstance(backbone, Mapping):
         options["backbone"] = backbone
-    _replace(chosen, options)
-    chosen["categories"] = [{"id": i + 1, "name": name} for i, name in enumerate(names)]
-    return Detector(_core.Detector(json.dumps(chosen)))
+    _update(merged, options)
+    merged["categories"] = [{"id": i + 1, "name": name} for i, name in enumerate(names)]
+    return Detector(_core.Detector(json.dumps(merged)))

@@ -1,8 +1,11 @@
-"""The program's jobs as functions: `lanner.train(data=.., out=..)` is `lanner train --data .. --out ..`.
+"""The program's commands as functions: `lanner.train(data=.., out=..)` runs `lanner train`.
 
-Options have the program's names, with _ for -. They run in a process of their own: a crash there is an
-exception here, Ctrl-C stops a run as it does in the shell (what was learned is saved, and `resume=True`
-goes on), and other threads of Python go on meanwhile.
+Options are the program's flags with _ for -. Nested options are dicts, as in `lanner.build`:
+`lanner.train(.., roi={"beta": 0.5}, resize={"min_size": 480})` passes
+`--roi.beta 0.5 --resize.min-size 480`. Lists become "2,3,4" and lists of lists "32;64,96".
+
+Each command runs in its own process: a crash raises an exception, and other Python threads keep
+running. Ctrl-C saves the run and stops it; `resume=True` continues it.
 """
 
 from __future__ import annotations
@@ -13,44 +16,67 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-from typing import Any, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping
 
 from lanner import _core
 
+if TYPE_CHECKING:  # lanner/options.pyi: types alone, written by `make docs`
+    from typing_extensions import Unpack
+
+    from lanner.options import EvalOptions, PretrainOptions, TrainOptions
+
 _PROGRAM = pathlib.Path(_core.__file__).parents[2] / "bin" / "lanner"
-# What the exit codes mean; others are the program's own faults.
+# Exceptions by exit code; other codes are internal errors of the program.
 _ERRORS = {2: ValueError, 65: ValueError, 66: FileNotFoundError, 74: OSError}
-_SEVERAL = {"images", "test"}  # options that take several words
+_MULTIPLE_WORDS = {"images", "test"}  # flags that take several words
 
 
-def _words(options: Mapping[str, Any]) -> Iterable[str]:
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, (str, os.PathLike))
+
+
+def _text(value: Any) -> str:
+    """A value as the program reads it."""
+    if not _is_list(value):
+        return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+    items = list(value)
+    separator = ";" if any(map(_is_list, items)) else ","
+    return separator.join(map(_text, items)) or "none"
+
+
+def _flags(options: Mapping[str, Any], prefix: str = "--") -> Iterator[str]:
+    """The command line of nested options; those that are None are left out."""
     for name, value in options.items():
-        flag = "--" + name.replace("_", "-")
+        flag = prefix + name.replace("_", "-")
         if value is None:
             continue
-        if isinstance(value, bool):
+        if isinstance(value, Mapping):
+            yield from _flags(value, flag + ".")
+        elif isinstance(value, bool):
             yield f"{flag}={str(value).lower()}"
-        elif isinstance(value, (str, os.PathLike)) or not isinstance(value, Iterable):
-            yield from (flag, os.fspath(value) if isinstance(value, os.PathLike) else str(value))
-        elif name in _SEVERAL:
-            yield from (flag, *map(str, value))
+        elif flag[2:] in _MULTIPLE_WORDS and _is_list(value):
+            yield from (flag, *map(_text, value))
         else:
-            yield from (flag, ",".join(map(str, value)))
+            yield from (flag, _text(value))
 
 
-def _run(job: str, options: Mapping[str, Any]) -> None:
+def _run(command: str, options: Mapping[str, Any]) -> None:
     process = subprocess.Popen(
-        [_PROGRAM, job, *_words(options)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [_PROGRAM, command, *_flags(options)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     message = ""
     try:
         for line in process.stderr:
             print(line, end="", file=sys.stderr, flush=True)
-            # What follows the last "error:" belongs to it: lists of tensors, say.
-            message = line if line.startswith("error: ") or not message.startswith("error: ") else message + line
+            # An error message may have several lines: all from the last "error: " on.
+            is_continued = message.startswith("error: ") and not line.startswith("error: ")
+            message = message + line if is_continued else line
         code = process.wait()
     except KeyboardInterrupt:
-        process.communicate()  # the program heard it as well: it saves, and ends
+        process.communicate()  # the program received the signal too; wait until it has saved
         raise
     if code == 130:
         raise KeyboardInterrupt
@@ -58,32 +84,43 @@ def _run(job: str, options: Mapping[str, Any]) -> None:
         raise _ERRORS.get(code, RuntimeError)(message.strip().removeprefix("error: "))
 
 
-def train(*, data: str | os.PathLike, out: str | os.PathLike, **options: Any) -> pathlib.Path:
-    """`lanner train`: returns the path of the best weights, for `lanner.load`.
+def train(
+    *, data: str | os.PathLike, out: str | os.PathLike, **options: Unpack[TrainOptions]
+) -> pathlib.Path:
+    """Runs `lanner train`. Returns the path of the best weights, for `lanner.load`.
 
-    data: DATA[:SPLIT]. out: the run's folder. options: any of the program's, such as preset, val, epochs,
-    max_minutes, init, device; a sequence of numbers is joined by commas.
-    Raises ValueError for bad options and data, FileNotFoundError, OSError, KeyboardInterrupt.
+    data: DATA[:SPLIT].
+    out: the run folder.
+    options: any of the program's, such as preset, val, epochs, max_minutes, init, device,
+        `backbone="resnet18-fpn"` or `roi={"sampling": "ohem"}`.
+    Raises ValueError for bad options or data, FileNotFoundError, OSError and KeyboardInterrupt.
     """
     _run("train", {"data": data, "out": out, **options})
     return pathlib.Path(out) / "best.safetensors"
 
 
 def pretrain(
-    *, images: str | os.PathLike | Iterable[str | os.PathLike], out: str | os.PathLike, **options: Any
+    *,
+    images: str | os.PathLike | Iterable[str | os.PathLike],
+    out: str | os.PathLike,
+    **options: Unpack[PretrainOptions],
 ) -> pathlib.Path:
-    """`lanner pretrain`: returns the path of the weights, for `lanner.train(init=..)`.
+    """Runs `lanner pretrain`. Returns the path of the weights, for `lanner.train(init=..)`.
 
-    images: a folder or several. Errors as of `train`.
+    images: a folder or several.
+    out: the run folder.
+    options: any of the program's, such as epochs, max_minutes or `patch={"size": 32}`.
+    Raises the same errors as `train`.
     """
     _run("pretrain", {"images": images, "out": out, **options})
     return pathlib.Path(out) / "best.safetensors"
 
 
-def evaluate(**options: Any) -> dict[str, Any]:
-    """`lanner eval`, of weights=.. and data=.., or of annotations=.. and detections=..
+def evaluate(**options: Unpack[EvalOptions]) -> dict[str, Any]:
+    """Runs `lanner eval`, with weights=.. and data=.., or with annotations=.. and detections=..
 
-    Returns the numbers that `--metrics-json` holds, 0 to 1. Errors as of `train`.
+    Returns the metrics as `--metrics-json` writes them; AP and AR are in 0..1. Raises the same
+    errors as `train`.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(options.get("metrics_json") or pathlib.Path(folder) / "metrics.json")

@@ -1,4 +1,4 @@
-"""torchvision's detectors: its weights, by name."""
+"""Conversion of weights from and to torchvision."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from lanner import _core
 from lanner.detector import Detector, build
 
-# The published file of fasterrcnn_resnet50_fpn holds the names of an earlier torchvision.
+# The published weights of fasterrcnn_resnet50_fpn use names of an earlier torchvision.
 _OLD_NAMES = (
     (re.compile(r"^rpn\.head\.conv\.(weight|bias)$"), r"rpn.head.conv.0.0.\1"),
     (
@@ -23,12 +23,12 @@ _OLD_NAMES = (
 
 
 def resnet_state_dict(weights: str | os.PathLike) -> dict[str, Tensor]:
-    """A ResNet's tensors under torchvision's names, of what `lanner pretrain` or `train` wrote.
+    """Reads the ResNet from weights of `lanner pretrain` or `train`, under torchvision's names.
 
-    For `torchvision.models.resnet18().load_state_dict(.., strict=False)`, without the classifier and
-    the stages that were not trained. After pretraining with the layer norm that is its default, build
-    that model with `norm_layer=lambda channels: torch.nn.GroupNorm(1, channels)`.
-    Raises FileNotFoundError, and ValueError where there is no ResNet in the file.
+    Load it with `torchvision.models.resnet18().load_state_dict(.., strict=False)`: the classifier
+    and stages that were not trained are absent. Pretraining uses layer norm by default; build the
+    torchvision model with `norm_layer=lambda channels: torch.nn.GroupNorm(1, channels)` then.
+    Raises FileNotFoundError, and ValueError if the file holds no ResNet.
     """
     return _core.resnet_state(os.fspath(weights))
 
@@ -41,46 +41,50 @@ def from_torchvision(
     norm_eps: float | None = None,
     **options,
 ) -> Detector:
-    """A detector with the weights of a Faster R-CNN of torchvision's.
+    """Builds a detector with the weights of a torchvision Faster R-CNN.
 
-    architecture: "fasterrcnn_resnet50_fpn", "fasterrcnn_resnet50_fpn_v2", or the former with another
-    of its ResNets (resnet18, resnext50_32x4d, wide_resnet101_2, ..). The number of classes is read from the weights; classes are their names,
-    without background. norm_eps: of the backbone's batch norm; by default 0 for the published
-    fasterrcnn_resnet50_fpn, as torchvision has it, which is known by its old names, else 1e-5.
-    options: as for `lanner.build`, where the model was made with others than torchvision's.
-    Raises ValueError with every tensor that is missing, unexpected or misshapen.
+    architecture: "fasterrcnn_resnet50_fpn", "fasterrcnn_resnet50_fpn_v2", or the former with
+        another ResNet in its name (resnet18, resnext50_32x4d, wide_resnet101_2, ..).
+    classes: names without background; their number is read from the weights.
+    norm_eps: epsilon of the backbone's batch norm. The default is 1e-5, and 0 for the published
+        weights of fasterrcnn_resnet50_fpn (recognized by their old names), as in torchvision.
+    options: as in `lanner.build`, for models whose options are not torchvision's defaults. Images
+        are resized as torchvision does it (`resize={"interpolation": "torchvision"}`), which its
+        weights require for the same detections, unless options say otherwise.
+    Raises ValueError listing every missing, unexpected and misshapen tensor.
     """
-    known = re.fullmatch(r"fasterrcnn_((?:wide_)?resne[tx].*)_fpn(_v2)?", architecture)
-    if not known:
+    match = re.fullmatch(r"fasterrcnn_((?:wide_)?resne[tx].*)_fpn(_v2)?", architecture)
+    if not match:
         raise ValueError(
             "architecture: expected fasterrcnn_resnet50_fpn, another ResNet's name in it, or "
             f'fasterrcnn_resnet50_fpn_v2, got "{architecture}"'
         )
-    state, old = {}, False
+    state, has_old_names = {}, False
     for name, tensor in state_dict.items():
-        now = name
+        current = name
         for pattern, replacement in _OLD_NAMES:
-            now = pattern.sub(replacement, now)
-        old |= now != name
-        state[now] = tensor
+            current = pattern.sub(replacement, current)
+        has_old_names |= current != name
+        state[current] = tensor
     score = state.get("roi_heads.box_predictor.cls_score.bias")
     if score is None:
         raise ValueError(
             "state_dict: roi_heads.box_predictor.cls_score.bias: missing: "
-            "these are not a Faster R-CNN's weights"
+            "these are not weights of a Faster R-CNN"
         )
     count = len(score) - 1
     if classes is not None and len(classes) != count:
         raise ValueError(f"classes: expected {count} names, got {len(classes)}")
-    kind = json.loads(_core.preset("faster_rcnn_resnet50_fpn", f"{known[1]}-fpn"))["backbone"]
+    resnet = json.loads(_core.preset("faster_rcnn_resnet50_fpn", f"{match[1]}-fpn"))["backbone"]
     batch_norm = any(name.endswith("num_batches_tracked") for name in state)
     backbone = {
-        **{name: kind[name] for name in ("depth", "groups", "group_width")},
+        **{name: resnet[name] for name in ("depth", "groups", "group_width")},
         "norm": "batch" if batch_norm else "frozen_batch",
-        "norm_eps": norm_eps if norm_eps is not None else (0.0 if old else 1e-5),
-        "fpn_norm": bool(known[2]),
+        "norm_eps": norm_eps if norm_eps is not None else (0.0 if has_old_names else 1e-5),
+        "fpn_norm": bool(match[2]),
     }
-    if known[2]:
+    options["resize"] = {"interpolation": "torchvision", **options.get("resize", {})}
+    if match[2]:
         options["rpn"] = {"conv_depth": 2, **options.get("rpn", {})}
         options["roi"] = {"head_convs": 4, **options.get("roi", {})}
     names = list(classes) if classes is not None else [str(i + 1) for i in range(count)]

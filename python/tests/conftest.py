@@ -5,15 +5,15 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# The program that was built beside the package under test: build/python/lanner -> build/bin/lanner.
 import lanner
 
+# The program of the same build as the package: build/python/lanner -> build/bin/lanner.
 PROGRAM = pathlib.Path(lanner._core.__file__).parents[2] / "bin" / "lanner"
 
 
 @pytest.fixture
 def lanner_program():
-    """Runs the command line; returns the finished process."""
+    """A function that runs the program and returns the completed process."""
 
     def run(*arguments, check=True):
         return subprocess.run(
@@ -25,8 +25,8 @@ def lanner_program():
 
 @pytest.fixture
 def shared_data():
-    """The folder of shared real data; the test is skipped where it is absent."""
-    place = pathlib.Path(os.environ.get("LANNER_SHARED_DATA", ROOT / ".." / "shared" / "data"))
-    if not place.exists():
-        pytest.skip(f"{place} is absent")
-    return place
+    """The folder of shared real data. Skips the test if it does not exist."""
+    folder = pathlib.Path(os.environ.get("LANNER_SHARED_DATA", ROOT / ".." / "shared" / "data"))
+    if not folder.exists():
+        pytest.skip(f"{folder} does not exist")
+    return folder

@@ -1,4 +1,4 @@
-"""The two benchmarks, once through; their times are nobody's business here."""
+"""The benchmarks of operators run and report all rows; their times are not checked."""
 
 import json
 import pathlib
@@ -20,34 +20,37 @@ def check(heading, file):
     assert len(rows) == 17
     for name, row in rows.items():
         assert row["lanner_ms"] > 0
-        # torchvision, which the tests have, lacks deformable RoI pooling alone
+        # The only operators that torchvision lacks are those of deformable RoI pooling.
         assert ("ratio" in row) == (not re.match("deform_(ps_)?roi_pool", name)), name
     return set(rows)
 
 
-def test_both_benchmarks_time_the_same_operators_beside_torchvision(lanner_program, tmp_path):
-    shell, python = tmp_path / "shell.json", tmp_path / "python.json"
-    out = lanner_program("bench", "ops", "--runs", 1, "--json", shell).stdout
-    names = check(out, shell)
-    arguments = ["-m", "lanner.bench", "ops", "--runs", "1", "--json", str(python)]
+def test_program_and_module_time_the_same_operators(lanner_program, tmp_path):
+    program_json, module_json = tmp_path / "program.json", tmp_path / "module.json"
+    output = lanner_program("bench", "ops", "--runs", 1, "--json", program_json).stdout
+    names = check(output, program_json)
+    arguments = ["-m", "lanner.bench", "ops", "--runs", "1", "--json", str(module_json)]
     run = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
-    assert check(run.stdout, python) == names
+    assert check(run.stdout, module_json) == names
 
 
 @pytest.mark.parametrize("device", ["tpu", "cuda:99"])
-def test_devices_that_are_not_there_are_refused_by_name(device):
+def test_rejects_unknown_and_absent_devices(device):
     arguments = ["-m", "lanner.bench", "ops", "--device", device]
     run = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
     assert run.returncode == 2
-    words = {"tpu": "expected cpu, cuda or cuda:N, got tpu", "cuda:99": "cuda:99: there is no such GPU"}
-    assert f"--device: {words[device]}" in run.stderr
+    messages = {
+        "tpu": "expected cpu, cuda or cuda:N, got tpu",
+        "cuda:99": "cuda:99: there is no such GPU",
+    }
+    assert f"--device: {messages[device]}" in run.stderr
 
 
-def test_kernels_for_an_instruction_set_define_nothing_outside_its_namespace():
-    """Else the linker might take a function compiled for AVX-512 for everybody's."""
+def test_kernels_of_an_instruction_set_define_symbols_only_in_its_namespace():
+    """Otherwise the linker could select an AVX-512 version of a function for all callers."""
     objects = list((BUILD / "ops/CMakeFiles").glob("lanner_ops_*.dir/cpu/kernels/*.o"))
     if not objects:
-        pytest.skip("no object files here")
+        pytest.skip("the build has no object files")
     for file in objects:
         isa = re.search("lanner_ops_([a-z0-9]+).dir", str(file)).group(1)
         symbols = subprocess.run(

@@ -1,4 +1,4 @@
-"""An installed lanner, used by a C++ program of its own: docs/example."""
+"""The installed C++ library, used by an external CMake project: docs/example."""
 
 import pathlib
 import subprocess
@@ -12,11 +12,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(lanner._core.__file__).parents[2]
 
 
-def test_the_example_builds_against_an_installed_lanner_and_detects(tmp_path):
+def test_the_example_builds_against_the_installed_library_and_detects(tmp_path):
     def run(*command):
-        done = subprocess.run([*map(str, command)], capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        process = subprocess.run([*map(str, command)], capture_output=True, text=True)
+        assert process.returncode == 0, process.stdout + process.stderr
+        return process.stdout
 
     run("cmake", "--install", BUILD, "--prefix", tmp_path / "prefix")
     run("cmake", "-S", ROOT / "docs/example", "-B", tmp_path / "example",
@@ -28,5 +28,5 @@ def test_the_example_builds_against_an_installed_lanner_and_detects(tmp_path):
     arguments = tmp_path / "w.safetensors", tmp_path / "a.png", tmp_path / "out.png"
     assert "detections" in run(tmp_path / "example" / "example", *arguments)
     assert (tmp_path / "out.png").exists()
-    help_text = run(tmp_path / "prefix" / "bin" / "lanner", "doctor")
-    assert "lanner::roi_align" in help_text
+    report = run(tmp_path / "prefix" / "bin" / "lanner", "doctor")
+    assert "lanner::roi_align" in report

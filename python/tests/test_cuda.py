@@ -1,4 +1,4 @@
-"""What a GPU gives is what the CPU gives; skipped where there is none."""
+"""Results on a GPU match those on the CPU. Skipped without a GPU."""
 
 import json
 import math
@@ -9,16 +9,16 @@ import torchvision
 
 import lanner
 from same_detections import assert_same
-from test_ops import boxes_of, rois_of
-from test_ops_everywhere import CALLS, leaves_of
+from test_ops import random_boxes, random_rois
+from test_ops_everywhere import CALLS, make_leaves
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
-everywhere = pytest.mark.parametrize("name", CALLS)
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="requires a GPU")
+all_operators = pytest.mark.parametrize("name", CALLS)
 
 
 @pytest.fixture(autouse=True)
 def exact():
-    """cuDNN rounds the inputs of convolutions to TF32 unless it is told not to."""
+    """Disables TF32, to which cuDNN rounds the inputs of convolutions by default."""
     allowed = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = False
     yield
@@ -31,98 +31,98 @@ def generator():
 
 
 def on_both(name, dtype):
-    """Of the operator, on the CPU and on the GPU: leaves and results."""
+    """Yields the operator's leaves and result on the CPU, then on the GPU."""
     for device in ("cpu", "cuda"):
-        leaves, call = leaves_of(name, dtype)
+        leaves, call = make_leaves(name, dtype)
         leaves = [leaf.detach().to(device).requires_grad_() for leaf in leaves]
         yield leaves, call(*leaves)
 
 
-@everywhere
+@all_operators
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-4), (torch.float64, 1e-10)])
-def test_operators_and_gradients_are_the_cpus(name, dtype, tolerance):
-    (here, expected), (there, found) = on_both(name, dtype)
-    assert found.device.type == "cuda"
-    assert torch.allclose(found.cpu(), expected, atol=tolerance, rtol=tolerance)
+def test_operators_and_gradients_match_the_cpu(name, dtype, tolerance):
+    (cpu_leaves, expected), (gpu_leaves, result) = on_both(name, dtype)
+    assert result.device.type == "cuda"
+    assert torch.allclose(result.cpu(), expected, atol=tolerance, rtol=tolerance)
     grad = torch.randn(expected.shape, dtype=dtype)
-    grads = torch.autograd.grad(found, there, grad.cuda())
-    for a, b in zip(grads, torch.autograd.grad(expected, here, grad)):
+    grads = torch.autograd.grad(result, gpu_leaves, grad.cuda())
+    for a, b in zip(grads, torch.autograd.grad(expected, cpu_leaves, grad)):
         assert torch.allclose(a.cpu(), b, atol=10 * tolerance, rtol=tolerance)
 
 
-@everywhere
+@all_operators
 @pytest.mark.parametrize("dtype, tolerance", [(torch.bfloat16, 0.06), (torch.float16, 0.02)])
-def test_sixteen_bits_are_accumulated_in_float(name, dtype, tolerance):
-    (_, expected), (there, found) = on_both(name, dtype)
-    assert found.dtype == dtype
-    assert (found.cpu() - expected).abs().mean() < tolerance
-    for grad, leaf in zip(torch.autograd.grad(found.float().sum(), there), there):
+def test_16_bit_types_are_accumulated_in_float(name, dtype, tolerance):
+    (_, expected), (gpu_leaves, result) = on_both(name, dtype)
+    assert result.dtype == dtype
+    assert (result.cpu() - expected).abs().mean() < tolerance
+    for grad, leaf in zip(torch.autograd.grad(result.float().sum(), gpu_leaves), gpu_leaves):
         assert grad.dtype == dtype and grad.shape == leaf.shape and grad.isfinite().all()
 
 
-@everywhere
-def test_strides_do_not_matter_and_channels_last_stays(name):
-    (_, expected), (there, _) = on_both(name, torch.float32)
-    last = there[0].detach().contiguous(memory_format=torch.channels_last)
-    found = CALLS[name][1](last, *there[1:])
-    assert found.is_contiguous(memory_format=torch.channels_last)
-    assert torch.allclose(found.cpu(), expected, atol=1e-4)
+@all_operators
+def test_channels_last_input_gives_the_same_result_in_channels_last(name):
+    (_, expected), (gpu_leaves, _) = on_both(name, torch.float32)
+    last = gpu_leaves[0].detach().contiguous(memory_format=torch.channels_last)
+    result = CALLS[name][1](last, *gpu_leaves[1:])
+    assert result.is_contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(result.cpu(), expected, atol=1e-4)
 
 
-@everywhere
-def test_nothing_in_gives_nothing_out(name):
-    leaves, call = leaves_of(name)
+@all_operators
+def test_empty_input_gives_empty_output(name):
+    leaves, call = make_leaves(name)
     if name == "deform_conv2d":
         tensors = [t[:0] if i != 2 else t for i, t in enumerate(leaves)]
         assert call(*(t.cuda() for t in tensors)).shape[0] == 0
         return
     x = leaves[0].detach().cuda().requires_grad_()
-    moves = (torch.zeros(0, 2, 2, 2, device="cuda"),) if len(leaves) == 2 else ()
+    offsets = (torch.zeros(0, 2, 2, 2, device="cuda"),) if len(leaves) == 2 else ()
     rest = {"deform_roi_pool": (2, 1 / 8, 2), "deform_ps_roi_pool": (2, 2, 1 / 8)}
     out = getattr(lanner.ops, name)(
-        x, torch.zeros(0, 5, device="cuda"), *moves, *rest.get(name, (2, 1 / 8))
+        x, torch.zeros(0, 5, device="cuda"), *offsets, *rest.get(name, (2, 1 / 8))
     )
     assert out.shape[0] == 0
     (grad,) = torch.autograd.grad(out.sum(), x)
     assert grad.abs().max() == 0
 
 
-@everywhere
-def test_a_stream_of_ones_own_is_used(name):
-    (_, expected), (there, _) = on_both(name, torch.float32)
+@all_operators
+def test_runs_on_the_current_stream(name):
+    (_, expected), (gpu_leaves, _) = on_both(name, torch.float32)
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
-        found = CALLS[name][1](*there)
+        result = CALLS[name][1](*gpu_leaves)
     stream.synchronize()
-    assert torch.allclose(found.cpu(), expected, atol=1e-4)
+    assert torch.allclose(result.cpu(), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("op", ["roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool"])
-def test_pooling_is_torchvisions_on_the_gpu(op, generator):
+def test_pooling_matches_torchvision_on_the_gpu(op, generator):
     x = torch.randn(2, 48 * 4, 50, 68, generator=generator).cuda()
-    rois = rois_of(1000, 2, generator).cuda() * torch.tensor([1, 5, 4, 5, 4], device="cuda")
+    rois = random_rois(1000, 2, generator).cuda() * torch.tensor([1, 5, 4, 5, 4], device="cuda")
     arguments = (x, rois, 4, 1 / 16, *((2,) if op.endswith("align") else ()))
-    expected, found = (getattr(m.ops, op)(*arguments) for m in (torchvision, lanner))
-    # A few edges of RoIs fall on edges of cells, where another order of sums chooses another cell.
-    few = 1e-9 if op.endswith("align") else 1e-3
-    assert ((found - expected).abs() > 1e-4).float().mean() < few
+    expected, result = (getattr(m.ops, op)(*arguments) for m in (torchvision, lanner))
+    # Where a bin's edge falls on that of a pixel, rounding decides which pixel is in the bin.
+    tolerated_fraction = 1e-9 if op.endswith("align") else 1e-3
+    assert ((result - expected).abs() > 1e-4).float().mean() < tolerated_fraction
 
 
 @pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 1000, 12000])
 @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.7])
-def test_nms_keeps_what_the_cpu_keeps(count, threshold, generator):
-    boxes = boxes_of(count, generator, 300.0)
+def test_nms_matches_the_cpu(count, threshold, generator):
+    boxes = random_boxes(count, generator, 300.0)
     scores = (torch.rand(count, generator=generator) * 5000).round()  # with ties
     expected = lanner.ops.nms(boxes, scores, threshold)
     assert torch.equal(lanner.ops.nms(boxes.cuda(), scores.cuda(), threshold).cpu(), expected)
     classes = torch.randint(5, (count,), generator=generator)
     expected = lanner.ops.batched_nms(boxes, scores, classes, threshold)
-    found = lanner.ops.batched_nms(boxes.cuda(), scores.cuda(), classes.cuda(), threshold)
-    assert torch.equal(found.cpu(), expected)
+    result = lanner.ops.batched_nms(boxes.cuda(), scores.cuda(), classes.cuda(), threshold)
+    assert torch.equal(result.cpu(), expected)
 
 
-def test_boxes_that_are_not_numbers_neither_hang_nor_crash():
+def test_non_finite_boxes_do_not_hang_or_crash():
     boxes = torch.tensor([[0, 0, 10, 10], [math.nan, 0, 5, 5], [5, 5, math.inf, 9]]).cuda()
     kept = lanner.ops.nms(boxes, torch.tensor([0.9, 0.8, 0.7]).cuda(), 0.5)
     assert 0 in kept.tolist()
@@ -142,30 +142,30 @@ MODELS = {
 }
 
 
-def detector_of(name):
+def make_detector(name):
     torch.manual_seed(0)
     options = dict(MODELS[name])
     roi = {"score_threshold": 0.02, "sampled_rois": 10**6} | options.pop("roi", {})
     rpn, resize = {"sampled_anchors": 10**6}, {"min_size": 200, "max_size": 333}
     detector = lanner.build(5, roi=roi, rpn=rpn, resize=resize, **options)
-    for name, parameter in detector.named_parameters():  # else all scores are alike
+    for name, parameter in detector.named_parameters():  # otherwise all scores are similar
         if "rpn" in name and parameter.dim() > 1:
             parameter.data.normal_(0, 0.05)
     return detector
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_detections_are_the_cpus(model):
-    detector = detector_of(model).eval()
+def test_detections_match_the_cpu(model):
+    detector = make_detector(model).eval()
     image = torch.rand(3, 161, 220, generator=torch.Generator().manual_seed(1))
     expected = detector(image)
-    found = detector.to("cuda")(image.cuda())
+    result = detector.to("cuda")(image.cuda())
     assert len(expected["boxes"]) > 10
-    assert_same({k: v.cpu() for k, v in found.items()}, expected)
+    assert_same({k: v.cpu() for k, v in result.items()}, expected)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_losses_and_gradients_are_the_cpus_when_nothing_is_left_to_sampling(model):
+def test_losses_and_gradients_match_the_cpu_without_sampling(model):
     generator = torch.Generator().manual_seed(2)
     images = [torch.rand(3, 150, 200, generator=generator) for _ in range(2)]
     targets = [
@@ -174,7 +174,7 @@ def test_losses_and_gradients_are_the_cpus_when_nothing_is_left_to_sampling(mode
     ]
     results = []
     for device in ("cpu", "cuda"):
-        detector = detector_of(model).train().to(device)
+        detector = make_detector(model).train().to(device)
         losses = detector(
             [image.to(device) for image in images],
             [{k: v.to(device) for k, v in target.items()} for target in targets],
@@ -182,11 +182,11 @@ def test_losses_and_gradients_are_the_cpus_when_nothing_is_left_to_sampling(mode
         sum(losses.values()).backward()
         grads = {n: p.grad.cpu() for n, p in detector.named_parameters() if p.grad is not None}
         results.append(({k: v.item() for k, v in losses.items()}, grads))
-    (losses, grads), (found, found_grads) = results
-    assert found == pytest.approx(losses, rel=1e-2)
-    assert set(found_grads) == set(grads)
+    (losses, grads), (gpu_losses, gpu_grads) = results
+    assert gpu_losses == pytest.approx(losses, rel=1e-2)
+    assert set(gpu_grads) == set(grads)
     for name in grads:
-        distance = (found_grads[name] - grads[name]).norm() / (grads[name].norm() + 1e-6)
+        distance = (gpu_grads[name] - grads[name]).norm() / (grads[name].norm() + 1e-6)
         assert distance < 0.1, name
 
 
@@ -198,14 +198,15 @@ def data(lanner_program, tmp_path):
 
 
 @pytest.mark.parametrize("objective", ["cpc", "simclr"])
-def test_the_whole_way_on_the_gpu(lanner_program, data, tmp_path, objective):
+def test_pretrain_train_and_eval_on_the_gpu(lanner_program, data, tmp_path, objective):
     pretraining = ("pretrain", "--images", data / "JPEGImages", "--objective", objective,
                    "--batch-size", 8, "--log-every", 1, "--device", "cuda", "--amp",
                    "--out", tmp_path / "pre")  # fmt: skip
     lanner_program(*pretraining, "--epochs", 2)
     lanner_program(*pretraining, "--epochs", 3, "--resume")
     training = ("train", "--data", f"{data}:train", "--val", f"{data}:val", "--preset", "small",
-                "--min-size", 80, "--max-size", 96, "--batch-size", 4, "--log-every", 1,
+                "--resize.min-size", 80, "--resize.max-size", 96,
+                "--batch-size", 4, "--log-every", 1,
                 "--init", tmp_path / "pre/best.safetensors", "--device", "cuda",
                 "--out", tmp_path / "run")  # fmt: skip
     lanner_program(*training, "--epochs", 2, "--ema-decay", 0.9)

@@ -1,4 +1,4 @@
-"""Every kind of detector from Python, and C4 beside one put together of torchvision's parts."""
+"""All kinds of detectors in Python, and ResNet-C4 against a detector of torchvision's parts."""
 
 import pytest
 import torch
@@ -28,11 +28,11 @@ class C4(nn.Module):
         return {"0": self.body(x)}
 
 
-def test_c4_is_what_torchvisions_parts_make():
+def test_c4_matches_torchvision():
     torch.manual_seed(1)
     net = torchvision.models.resnet18(weights=None)
     head = nn.Sequential(net.layer4, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    theirs = FasterRCNN(
+    reference = FasterRCNN(
         C4(net),
         rpn_anchor_generator=AnchorGenerator(((32, 64, 128, 256, 512),), ((0.5, 1.0, 2.0),)),
         box_roi_pool=MultiScaleRoIAlign(["0"], 14, 2),
@@ -40,24 +40,25 @@ def test_c4_is_what_torchvisions_parts_make():
         box_predictor=FastRCNNPredictor(512, 5),
         **SIZE,
     ).eval()
-    for parameter in theirs.rpn.head.parameters():
+    for parameter in reference.rpn.head.parameters():
         if parameter.dim() > 1:
             parameter.data.normal_(0, 0.05)
-    theirs.roi_heads.box_predictor.cls_score.weight.data.normal_(0, 0.2)
-    ours = lanner.build(4, backbone="resnet18-c4", resize=SIZE)
+    reference.roi_heads.box_predictor.cls_score.weight.data.normal_(0, 0.2)
+    resize = {**SIZE, "interpolation": "torchvision"}
+    detector = lanner.build(4, backbone="resnet18-c4", resize=resize)
     state = {f"backbone.body.{k}": v for k, v in net.state_dict().items() if k[:3] != "fc."}
-    for name, tensor in theirs.state_dict().items():
+    for name, tensor in reference.state_dict().items():
         if name.startswith(("rpn.", "roi_heads.box_predictor.")):
             state[name] = tensor
-    ours.load_state_dict(state)
+    detector.load_state_dict(state)
     image = torch.rand(3, 120, 160, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
-        expected = theirs([image])[0]
+        expected = reference([image])[0]
     assert len(expected["boxes"]) > 5
-    assert_same(ours(image), expected)
+    assert_same(detector(image), expected)
 
 
-KINDS = {
+MODELS = {
     "rfcn": dict(preset="small_rfcn"),
     "deformable rfcn": dict(preset="small_deformable_rfcn"),
     "published rfcn": dict(preset="rfcn_resnet101", backbone="resnet18-dc5", resize=SIZE),
@@ -73,11 +74,11 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_trains_saves_and_loads(kind, tmp_path):
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_trains_saves_and_loads(model, tmp_path):
     torch.manual_seed(3)
-    options = dict(KINDS[kind])
-    options["roi"] = {**options.get("roi", {}), "score_threshold": 0.0, "most_detections": 9}
+    options = dict(MODELS[model])
+    options["roi"] = {**options.get("roi", {}), "score_threshold": 0.0, "max_detections": 9}
     detector = lanner.build(classes=["a", "b"], **options).train()
     image = torch.rand(3, 120, 160)
     target = {"boxes": torch.tensor([[40.0, 30, 120, 90]]), "labels": torch.tensor([1])}
@@ -86,12 +87,12 @@ def test_every_kind_trains_saves_and_loads(kind, tmp_path):
     assert all(torch.isfinite(loss) for loss in losses.values())
     detector.eval()
     detector.save(tmp_path / "w.safetensors")
-    found, again = detector(image), lanner.load(tmp_path / "w.safetensors")(image)
-    assert len(found["boxes"]) == 9
-    assert torch.equal(found["boxes"], again["boxes"])
+    expected, result = detector(image), lanner.load(tmp_path / "w.safetensors")(image)
+    assert len(expected["boxes"]) == 9
+    assert torch.equal(result["boxes"], expected["boxes"])
 
 
-def test_bfloat16_finds_the_same_but_for_what_is_borderline():
+def test_bfloat16_finds_the_same_confident_detections():
     torch.manual_seed(4)
     detector = lanner.build(2, preset="small", roi={"score_threshold": 0.3})
     optimizer = torch.optim.SGD(detector.parameters(), lr=0.005, momentum=0.9)
@@ -100,25 +101,25 @@ def test_bfloat16_finds_the_same_but_for_what_is_borderline():
     target = {"boxes": torch.tensor([[40.0, 30, 120, 90]]), "labels": torch.tensor([1])}
     detector.train()
     for step in range(80):
-        if step == 60:  # scores would else jump about to the end
+        if step == 60:  # so that the scores settle
             optimizer.param_groups[0]["lr"] /= 10
         loss = sum(detector([image, image.flip(2)], [target, target]).values())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     detector.eval()
-    exact = detector(image)
+    expected = detector(image)
     with torch.autocast("cpu", torch.bfloat16):
-        rough = detector(image)
-    sure = exact["scores"] > 0.7
-    assert sure.sum() > 0
-    overlaps = lanner.ops.box_iou(exact["boxes"][sure], rough["boxes"]).max(1)
-    assert (overlaps.values > 0.9).all()
-    assert torch.equal(rough["labels"][overlaps.indices], exact["labels"][sure])
-    assert (rough["scores"][overlaps.indices] - exact["scores"][sure]).abs().max() < 0.05
+        result = detector(image)
+    confident = expected["scores"] > 0.7
+    assert confident.sum() > 0
+    ious = lanner.ops.box_iou(expected["boxes"][confident], result["boxes"]).max(1)
+    assert (ious.values > 0.9).all()
+    assert torch.equal(result["labels"][ious.indices], expected["labels"][confident])
+    assert (result["scores"][ious.indices] - expected["scores"][confident]).abs().max() < 0.05
 
 
-def test_a_detector_may_be_called_from_several_threads():
+def test_detection_is_thread_safe():
     from concurrent.futures import ThreadPoolExecutor
 
     torch.manual_seed(5)
@@ -127,6 +128,6 @@ def test_a_detector_may_be_called_from_several_threads():
     expected = [detector(image) for image in images]
     detector.load_state_dict({k: v.clone() for k, v in detector.state_dict().items()})
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(detector, images))
-    for mine, other in zip(found, expected):
-        assert torch.allclose(mine["boxes"], other["boxes"], atol=1e-3)
+        results = list(pool.map(detector, images))
+    for a, b in zip(results, expected):
+        assert torch.allclose(a["boxes"], b["boxes"], atol=1e-3)

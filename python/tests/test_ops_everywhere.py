@@ -1,4 +1,4 @@
-"""What holds for all operators: types, layouts, determinism, compilation, instruction sets."""
+"""Properties of all operators: types, layouts, determinism, compilation, instruction sets."""
 
 import os
 import subprocess
@@ -14,13 +14,13 @@ ops = lanner.ops
 
 
 def calls():
-    """Of each differentiable operator: its name, its tensors, and a function of them."""
+    """For each differentiable operator: its name, its tensors, and a function that calls it."""
     g = torch.Generator().manual_seed(0)
     x = torch.randn(2, 8 * 4, 12, 13, generator=g)
     rois = torch.tensor(
         [[0, 3.2, 4.1, 60.7, 41.3], [1, -20.0, 10.3, 33.1, 90.2], [1, 30.2, 31.7, 71.1, 52.9]]
     )
-    moves = torch.randn(3, 2, 2, 2, generator=g)
+    offsets = torch.randn(3, 2, 2, 2, generator=g)
     offset = torch.randn(2, 18, 12, 13, generator=g)
     mask = torch.rand(2, 9, 12, 13, generator=g)
     weight = torch.randn(5, 32, 3, 3, generator=g) / 17
@@ -36,60 +36,60 @@ def calls():
         ),
         (
             "deform_roi_pool",
-            (x, moves),
+            (x, offsets),
             lambda x, o: ops.deform_roi_pool(x, rois.to(x), o, 2, 1 / 8, 2),
         ),
         (
             "deform_ps_roi_pool",
-            (x, moves),
+            (x, offsets),
             lambda x, o: ops.deform_ps_roi_pool(x, rois.to(x), o, 2, 2, 1 / 8),
         ),
     ]
 
 
 CALLS = {name: (tensors, call) for name, tensors, call in calls()}
-everywhere = pytest.mark.parametrize("name", CALLS)
+all_operators = pytest.mark.parametrize("name", CALLS)
 
 
-def leaves_of(name, dtype=torch.float32):
+def make_leaves(name, dtype=torch.float32):
     tensors, call = CALLS[name]
     return [t.to(dtype).detach().requires_grad_() for t in tensors], call
 
 
-@everywhere
+@all_operators
 @pytest.mark.parametrize("dtype, tolerance", [(torch.bfloat16, 0.06), (torch.float16, 0.02)])
-def test_sixteen_bits_are_accumulated_in_float(name, dtype, tolerance):
+def test_16_bit_types_are_accumulated_in_float(name, dtype, tolerance):
     if name in ("roi_pool", "deform_ps_roi_pool"):
-        tolerance *= 4  # a coordinate that rounds otherwise chooses another cell
-    leaves, call = leaves_of(name, dtype)
-    found = call(*leaves)
-    assert found.dtype == dtype
+        tolerance *= 4  # rounded coordinates may select other pixels
+    leaves, call = make_leaves(name, dtype)
+    result = call(*leaves)
+    assert result.dtype == dtype
     expected = call(*(t.detach().float() for t in leaves))
     if name != "roi_pool":
-        assert (found.float() - expected).abs().mean() < tolerance
-    for grad, leaf in zip(torch.autograd.grad(found.float().sum(), leaves), leaves):
+        assert (result.float() - expected).abs().mean() < tolerance
+    for grad, leaf in zip(torch.autograd.grad(result.float().sum(), leaves), leaves):
         assert grad.dtype == dtype and grad.shape == leaf.shape
 
 
-@everywhere
-def test_strides_do_not_matter_and_channels_last_stays(name):
-    leaves, call = leaves_of(name)
+@all_operators
+def test_strides_do_not_matter_and_channels_last_is_kept(name):
+    leaves, call = make_leaves(name)
     expected = call(*leaves)
-    strange = leaves[0].detach().transpose(2, 3).contiguous().transpose(2, 3)
-    assert torch.allclose(call(strange, *leaves[1:]), expected, atol=1e-5)
+    transposed = leaves[0].detach().transpose(2, 3).contiguous().transpose(2, 3)
+    assert torch.allclose(call(transposed, *leaves[1:]), expected, atol=1e-5)
     last = leaves[0].detach().contiguous(memory_format=torch.channels_last).requires_grad_()
-    found = call(last, *leaves[1:])
-    assert found.is_contiguous(memory_format=torch.channels_last)
-    assert torch.allclose(found, expected, atol=1e-5)
+    result = call(last, *leaves[1:])
+    assert result.is_contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(result, expected, atol=1e-5)
     grad = torch.randn(expected.shape)
-    (a,) = torch.autograd.grad(found, last, grad.contiguous(memory_format=torch.channels_last))
+    (a,) = torch.autograd.grad(result, last, grad.contiguous(memory_format=torch.channels_last))
     (b,) = torch.autograd.grad(expected, leaves[0], grad)
     assert torch.allclose(a, b, atol=1e-5)
 
 
-@everywhere
-def test_gradients_are_the_same_to_the_bit_every_time(name):
-    leaves, call = leaves_of(name)
+@all_operators
+def test_gradients_are_deterministic(name):
+    leaves, call = make_leaves(name)
     out = call(*leaves)
     grad = torch.randn(out.shape, generator=torch.Generator().manual_seed(1))
     first = torch.autograd.grad(out, leaves, grad, retain_graph=True)
@@ -104,18 +104,18 @@ def test_gradients_are_the_same_to_the_bit_every_time(name):
         torch.set_num_threads(threads)
 
 
-@everywhere
-def test_second_derivatives_are_refused_with_an_error(name):
-    leaves, call = leaves_of(name)
+@all_operators
+def test_second_derivatives_raise_an_error(name):
+    leaves, call = make_leaves(name)
     out = call(*leaves)
     (grad,) = torch.autograd.grad(out.pow(2).sum(), leaves[:1], create_graph=True)
     with pytest.raises(RuntimeError, match=f"{name}: second derivatives are not supported"):
         grad.sum().backward()
 
 
-@everywhere
-def test_compiled_programs_may_use_it(name):
-    leaves, call = leaves_of(name)
+@all_operators
+def test_can_be_compiled(name):
+    leaves, call = make_leaves(name)
 
     def program(*tensors):
         return call(tensors[0] * 2, *tensors[1:]).sum()
@@ -129,7 +129,7 @@ def test_compiled_programs_may_use_it(name):
         assert torch.allclose(a, b, atol=1e-4)
 
 
-class Everything(torch.nn.Module):
+class AllOperators(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.conv = ops.DeformConv2d(32, 32, 3, padding=1)
@@ -147,8 +147,8 @@ class Everything(torch.nn.Module):
         return plain[:, :8] + sum(pool(x, rois) for pool in self.ps_pools)
 
 
-def test_modules_can_be_traced_by_fx():
-    model = Everything().eval()
+def test_modules_can_be_traced_and_exported():
+    model = AllOperators().eval()
     traced = torch.fx.symbolic_trace(model)
     g = torch.Generator().manual_seed(2)
     x, offset = (torch.randn(1, n, 12, 13, generator=g) for n in (32, 18))
@@ -163,22 +163,22 @@ import torch, torchvision, lanner
 assert torch.backends.cpu.get_cpu_capability() == "{name}", torch.backends.cpu.get_cpu_capability()
 torch.manual_seed(0)
 x = torch.randn(2, 3 * 49, 20, 23, requires_grad=True)
-corner = torch.rand(50, 2) * 120
-rois = torch.cat([torch.randint(2, (50, 1)), corner, corner + torch.rand(50, 2) * 90], 1)
-for ours, theirs, arguments in [
+corners = torch.rand(50, 2) * 120
+rois = torch.cat([torch.randint(2, (50, 1)), corners, corners + torch.rand(50, 2) * 90], 1)
+for op, reference, arguments in [
     (lanner.ops.roi_align, torchvision.ops.roi_align, (rois, 7, 1 / 8, 2)),
     (lanner.ops.roi_pool, torchvision.ops.roi_pool, (rois, 7, 1 / 8)),
     (lanner.ops.ps_roi_align, torchvision.ops.ps_roi_align, (rois, 7, 1 / 8, 2)),
     (lanner.ops.deform_conv2d, torchvision.ops.deform_conv2d,
      (torch.randn(2, 18, 20, 23), torch.randn(9, 147, 3, 3) / 36, None, 1, 1)),
 ]:
-    a, b = ours(x, *arguments), theirs(x, *arguments)
-    assert torch.allclose(a, b, atol=1e-5), ours
+    a, b = op(x, *arguments), reference(x, *arguments)
+    assert torch.allclose(a, b, atol=1e-5), op
     g = torch.randn_like(a)
     a, b = (torch.autograd.grad(o, x, g)[0] for o in (a, b))
-    assert torch.allclose(a, b, atol=1e-4), ours
-corner = torch.rand(3000, 2) * 300
-boxes, scores = torch.cat([corner, corner + torch.rand(3000, 2) * 60], 1), torch.rand(3000)
+    assert torch.allclose(a, b, atol=1e-4), op
+corners = torch.rand(3000, 2) * 300
+boxes, scores = torch.cat([corners, corners + torch.rand(3000, 2) * 60], 1), torch.rand(3000)
 for threshold in (0.2, 0.5, 0.7, 0.95):
     assert torch.equal(lanner.ops.nms(boxes, scores, threshold),
                        torchvision.ops.nms(boxes, scores, threshold))
@@ -187,11 +187,11 @@ print("same")
 
 
 @pytest.mark.parametrize("capability", ["default", "avx2", "avx512"])
-def test_every_instruction_set_gives_torchvisions_results(capability):
+def test_every_instruction_set_matches_torchvision(capability):
     order = ["default", "avx2", "avx512"]
-    here = torch.backends.cpu.get_cpu_capability().lower()
-    if here not in order or order.index(capability) > order.index(here):
-        pytest.skip(f"this machine has {here}")
+    available = torch.backends.cpu.get_cpu_capability().lower()
+    if available not in order or order.index(capability) > order.index(available):
+        pytest.skip(f"this machine has {available}")
     run = subprocess.run(
         [sys.executable, "-c", PARITY.replace("{name}", capability.upper())],
         env={**os.environ, "ATEN_CPU_CAPABILITY": capability},
@@ -201,18 +201,18 @@ def test_every_instruction_set_gives_torchvisions_results(capability):
     assert run.stdout == "same\n", run.stderr
 
 
-def test_outputs_keep_their_memory_to_themselves():
-    """Large outputs reuse the memory of those that are gone, never of those that live."""
+def test_outputs_do_not_share_memory():
+    """Large outputs reuse the memory of freed tensors only."""
     x, rois = torch.rand(1, 256, 20, 20), torch.rand(200, 5) * 100
     rois[:, 0] = 0
-    kept = [ops.roi_align(x + i, rois, 7, 0.1, 2) for i in range(4)]
-    copies = [k.clone() for k in kept]
+    outputs = [ops.roi_align(x + i, rois, 7, 0.1, 2) for i in range(4)]
+    copies = [output.clone() for output in outputs]
     for i in range(8):
         ops.roi_align(x * i, rois, 7, 0.1, 2)
-    assert all(map(torch.equal, kept, copies))
+    assert all(map(torch.equal, outputs, copies))
 
 
-def test_torchvisions_faster_rcnn_gives_the_same_detections_with_our_operators(monkeypatch):
+def test_torchvisions_faster_rcnn_gives_the_same_detections_with_lanners_operators(monkeypatch):
     torch.manual_seed(3)
     model = torchvision.models.detection.fasterrcnn_mobilenet_v3_large_320_fpn(
         weights=None, weights_backbone=None, num_classes=5, box_score_thresh=0.0
@@ -221,14 +221,14 @@ def test_torchvisions_faster_rcnn_gives_the_same_detections_with_our_operators(m
     with torch.no_grad():
         expected = model([image])[0]
         patch_torchvision(monkeypatch.setattr)
-        found = model([image])[0]
-    assert torch.equal(found["labels"], expected["labels"])
-    assert torch.allclose(found["boxes"], expected["boxes"], atol=1e-3)
-    assert torch.allclose(found["scores"], expected["scores"], atol=1e-5)
+        result = model([image])[0]
+    assert torch.equal(result["labels"], expected["labels"])
+    assert torch.allclose(result["boxes"], expected["boxes"], atol=1e-3)
+    assert torch.allclose(result["scores"], expected["scores"], atol=1e-5)
 
 
 def patch_torchvision(replace):
-    """What a program that uses torchvision's detectors replaces to use our operators."""
+    """Makes torchvision's detectors use lanner's operators."""
     replace(torchvision.ops.poolers, "roi_align", ops.roi_align)
     replace(torchvision.ops.boxes, "nms", ops.nms)
     replace(torchvision.ops.boxes, "batched_nms", ops.batched_nms)

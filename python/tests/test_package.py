@@ -1,4 +1,4 @@
-"""The package as a user meets it."""
+"""The program and package as installed: loading, interruption, threads."""
 
 import json
 import os
@@ -27,8 +27,8 @@ def test_help_does_not_load_torch(lanner_program):
     assert "libopencv" not in trace.stderr
 
 
-def test_the_cuda_library_brings_libtorch_cuda():
-    """Nothing names a symbol of it, so that a linker may leave it out: then no GPU is ever found."""
+def test_the_cuda_library_links_to_libtorch_cuda():
+    """No symbol of it is referenced, so the linker could drop it, and no GPU would be found."""
     library = pathlib.Path(lanner._core.__file__).parents[2] / "lib" / "liblanner_ops_cuda.so"
     if not library.exists():
         pytest.skip("built without CUDA")
@@ -36,10 +36,11 @@ def test_the_cuda_library_brings_libtorch_cuda():
     assert "libtorch_cuda.so" in needed.stdout
 
 
-def test_an_interrupted_run_saves_says_so_and_can_be_resumed(lanner_program, tmp_path):
-    lanner_program("synth", "--images", 10, "--width", 128, "--height", 96, "--out", tmp_path / "d")
-    run = ["train", "--data", f"{tmp_path / 'd'}:train", "--out", tmp_path / "run"]
-    run += ["--preset", "small", "--min-size", "96", "--max-size", "128", "--log-every", "1"]
+def test_an_interrupted_run_is_saved_and_can_be_resumed(lanner_program, tmp_path):
+    data = tmp_path / "data"
+    lanner_program("synth", "--images", 10, "--width", 128, "--height", 96, "--out", data)
+    run = ["train", "--data", f"{data}:train", "--out", tmp_path / "run", "--preset", "small"]
+    run += ["--resize.min-size", "96", "--resize.max-size", "128", "--log-every", "1"]
     program = lanner_program("--help").args[0]
     process = subprocess.Popen([program, *map(str, run)], stderr=subprocess.PIPE, text=True)
     log = tmp_path / "run" / "metrics.jsonl"
@@ -48,23 +49,25 @@ def test_an_interrupted_run_saves_says_so_and_can_be_resumed(lanner_program, tmp
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, words = process.communicate(timeout=60)
+    _, message = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "stopped by signal 2" in words
+    assert "stopped by signal 2" in message
     steps = [json.loads(line)["step"] for line in log.read_text().splitlines()]
     lanner_program(*run, "--resume", "--max-minutes", 0.01)
-    again = [json.loads(line)["step"] for line in log.read_text().splitlines()]
-    assert again[: len(steps)] == steps
+    resumed_steps = [json.loads(line)["step"] for line in log.read_text().splitlines()]
+    assert resumed_steps[: len(steps)] == steps
 
 
-def test_importing_lanner_alone_is_enough():
+def test_lanner_can_be_imported_before_torch():
     code = "import lanner; print(lanner.build(2, preset='small').classes)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['1', '2']"
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.strip() == "['1', '2']"
 
 
-def test_the_global_lock_is_free_while_it_computes():
-    """A counting thread goes on during detection."""
+def test_detection_releases_the_gil():
+    """Another thread keeps counting during detection."""
     import threading
 
     import torch
@@ -85,3 +88,11 @@ def test_the_global_lock_is_free_while_it_computes():
     stop.set()
     thread.join()
     assert during > 20
+
+
+@pytest.mark.parametrize(
+    ("form", "file"), [("markdown", "docs/options.md"), ("stubs", "python/lanner/options.pyi")]
+)
+def test_generated_files_match_the_declared_options(lanner_program, form, file):
+    written = (pathlib.Path(__file__).parents[2] / file).read_text()
+    assert written == lanner_program("options", form).stdout, "run `make docs`"

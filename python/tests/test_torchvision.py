@@ -1,4 +1,4 @@
-"""Weights of torchvision's detectors: the same detections and losses."""
+"""Detectors with weights of torchvision give the same detections as torchvision."""
 
 import subprocess
 import sys
@@ -13,8 +13,8 @@ import lanner
 from same_detections import assert_same
 
 
-def lively(model, seed=0):
-    """Random weights whose features, proposals and scores are neither all the same nor huge."""
+def randomize(model, seed=0):
+    """Draws weights such that features, proposals and scores vary and keep a usual magnitude."""
     generator = torch.Generator().manual_seed(seed)
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if name.endswith("running_var"):
@@ -28,9 +28,16 @@ def lively(model, seed=0):
 
 def make(version, **options):
     torch.manual_seed(4)
-    build = {1: detection.fasterrcnn_resnet50_fpn, 2: detection.fasterrcnn_resnet50_fpn_v2}[version]
-    return lively(
-        build(weights=None, weights_backbone=None, num_classes=7, min_size=160, max_size=256, **options)
+    builders = {1: detection.fasterrcnn_resnet50_fpn, 2: detection.fasterrcnn_resnet50_fpn_v2}
+    return randomize(
+        builders[version](
+            weights=None,
+            weights_backbone=None,
+            num_classes=7,
+            min_size=160,
+            max_size=256,
+            **options,
+        )
     )
 
 
@@ -40,62 +47,70 @@ RESIZE = {"resize": {"min_size": 160, "max_size": 256}}
 
 @pytest.fixture(scope="module", params=[1, 2])
 def pair(request):
-    theirs = make(request.param)
-    return theirs, lanner.from_torchvision(NAMES[request.param], theirs.state_dict(), **RESIZE)
+    reference = make(request.param)
+    name = NAMES[request.param]
+    return reference, lanner.from_torchvision(name, reference.state_dict(), **RESIZE)
 
 
-# 195 and 161 are sides that scale to just below a whole number; 400 by 64 meets the longest side.
+# Sides of 195 and 161 scale to just below an integer. The size of 64 x 400 is limited by max_size.
 SIZES = [(120, 160), (161, 161), (195, 140), (300, 90), (64, 400), (160, 256), (33, 47), (480, 640)]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_detections_are_torchvisions(pair, size):
-    theirs, ours = pair
-    with torch.no_grad():  # torchvision keeps the scales that it finds for its first image
-        theirs([torch.rand(3, 160, 160)])
+def test_detections_match_torchvision(pair, size):
+    reference, detector = pair
+    with torch.no_grad():  # torchvision infers the scales of the feature maps from its first image
+        reference([torch.rand(3, 160, 160)])
     image = torch.rand(3, *size, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        expected = theirs([image])[0]
-    found = ours(image)
+        expected = reference([image])[0]
+    result = detector(image)
     assert len(expected["boxes"]) > 5
-    assert_same(found, expected)
+    assert_same(result, expected)
 
 
-def test_a_batch_of_two_sizes_is_torchvisions(pair):
-    theirs, ours = pair
+def test_detections_in_a_batch_of_two_sizes_match_torchvision(pair):
+    reference, detector = pair
     generator = torch.Generator().manual_seed(2)
     images = [torch.rand(3, *size, generator=generator) for size in ((120, 160), (200, 130))]
     with torch.no_grad():
-        expected = theirs(images)
-    for mine, other in zip(ours(images), expected):
-        assert_same(mine, other)
+        expected = reference(images)
+    for a, b in zip(detector(images), expected):
+        assert_same(a, b)
 
 
-def test_the_published_file_has_old_names_and_an_eps_of_zero():
-    theirs = make(1)
-    misc_eps = [m for m in theirs.modules() if isinstance(m, misc.FrozenBatchNorm2d)]
-    for norm in misc_eps:
-        norm.eps = 0.0  # as torchvision does for COCO_V1
+def test_uses_torchvisions_resize_by_default():
+    state = make(1).state_dict()
+    detector = lanner.from_torchvision(NAMES[1], state, resize={"min_size": 320})
+    assert detector.options["resize"]["interpolation"] == "torchvision"
+    detector = lanner.from_torchvision(NAMES[1], state, resize={"interpolation": "area"})
+    assert detector.options["resize"]["interpolation"] == "area"
+
+
+def test_loads_the_old_names_of_the_published_weights_with_an_epsilon_of_0():
+    reference = make(1)
+    for norm in [m for m in reference.modules() if isinstance(m, misc.FrozenBatchNorm2d)]:
+        norm.eps = 0.0  # as in torchvision for COCO_V1
     old = {
         name.replace("rpn.head.conv.0.0.", "rpn.head.conv.")
         .replace("blocks.0.0.", "blocks.0.")
         .replace("blocks.1.0.", "blocks.1.")
         .replace("blocks.2.0.", "blocks.2.")
         .replace("blocks.3.0.", "blocks.3."): tensor
-        for name, tensor in theirs.state_dict().items()
+        for name, tensor in reference.state_dict().items()
     }
     assert "backbone.fpn.layer_blocks.3.weight" in old
-    ours = lanner.from_torchvision(NAMES[1], old, **RESIZE)
-    assert ours.options["backbone"]["norm_eps"] == 0
+    detector = lanner.from_torchvision(NAMES[1], old, **RESIZE)
+    assert detector.options["backbone"]["norm_eps"] == 0
     image = torch.rand(3, 120, 160, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
-        expected = theirs([image])[0]
-    assert_same(ours(image), expected)
+        expected = reference([image])[0]
+    assert_same(detector(image), expected)
 
 
-def test_convert_writes_what_load_reads(tmp_path):
-    theirs = make(2)
-    torch.save(theirs.state_dict(), tmp_path / "v2.pth")
+def test_converted_weights_can_be_loaded(tmp_path):
+    reference = make(2)
+    torch.save(reference.state_dict(), tmp_path / "v2.pth")
     (tmp_path / "names.txt").write_text("a\nb\nc\nd\ne\nf\n")
 
     def convert(*arguments):
@@ -107,11 +122,12 @@ def test_convert_writes_what_load_reads(tmp_path):
 
     out = tmp_path / "v2.safetensors"
     options = ("--classes", tmp_path / "names.txt")
-    done = convert(tmp_path / "v2.pth", out, "--architecture", NAMES[2], *options)
-    assert done.returncode == 0, done.stderr
-    ours = lanner.load(out)
-    assert ours.classes == list("abcdef")
-    assert sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in theirs.parameters())
+    converted = convert(tmp_path / "v2.pth", out, "--architecture", NAMES[2], *options)
+    assert converted.returncode == 0, converted.stderr
+    detector = lanner.load(out)
+    assert detector.classes == list("abcdef")
+    counts = [sum(p.numel() for p in model.parameters()) for model in (detector, reference)]
+    assert counts[0] == counts[1]
     wrong = convert(tmp_path / "v2.pth", out, "--architecture", NAMES[1])
     assert wrong.returncode == 65
     assert "unexpected: roi_heads.box_head.0.0.weight" in wrong.stderr
@@ -121,38 +137,38 @@ def test_convert_writes_what_load_reads(tmp_path):
     evil = convert(tmp_path / "evil.pth", out, "--architecture", NAMES[1])
     assert evil.returncode == 65 and "error: " in evil.stderr
     with pytest.raises(ValueError, match="architecture: expected fasterrcnn_resnet"):
-        lanner.from_torchvision("retinanet", theirs.state_dict())
+        lanner.from_torchvision("retinanet", reference.state_dict())
 
 
 @pytest.mark.parametrize("resnet", ["resnet18", "resnet152", "resnext50_32x4d", "wide_resnet50_2"])
-def test_other_resnets_of_torchvisions_builder_load(resnet):
+def test_detectors_with_other_resnets_match_torchvision(resnet):
     torch.manual_seed(5)
     backbone = detection.backbone_utils.resnet_fpn_backbone(
         backbone_name=resnet, weights=None
     )
-    theirs = lively(detection.FasterRCNN(backbone, 4, min_size=160, max_size=256))
+    reference = randomize(detection.FasterRCNN(backbone, 4, min_size=160, max_size=256))
     name = f"fasterrcnn_{resnet}_fpn"
-    ours = lanner.from_torchvision(name, theirs.state_dict(), **RESIZE)
+    detector = lanner.from_torchvision(name, reference.state_dict(), **RESIZE)
     image = torch.rand(3, 120, 160, generator=torch.Generator().manual_seed(6))
     with torch.no_grad():
-        expected = theirs([image])[0]
-    assert_same(ours(image), expected)
+        expected = reference([image])[0]
+    assert_same(detector(image), expected)
 
 
 @pytest.mark.parametrize("depth", [18, 50])
-def test_torchvisions_image_net_resnets_are_backbones(depth, tmp_path):
+def test_torchvisions_resnets_can_be_loaded_as_backbones(depth, tmp_path):
     torch.manual_seed(7)
-    theirs = getattr(torchvision.models, f"resnet{depth}")(weights=None)
-    torch.save(theirs.state_dict(), tmp_path / "net.pth")
+    reference = getattr(torchvision.models, f"resnet{depth}")(weights=None)
+    torch.save(reference.state_dict(), tmp_path / "net.pth")
     command = ["convert", tmp_path / "net.pth", tmp_path / "net.safetensors"]
     command += ["--architecture", f"resnet{depth}"]
     subprocess.run([sys.executable, "-m", "lanner", *map(str, command)], check=True)
     for neck in ("fpn", "c4", "dc5"):
-        ours = lanner.build(3, backbone=f"resnet{depth}-{neck}")
-        report = ours.load_backbone(tmp_path / "net.safetensors")
-        assert not report["fresh"] and not report["unused"]
-        state = ours.state_dict()
-        for name, tensor in theirs.state_dict().items():
+        detector = lanner.build(3, backbone=f"resnet{depth}-{neck}")
+        report = detector.load_backbone(tmp_path / "net.safetensors")
+        assert not report["missing"] and not report["unused"]
+        state = detector.state_dict()
+        for name, tensor in reference.state_dict().items():
             if not name.startswith("fc.") and not name.endswith("num_batches_tracked"):
                 assert torch.equal(state[f"backbone.body.{name}"], tensor), name
     other = lanner.build(3, backbone="resnet50-fpn" if depth == 18 else "resnet18-fpn")
@@ -162,11 +178,11 @@ def test_torchvisions_image_net_resnets_are_backbones(depth, tmp_path):
     assert torch.equal(other.state_dict()["backbone.body.conv1.weight"], before)
 
 
-def test_a_pretrained_backbone_is_a_resnet_of_torchvisions(lanner_program, tmp_path):
+def test_a_pretrained_backbone_can_be_exported_to_torchvision(lanner_program, tmp_path):
     lanner_program("synth", "--out", tmp_path / "data", "--images", 4)
     lanner_program("pretrain", "--images", tmp_path / "data", "--out", tmp_path / "run",
-                   "--epochs", 1, "--batch-size", 2, "--image-size", 64, "--patch-size", 16,
-                   "--patch-stride", 8, "--directions", 1)  # fmt: skip
+                   "--epochs", 1, "--batch-size", 2, "--image-size", 64, "--patch.size", 16,
+                   "--patch.stride", 8, "--directions", 1)  # fmt: skip
     weights, out = tmp_path / "run" / "best.safetensors", tmp_path / "net.pth"
     command = [sys.executable, "-m", "lanner", "export", weights, out]
     subprocess.run(list(map(str, command)), check=True)
@@ -176,8 +192,8 @@ def test_a_pretrained_backbone_is_a_resnet_of_torchvisions(lanner_program, tmp_p
     assert not report.unexpected_keys
     assert all(name.startswith(("layer4.", "fc.")) for name in report.missing_keys)
     with pytest.raises(ValueError, match="backbone"):
-        safetensors_of_nothing = tmp_path / "none.safetensors"
-        safetensors_of_nothing.write_bytes(b"\x02\0\0\0\0\0\0\0{}")
-        lanner.resnet_state_dict(safetensors_of_nothing)
+        empty_file = tmp_path / "none.safetensors"
+        empty_file.write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+        lanner.resnet_state_dict(empty_file)
     with pytest.raises(FileNotFoundError):
         lanner.resnet_state_dict(tmp_path / "absent.safetensors")

@@ -2,12 +2,12 @@
 
 #include <opencv2/core.hpp>
 
-#include "lanner/datasets/image.h"
+#include "lanner/datasets/images/image.h"
 #include "tests/files.h"
 
 namespace lanner::tests {
 
-// A JPEG of one colour.
+// A JPEG of one color.
 inline void write_plain_image(const fs::path& file, int width, int height) {
   datasets::write_image(file, cv::Mat(height, width, CV_8UC3, cv::Scalar(40, 120, 200)));
 }

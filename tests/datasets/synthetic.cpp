@@ -8,7 +8,7 @@ using namespace lanner;
 using namespace lanner::datasets;
 using namespace lanner::tests;
 
-TEST_CASE("a seed draws the same files, another seed others") {
+TEST_CASE("the same seed gives the same files, another seed different ones") {
   const TemporaryFolder a, b, c;
   write_synthetic({.out = a.path, .images = 4, .seed = 1});
   write_synthetic({.out = b.path, .images = 4, .seed = 1});
@@ -20,16 +20,16 @@ TEST_CASE("a seed draws the same files, another seed others") {
         read(b.path / "annotations/instances_train.json"));
 }
 
-TEST_CASE("the VOC and COCO forms say the same, and without faults") {
+TEST_CASE("the VOC and COCO annotations are equal and without issues") {
   const TemporaryFolder folder;
   write_synthetic({.out = folder.path, .images = 10});
   for (const std::string split : {"train", "val"}) {
-    Faults faults;
-    const auto voc = read_dataset(folder.path.string() + ":" + split, {}, nullptr, faults);
+    Issues issues;
+    const auto voc = read_dataset(folder.path.string() + ":" + split, {}, nullptr, issues);
     const auto coco =
         read_dataset((folder.path / "annotations" / ("instances_" + split + ".json")).string(), {},
-                     nullptr, faults);
-    CHECK(faults.empty());
+                     nullptr, issues);
+    CHECK(issues.empty());
     REQUIRE(voc.images.size() == coco.images.size());
     REQUIRE(voc.images.size() == (split == "train" ? 8 : 2));
     for (size_t i = 0; i < voc.images.size(); ++i) {
@@ -42,21 +42,21 @@ TEST_CASE("the VOC and COCO forms say the same, and without faults") {
   }
 }
 
-TEST_CASE("deformed scenes differ from plain ones, and are as exact") {
-  const TemporaryFolder plain, bent;
+TEST_CASE("deformed scenes differ from the default ones and have no issues") {
+  const TemporaryFolder plain, deformed;
   write_synthetic({.out = plain.path, .images = 10});
-  write_synthetic({.out = bent.path, .images = 10, .deformation = 1});
+  write_synthetic({.out = deformed.path, .images = 10, .deformation = 1});
   const char* image = "JPEGImages/scene_00002.jpg";
-  CHECK(read(plain.path / image) != read(bent.path / image));
-  Faults faults;
-  CHECK(read_dataset(bent.path.string() + ":train", {}, nullptr, faults).images.size() == 8);
-  CHECK(faults.empty());
+  CHECK(read(plain.path / image) != read(deformed.path / image));
+  Issues issues;
+  CHECK(read_dataset(deformed.path.string() + ":train", {}, nullptr, issues).images.size() == 8);
+  CHECK(issues.empty());
 }
 
-TEST_CASE("sizes that make no sense are refused") {
+TEST_CASE("invalid synthetic options are rejected") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(write_synthetic({.out = folder.path, .images = 1}),
-                    ContainsSubstring("images: expected at least 2"));
+                    ContainsSubstring("images: expected 2 to"));
   CHECK_THROWS_WITH(write_synthetic({.out = folder.path, .width = 10}),
-                    ContainsSubstring("size: expected at least 64 x 64"));
+                    ContainsSubstring("width: expected 64 to 8192, got 10"));
 }

@@ -1,11 +1,11 @@
 #include "lanner/detectors/detector.h"
 
 #include "lanner/datasets/error.h"
-#include "lanner/datasets/evaluation.h"
+#include "lanner/datasets/evaluation/coco_evaluation.h"
 #include "lanner/datasets/synthetic.h"
-#include "lanner/detectors/checkpoint.h"
-#include "lanner/detectors/evaluate.h"
+#include "lanner/detectors/inference/detect_dataset.h"
 #include "lanner/detectors/training/train.h"
+#include "lanner/detectors/weights/checkpoint.h"
 #include "tests/catch.h"
 #include "tests/detectors/make_detector.h"
 #include "tests/files.h"
@@ -14,40 +14,42 @@ using namespace lanner;
 using namespace lanner::detectors;
 using namespace lanner::tests;
 
-TEST_CASE("Faster R-CNN ResNet-50-FPN of 91 outputs has torchvision's 41,755,286 parameters") {
+TEST_CASE("Faster R-CNN ResNet-50-FPN with 91 outputs has torchvision's 41,755,286 parameters") {
   DetectorOptions options;
   options.backbone.norm = Norm::frozen_batch;
   options.categories.resize(90);
   CHECK(parameters(*Detector(options)) == 41'755'286);
 }
 
-TEST_CASE("every detector finds boxes inside images of any size") {
+TEST_CASE("detections lie inside images of any size, for every kind of detector") {
   for (const auto& [name, options] : tiny_detectors()) {
     INFO(name);
     torch::manual_seed(3);
-    auto all = options;
-    all.roi.score_threshold = 0;
-    Detector detector(all);
+    auto all_scores = options;
+    all_scores.roi.score_threshold = 0;
+    Detector detector(all_scores);
     detector->eval();
     const std::vector<at::Tensor> images{torch::rand({3, 1, 1}), torch::rand({3, 1, 400}),
                                          torch::rand({3, 120, 90})};
-    const auto found = detector->detect(detector->prepare(images));
-    REQUIRE(found.size() == 3);
+    const auto detections = detector->detect(detector->prepare(images));
+    REQUIRE(detections.size() == 3);
     for (size_t i = 0; i < 3; ++i) {
-      CHECK(found[i].boxes.size(0) == found[i].scores.size(0));
-      CHECK(found[i].boxes.size(0) <= all.roi.most_detections);
-      if (found[i].boxes.size(0) == 0) continue;
-      CHECK((found[i].boxes >= 0).all().item<bool>());
-      CHECK(found[i].boxes.select(1, 2).max().item<double>() <= double(images[i].size(2)) + 1e-3);
-      CHECK(found[i].boxes.select(1, 3).max().item<double>() <= double(images[i].size(1)) + 1e-3);
-      CHECK((found[i].labels >= 1).all().item<bool>());
-      CHECK(at::equal(std::get<0>(found[i].scores.sort(0, true)), found[i].scores));
+      CHECK(detections[i].boxes.size(0) == detections[i].scores.size(0));
+      CHECK(detections[i].boxes.size(0) <= all_scores.roi.max_detections);
+      if (detections[i].boxes.size(0) == 0) continue;
+      CHECK((detections[i].boxes >= 0).all().item<bool>());
+      CHECK(detections[i].boxes.select(1, 2).max().item<double>() <=
+            double(images[i].size(2)) + 1e-3);
+      CHECK(detections[i].boxes.select(1, 3).max().item<double>() <=
+            double(images[i].size(1)) + 1e-3);
+      CHECK((detections[i].labels >= 1).all().item<bool>());
+      CHECK(at::equal(std::get<0>(detections[i].scores.sort(0, true)), detections[i].scores));
     }
-    CHECK(found[2].boxes.size(0) > 0);
+    CHECK(detections[2].boxes.size(0) > 0);
   }
 }
 
-TEST_CASE("the losses of every detector are finite and reach every parameter") {
+TEST_CASE("losses are finite and have gradients for every parameter, for every kind of detector") {
   for (const auto& [name, options] : tiny_detectors()) {
     INFO(name);
     torch::manual_seed(4);
@@ -65,54 +67,54 @@ TEST_CASE("the losses of every detector are finite and reach every parameter") {
     }
     auto empty = detector->prepare({torch::rand({3, 96, 128})});
     detector->set_targets(empty, {torch::zeros({0, 4})}, {torch::zeros({0}, torch::kLong)});
-    const auto none = detector->losses(empty);
-    CHECK(none.box_reg.item<double>() == 0);
-    CHECK(none.rpn_box_reg.item<double>() == 0);
-    none.total().backward();
+    const auto losses_without_targets = detector->losses(empty);
+    CHECK(losses_without_targets.box_reg.item<double>() == 0);
+    CHECK(losses_without_targets.rpn_box_reg.item<double>() == 0);
+    losses_without_targets.total().backward();
   }
 }
 
-TEST_CASE("a deformable detector begins as the plain one") {
+TEST_CASE("an untrained deformable detector equals the regular one") {
   for (const char* name : {"fpn", "dc5, roi_pool", "rfcn, roi_align"}) {
     INFO(name);
     const auto options = tiny_detectors().at(name);
-    auto bent_options = options;
-    bent_options.backbone.deformable.stages = {4};
+    auto deformable_options = options;
+    deformable_options.backbone.deformable.stages = {4};
     torch::manual_seed(5);
-    Detector plain(options), bent(bent_options);
-    auto to = bent->named_parameters();
+    Detector regular(options), deformable(deformable_options);
+    auto parameters = deformable->named_parameters();
     const torch::NoGradGuard no_grad;
-    for (const auto& item : plain->named_parameters()) to[item.key()].copy_(item.value());
-    plain->eval(), bent->eval();
+    for (const auto& item : regular->named_parameters()) parameters[item.key()].copy_(item.value());
+    regular->eval(), deformable->eval();
     const std::vector<at::Tensor> images{torch::rand({3, 96, 128})};
-    const auto expected = plain->detect(plain->prepare(images))[0];
-    const auto found = bent->detect(bent->prepare(images))[0];
-    REQUIRE(found.boxes.sizes() == expected.boxes.sizes());
-    CHECK(at::allclose(found.boxes, expected.boxes, 1e-3, 1e-2));
+    const auto expected = regular->detect(regular->prepare(images))[0];
+    const auto detections = deformable->detect(deformable->prepare(images))[0];
+    REQUIRE(detections.boxes.sizes() == expected.boxes.sizes());
+    CHECK(at::allclose(detections.boxes, expected.boxes, 1e-3, 1e-2));
   }
 }
 
-TEST_CASE("targets that do not fit are refused by index") {
+TEST_CASE("set_targets rejects invalid targets, naming their index") {
   Detector detector(tiny_options());
   const auto set = [&](const at::Tensor& boxes, const at::Tensor& labels) {
     auto batch = detector->prepare({torch::rand({3, 96, 128})});
     detector->set_targets(batch, {boxes}, {labels});
   };
-  const auto one = torch::ones({1}, torch::kLong);
-  CHECK_THROWS_WITH(set(torch::tensor({5.f, 5.f, 5.f, 9.f}).view({1, 4}), one),
+  const auto label = torch::ones({1}, torch::kLong);
+  CHECK_THROWS_WITH(set(torch::tensor({5.f, 5.f, 5.f, 9.f}).view({1, 4}), label),
                     ContainsSubstring("targets[0].boxes[0]: expected finite x1 < x2 and y1 < y2"));
-  CHECK_THROWS_WITH(set(torch::tensor({1.f, 1.f, 5.f, 9.f}).view({1, 4}), one * 3),
+  CHECK_THROWS_WITH(set(torch::tensor({1.f, 1.f, 5.f, 9.f}).view({1, 4}), label * 3),
                     ContainsSubstring("targets[0].labels[0]: expected 1..2, got 3"));
-  CHECK_THROWS_WITH(set(torch::zeros({1, 5}), one),
+  CHECK_THROWS_WITH(set(torch::zeros({1, 5}), label),
                     ContainsSubstring("targets[0].boxes: expected [G, 4]"));
   CHECK_THROWS_WITH(detector->prepare({torch::rand({1, 9, 9})}),
-                    ContainsSubstring("images[0]: expected a float tensor [3, H, W]"));
+                    ContainsSubstring("images[0]: expected a uint8 or float tensor [3, H, W]"));
 }
 
-TEST_CASE("a detector learns a handful of images by heart", "[slow]") {
+TEST_CASE("a detector overfits a few images", "[slow]") {
   const TemporaryFolder folder;
   datasets::write_synthetic(
-      {.out = folder.path / "data", .images = 10, .width = 128, .height = 96, .most_objects = 2});
+      {.out = folder.path / "data", .images = 10, .width = 128, .height = 96, .max_objects = 2});
   const auto data = (folder.path / "data").string() + ":train";
   TrainOptions options = preset("small").options;
   options.data = options.val = data;

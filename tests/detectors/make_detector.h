@@ -1,11 +1,11 @@
 #pragma once
 
 #include "lanner/detectors/detector.h"
-#include "lanner/detectors/models.h"
+#include "lanner/detectors/presets.h"
 
 namespace lanner::tests {
 
-// The small preset, smaller still: it trains in seconds.
+// A smaller version of the small preset, which trains in seconds.
 inline detectors::DetectorOptions tiny_options(int classes = 2) {
   auto options = detectors::preset("small").options.detector;
   options.backbone.fpn_channels = 32;
@@ -17,7 +17,7 @@ inline detectors::DetectorOptions tiny_options(int classes = 2) {
   return options;
 }
 
-// One of each kind of detector, as small.
+// Small detectors of every kind, by name.
 inline std::map<std::string, detectors::DetectorOptions> tiny_detectors() {
   using namespace detectors;
   std::map<std::string, DetectorOptions> all;

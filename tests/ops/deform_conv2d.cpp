@@ -11,7 +11,8 @@ using namespace lanner::ops;
 
 namespace {
 
-// Two images, two weight groups, two offset groups, different steps on either axis.
+// Two images, two weight groups, two offset groups, and different strides and dilations on the two
+// axes.
 struct Case {
   DeformConvShape s{.batch = 2,
                     .channels = 8,
@@ -45,15 +46,15 @@ struct Case {
   }
 };
 
-// By the definition, one term at a time.
+// The definition, evaluated term by term.
 at::Tensor naive(const Case& c) {
   const auto& s = c.s;
-  const auto in = c.input.detach(), off = c.offset.detach();
+  const auto in = c.input.detach(), offset_values = c.offset.detach();
   auto out = at::zeros({s.batch, s.out_channels, s.out_height, s.out_width}, at::kDouble);
-  const auto x = in.accessor<double, 4>(), moves = off.accessor<double, 4>();
-  const auto scale = c.mask.accessor<double, 4>(), w = c.weight.accessor<double, 4>();
+  const auto x = in.accessor<double, 4>(), offsets = offset_values.accessor<double, 4>();
+  const auto masks = c.mask.accessor<double, 4>(), w = c.weight.accessor<double, 4>();
   auto y = out.accessor<double, 4>();
-  const auto value = [&](int64_t n, int64_t channel, double row, double column) {
+  const auto interpolate = [&](int64_t n, int64_t channel, double row, double column) {
     double sum = 0;
     for (int64_t i = 0; i < s.height; ++i)
       for (int64_t j = 0; j < s.width; ++j)
@@ -72,10 +73,10 @@ at::Tensor naive(const Case& c) {
                   o / (s.out_channels / s.weight_groups) * (s.channels / s.weight_groups) + k;
               const int64_t group = channel / (s.channels / s.offset_groups);
               const int64_t first = group * s.taps() + tap;
-              const double row = double(i * 2 - 1 + tap / 2) + moves[n][2 * first][i][j];
-              const double column = double(j - 1 + tap % 2 * 2) + moves[n][2 * first + 1][i][j];
-              sum += w[o][k][tap / 2][tap % 2] * scale[n][first][i][j] *
-                     value(n, channel, row, column);
+              const double row = double(i * 2 - 1 + tap / 2) + offsets[n][2 * first][i][j];
+              const double column = double(j - 1 + tap % 2 * 2) + offsets[n][2 * first + 1][i][j];
+              sum += w[o][k][tap / 2][tap % 2] * masks[n][first][i][j] *
+                     interpolate(n, channel, row, column);
             }
           y[n][o][i][j] = sum;
         }
@@ -88,13 +89,13 @@ double difference(const at::Tensor& a, const at::Tensor& b) {
 
 }  // namespace
 
-TEST_CASE("deform_conv2d equals its definition, with groups of both kinds, mask and bias") {
+TEST_CASE("deform_conv2d matches the naive reference with both kinds of groups, mask and bias") {
   const Case c;
   const auto out = deform_conv2d(c.input, c.offset, c.weight, c.bias, c.mask, c.options);
   CHECK(difference(out, naive(c)) < 1e-10);
 }
 
-TEST_CASE("deform_conv2d without offsets is a convolution") {
+TEST_CASE("deform_conv2d with zero offsets matches conv2d") {
   const Case c;
   const auto zero = at::zeros_like(c.offset);
   const auto expected =
@@ -103,12 +104,12 @@ TEST_CASE("deform_conv2d without offsets is a convolution") {
         1e-10);
 }
 
-TEST_CASE("the CUDA bodies of deform_conv2d agree with the CPU, forward and backward") {
+TEST_CASE("the CUDA kernels of deform_conv2d match the CPU, forward and backward") {
   const Case c;
   const auto& s = c.s;
   const auto expected = deform_conv2d(c.input, c.offset, c.weight, {}, c.mask, c.options);
   const auto grad = at::randn_like(expected);
-  const auto wanted =
+  const auto expected_grads =
       torch::autograd::grad({expected}, {c.input, c.offset, c.weight, c.mask}, {grad});
   const auto data = [](const at::Tensor& tensor, int64_t image) {
     return tensor.select(0, image).const_data_ptr<double>();
@@ -121,20 +122,20 @@ TEST_CASE("the CUDA bodies of deform_conv2d agree with the CPU, forward and back
   for (int64_t image = 0; image < s.batch; ++image) {
     auto columns = at::empty(
         {s.weight_groups, s.channels / s.weight_groups * s.taps(), s.positions()}, at::kDouble);
-    const DeformColumns<double, double> fill{data(c.input, image), data(c.offset, image),
-                                             data(c.mask, image),
-                                             columns.mutable_data_ptr<double>(), s};
-    for (int64_t i = 0; i < s.channels * s.positions(); ++i) fill(i);
+    const DeformColumns<double, double> fill_columns{data(c.input, image), data(c.offset, image),
+                                                     data(c.mask, image),
+                                                     columns.mutable_data_ptr<double>(), s};
+    for (int64_t i = 0; i < s.channels * s.positions(); ++i) fill_columns(i);
     out.select(0, image).copy_(at::bmm(weights, columns).view(expected[0].sizes()));
 
-    const auto own = grad.select(0, image).view({s.weight_groups, -1, s.positions()});
-    grad_weight += at::bmm(own, columns.transpose(1, 2));
-    const auto grad_columns = at::bmm(weights.transpose(1, 2), own).contiguous();
-    const DeformInputGradient<double, double> of_input{
+    const auto group_grad = grad.select(0, image).view({s.weight_groups, -1, s.positions()});
+    grad_weight += at::bmm(group_grad, columns.transpose(1, 2));
+    const auto grad_columns = at::bmm(weights.transpose(1, 2), group_grad).contiguous();
+    const DeformInputGradient<double, double> input_gradient{
         grad_columns.const_data_ptr<double>(), data(c.offset, image), data(c.mask, image),
         grad_input.select(0, image).mutable_data_ptr<double>(), s};
-    for (int64_t i = 0; i < s.channels * s.taps() * s.positions(); ++i) of_input(i);
-    const DeformOffsetGradient<double, double> of_offset{
+    for (int64_t i = 0; i < s.channels * s.taps() * s.positions(); ++i) input_gradient(i);
+    const DeformOffsetGradient<double, double> offset_gradient{
         grad_columns.const_data_ptr<double>(),
         data(c.input, image),
         data(c.offset, image),
@@ -142,28 +143,28 @@ TEST_CASE("the CUDA bodies of deform_conv2d agree with the CPU, forward and back
         grad_offset.select(0, image).mutable_data_ptr<double>(),
         grad_mask.select(0, image).mutable_data_ptr<double>(),
         s};
-    for (int64_t i = 0; i < s.offset_groups * s.taps() * s.positions(); ++i) of_offset(i);
+    for (int64_t i = 0; i < s.offset_groups * s.taps() * s.positions(); ++i) offset_gradient(i);
   }
   CHECK(difference(out, expected) < 1e-12);
-  CHECK(difference(grad_input, wanted[0]) < 1e-12);
-  CHECK(difference(grad_offset, wanted[1]) < 1e-12);
-  CHECK(difference(grad_weight.view(c.weight.sizes()), wanted[2]) < 1e-12);
-  CHECK(difference(grad_mask, wanted[3]) < 1e-12);
+  CHECK(difference(grad_input, expected_grads[0]) < 1e-12);
+  CHECK(difference(grad_offset, expected_grads[1]) < 1e-12);
+  CHECK(difference(grad_weight.view(c.weight.sizes()), expected_grads[2]) < 1e-12);
+  CHECK(difference(grad_mask, expected_grads[3]) < 1e-12);
 }
 
-TEST_CASE("at exactly one cell outside, deform_conv2d is 0 and its slope is not") {
+TEST_CASE("deform_conv2d exactly one pixel outside the input is 0 with a non-zero derivative") {
   const auto input = at::full({1, 1, 2, 2}, 3.).set_requires_grad(true);
   auto offset = at::zeros({1, 2, 2, 2}, at::kDouble);
-  offset[0][0][0][0] = -1;  // up from the first row
+  offset[0][0][0][0] = -1;  // one pixel above the first row
   offset.set_requires_grad(true);
   const auto out =
       deform_conv2d(input.to(at::kDouble), offset, at::ones({1, 1, 1, 1}, at::kDouble));
   CHECK(out[0][0][0][0].item<double>() == 0);
-  const auto slope = torch::autograd::grad({out.sum()}, {offset})[0];
-  CHECK(slope[0][0][0][0].item<double>() == 3);
+  const auto derivative = torch::autograd::grad({out.sum()}, {offset})[0];
+  CHECK(derivative[0][0][0][0].item<double>() == 3);
 }
 
-TEST_CASE("deform_conv2d refuses arguments that do not fit, and names them") {
+TEST_CASE("deform_conv2d rejects invalid arguments and names them") {
   const Case c;
   const auto call = [&](const at::Tensor& offset, const at::Tensor& weight,
                         const DeformConv2dOptions& options) {
@@ -176,7 +177,7 @@ TEST_CASE("deform_conv2d refuses arguments that do not fit, and names them") {
                     ContainsSubstring("deform_conv2d: weight: expected [O, C / groups, kh, kw] "
                                       "for 8 input channels, got [6, 3, 3, 2]"));
   CHECK_THROWS_WITH(call(c.offset, c.weight, {{0, 1}, {1, 1}, {1, 2}}),
-                    ContainsSubstring("deform_conv2d: stride: expected two numbers of 1 to"));
+                    ContainsSubstring("deform_conv2d: stride: expected two integers in 1.."));
   CHECK_THROWS_WITH(call(c.offset.to(at::kFloat), c.weight, c.options),
                     ContainsSubstring("deform_conv2d: offset: expected the type of input"));
 }

@@ -18,7 +18,7 @@ double difference(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>();
 }
 
-// The paper's own operator by its definition, one sample at a time.
+// The definition of the operator in the official DCN code, evaluated sample by sample.
 at::Tensor naive_ps(const at::Tensor& input, const at::Tensor& rois, const at::Tensor& offset,
                     const DeformPsRoiPoolOptions& o) {
   const int64_t G = o.group_size, P = o.pooled_height, S = o.sample_per_part;
@@ -36,10 +36,10 @@ at::Tensor naive_ps(const at::Tensor& input, const at::Tensor& rois, const at::T
           const double top = std::round(r[k][2]) * o.spatial_scale - 0.5;
           const double w = std::max((std::round(r[k][3]) + 1) * o.spatial_scale - 0.5 - left, 0.1);
           const double h = std::max((std::round(r[k][4]) + 1) * o.spatial_scale - 0.5 - top, 0.1);
-          const int64_t of_class = c / (channels / classes);
+          const int64_t class_index = c / (channels / classes);
           const int64_t pi = i * part / P, pj = j * part / o.pooled_width;
-          const double dx = t[k][2 * of_class][pi][pj] * o.trans_std * w;
-          const double dy = t[k][2 * of_class + 1][pi][pj] * o.trans_std * h;
+          const double dx = t[k][2 * class_index][pi][pj] * o.trans_std * w;
+          const double dy = t[k][2 * class_index + 1][pi][pj] * o.trans_std * h;
           const int64_t gi = i * G / P, gj = j * G / o.pooled_width;
           double sum = 0, count = 0;
           for (int64_t a = 0; a < S; ++a)
@@ -65,9 +65,9 @@ at::Tensor naive_ps(const at::Tensor& input, const at::Tensor& rois, const at::T
 }
 
 template <typename Rule>
-void check_cuda_bodies(const Rule& rule, const DeformPoolShape& s, const at::Tensor& input,
-                       const at::Tensor& rois, const at::Tensor& offset,
-                       const at::Tensor& expected) {
+void check_cuda_kernels(const Rule& rule, const DeformPoolShape& s, const at::Tensor& input,
+                        const at::Tensor& rois, const at::Tensor& offset,
+                        const at::Tensor& expected) {
   auto out = at::empty_like(expected);
   const auto data = [](const at::Tensor& tensor) {
     return tensor.defined() ? tensor.const_data_ptr<double>() : nullptr;
@@ -78,24 +78,24 @@ void check_cuda_bodies(const Rule& rule, const DeformPoolShape& s, const at::Ten
   CHECK(difference(out, expected) < 1e-12);
 
   const auto grad = at::rand_like(out);
-  const auto wanted = torch::autograd::grad({expected}, {input, offset}, {grad});
-  auto of_input = at::zeros_like(input.detach()), of_offset = at::zeros_like(offset.detach());
+  const auto expected_grads = torch::autograd::grad({expected}, {input, offset}, {grad});
+  auto grad_input = at::zeros_like(input.detach()), grad_offset = at::zeros_like(offset.detach());
   const DeformPoolBackward<double, double, Rule> backward{data(grad),
                                                           data(input),
                                                           data(rois),
                                                           data(offset),
-                                                          of_input.mutable_data_ptr<double>(),
-                                                          of_offset.mutable_data_ptr<double>(),
+                                                          grad_input.mutable_data_ptr<double>(),
+                                                          grad_offset.mutable_data_ptr<double>(),
                                                           rule,
                                                           s};
   for (int64_t i = 0; i < grad.numel(); ++i) backward(i);
-  CHECK(difference(of_input, wanted[0]) < 1e-12);
-  CHECK(difference(of_offset, wanted[1]) < 1e-12);
+  CHECK(difference(grad_input, expected_grads[0]) < 1e-12);
+  CHECK(difference(grad_offset, expected_grads[1]) < 1e-12);
 }
 
 }  // namespace
 
-TEST_CASE("deform_ps_roi_pool of a ramp, by hand") {
+TEST_CASE("deform_ps_roi_pool gives known values for a linear ramp") {
   const auto input = at::arange(64, at::kDouble).view({1, 1, 8, 8});
   const auto rois = at::tensor({0., 16., 16., 79., 79.}).view({1, 5});
   const DeformPsRoiPoolOptions options{1. / 16, 2, 2, 1, 4, 0.1};
@@ -106,7 +106,8 @@ TEST_CASE("deform_ps_roi_pool of a ramp, by hand") {
                    at::tensor({8.45, 10.45, 24.45, 26.45}).view({1, 1, 2, 2})) < 1e-12);
 }
 
-TEST_CASE("deform_ps_roi_pool equals its definition: groups, parts and classes of any number") {
+TEST_CASE(
+    "deform_ps_roi_pool matches the naive reference for various numbers of classes and parts") {
   at::manual_seed(31);
   const auto input = at::randn({2, 6 * 4, 9, 11}, at::kDouble);
   const auto rois = random_rois(15, 2, 80).contiguous();
@@ -119,7 +120,7 @@ TEST_CASE("deform_ps_roi_pool equals its definition: groups, parts and classes o
     }
 }
 
-TEST_CASE("deform_roi_pool without offsets is aligned roi_align") {
+TEST_CASE("deform_roi_pool without offsets matches aligned roi_align") {
   at::manual_seed(32);
   const auto input = at::randn({2, 5, 9, 11}, at::kDouble);
   const auto corner = at::rand({9, 2}, at::kDouble) * 60;
@@ -135,36 +136,39 @@ TEST_CASE("deform_roi_pool without offsets is aligned roi_align") {
   }
 }
 
-TEST_CASE("an offset of deform_roi_pool moves its bin as far as moving the RoI does") {
+TEST_CASE("an offset of deform_roi_pool has the same effect as shifting the RoI") {
   at::manual_seed(33);
   const auto input = at::randn({1, 3, 20, 20}, at::kDouble);
   const auto rois = at::tensor({0., 40., 48., 104., 88.}).view({1, 5});
   auto offset = at::zeros({1, 2, 2, 2}, at::kDouble);
-  offset[0][0] = 0.5, offset[0][1] = -1;  // of 0.25 * (64, 40) pixels
+  offset[0][0] = 0.5, offset[0][1] = -1;  // in units of 0.25 * (64, 40) pixels
   const DeformRoiPoolOptions options{1. / 8, 2, 2, 2, 0.25};
-  const auto moved = rois + at::tensor({0., 8., -10., 8., -10.});
+  const auto shifted_rois = rois + at::tensor({0., 8., -10., 8., -10.});
   CHECK(difference(deform_roi_pool(input, rois, offset, options),
-                   deform_roi_pool(input, moved, {}, options)) < 1e-12);
+                   deform_roi_pool(input, shifted_rois, {}, options)) < 1e-12);
 }
 
-TEST_CASE("the CUDA bodies of the deformable RoI operators agree with the CPU") {
+TEST_CASE("the CUDA kernels of the deformable RoI operators match the CPU") {
   at::manual_seed(34);
   const auto rois = random_rois(12, 2, 60).contiguous();
-  const auto plain = at::randn({2, 5, 9, 11}, at::kDouble).set_requires_grad(true);
-  const auto moves = at::randn({12, 2, 3, 2}, at::kDouble).set_requires_grad(true);
+  const auto features = at::randn({2, 5, 9, 11}, at::kDouble).set_requires_grad(true);
+  const auto roi_offsets = at::randn({12, 2, 3, 2}, at::kDouble).set_requires_grad(true);
   for (const int64_t ratio : {0, 2})
-    check_cuda_bodies(DeformRoiPoolRule{1. / 8, 0.3, ratio}, {2, 5, 9, 11, 3, 2, 1, 1, 3, 2}, plain,
-                      rois, moves, deform_roi_pool(plain, rois, moves, {1. / 8, 3, 2, ratio, 0.3}));
-  const auto maps = at::randn({2, 6 * 4, 9, 11}, at::kDouble).set_requires_grad(true);
+    check_cuda_kernels(DeformRoiPoolRule{1. / 8, 0.3, ratio}, {2, 5, 9, 11, 3, 2, 1, 1, 3, 2},
+                       features, rois, roi_offsets,
+                       deform_roi_pool(features, rois, roi_offsets, {1. / 8, 3, 2, ratio, 0.3}));
+  const auto ps_features = at::randn({2, 6 * 4, 9, 11}, at::kDouble).set_requires_grad(true);
   for (const int64_t classes : {1, 3}) {
-    const auto offset = at::randn({12, 2 * classes, 2, 2}, at::kDouble).set_requires_grad(true);
-    check_cuda_bodies(DeformPsRoiPoolRule{1. / 8, 0.3, 3}, {2, 6, 9, 11, 4, 3, 2, classes, 2, 2},
-                      maps, rois, offset,
-                      deform_ps_roi_pool(maps, rois, offset, {1. / 8, 4, 3, 2, 3, 0.3}));
+    const auto class_offsets =
+        at::randn({12, 2 * classes, 2, 2}, at::kDouble).set_requires_grad(true);
+    check_cuda_kernels(
+        DeformPsRoiPoolRule{1. / 8, 0.3, 3}, {2, 6, 9, 11, 4, 3, 2, classes, 2, 2}, ps_features,
+        rois, class_offsets,
+        deform_ps_roi_pool(ps_features, rois, class_offsets, {1. / 8, 4, 3, 2, 3, 0.3}));
   }
 }
 
-TEST_CASE("deformable RoI operators survive boxes that are empty, endless or not numbers") {
+TEST_CASE("deformable RoI operators accept empty, infinite and NaN boxes") {
   const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
   const auto rois = at::tensor({0.f, 2.f, 2.f, 2.f, 2.f, 0.f, -1e30f, -1e30f, 1e30f, 1e30f,
                                 0.f, nan, 0.f, 3.f, 3.f, 0.f, -inf,   0.f,    inf,   4.f})
@@ -180,14 +184,14 @@ TEST_CASE("deformable RoI operators survive boxes that are empty, endless or not
             .size(0) == 0);
 }
 
-TEST_CASE("deformable RoI operators refuse arguments that do not fit, and name them") {
+TEST_CASE("deformable RoI operators reject invalid arguments and name them") {
   const auto input = at::ones({1, 8, 5, 5}), rois = at::zeros({3, 5});
   CHECK_THROWS_WITH(deform_roi_pool(input, rois, at::zeros({3, 2, 2, 3}), {1.0, 2, 2, 0, 0.1}),
                     ContainsSubstring("deform_roi_pool: offset: expected [3, 2, 2, 2], got "
                                       "[3, 2, 2, 3]"));
   CHECK_THROWS_WITH(deform_ps_roi_pool(input, rois, {}, {1.0, 2, 2, 3, 4, 0.1}),
-                    ContainsSubstring("deform_ps_roi_pool: input: expected channels that are a "
-                                      "multiple of group_size squared, 9, got 8"));
+                    ContainsSubstring("deform_ps_roi_pool: input: expected a number of "
+                                      "channels divisible by group_size squared, 9, got 8"));
   CHECK_THROWS_WITH(
       deform_ps_roi_pool(input, rois, at::zeros({3, 6, 2, 2}), {1.0, 2, 2, 1, 4, 0.1}),
       ContainsSubstring("deform_ps_roi_pool: offset: 3 classes do not divide 8 output channels"));

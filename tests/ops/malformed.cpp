@@ -1,5 +1,5 @@
-// Calls that do not fit, made by changing one or two arguments of calls that do. Each must end in a
-// result or an exception; under the preset "asan" none may read or write what is not its own.
+// Malformed operator calls, made by changing one or two arguments of valid calls. Each must return
+// a result or throw an exception. Under the preset "asan", none may access memory out of bounds.
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -28,12 +28,12 @@ at::Tensor rois() {
       .view({3, 5});
 }
 
-std::vector<Call> good_calls() {
+std::vector<Call> valid_calls() {
   const IValue none;
   const auto boxes = rois().slice(1, 1, 5).contiguous(), scores = at::rand({3});
   const auto input = at::rand({2, 8, 6, 7}), pooled = at::rand({3, 8, 2, 2});
   const auto small = at::rand({3, 2, 2, 2}), offset = at::randn({3, 2, 2, 2});
-  const auto moves = at::randn({2, 36, 6, 7}), mask = at::rand({2, 18, 6, 7});
+  const auto conv_offset = at::randn({2, 36, 6, 7}), mask = at::rand({2, 18, 6, 7});
   const auto weight = at::rand({4, 8, 3, 3}), out = at::rand({2, 4, 6, 7});
   const std::vector<int64_t> one{1, 1};
   return {
@@ -53,8 +53,8 @@ std::vector<Call> good_calls() {
       {"_ps_roi_pool_backward", {small, rois(), 0.5, 2, 2, true, 2, 8, 6, 7}},
       {"ps_roi_align", {input, rois(), 0.5, 2, 2, 0}},
       {"_ps_roi_align_backward", {small, rois(), 0.5, 2, 2, 0, 2, 8, 6, 7}},
-      {"deform_conv2d", {input, moves, weight, mask, at::rand({4}), one, one, one}},
-      {"_deform_conv2d_backward", {out, input, moves, weight, mask, one, one, one}},
+      {"deform_conv2d", {input, conv_offset, weight, mask, at::rand({4}), one, one, one}},
+      {"_deform_conv2d_backward", {out, input, conv_offset, weight, mask, one, one, one}},
       {"deform_roi_pool", {input, rois(), offset, 0.5, 2, 2, 0, 0.1}},
       {"_deform_roi_pool_backward", {pooled, input, rois(), offset, 0.5, 2, 2, 0, 0.1}},
       {"deform_ps_roi_pool", {input, rois(), offset, 0.5, 2, 2, 2, 2, 0.1}},
@@ -69,16 +69,17 @@ class Mutator {
   IValue operator()(const IValue& value) {
     if (value.isTensor()) return tensor(value.toTensor());
     if (value.isInt())
-      return one_of<int64_t>(
+      return random_choice<int64_t>(
           {-1, 0, 1, 2, 3, 7, 64, 1025, INT32_MAX, int64_t{1} << 40, INT64_MAX, INT64_MIN});
     if (value.isDouble())
-      return one_of<double>({0, -1, 1e-30, 1e30, 1, std::numeric_limits<double>::quiet_NaN(),
-                             std::numeric_limits<double>::infinity(), -1e300});
+      return random_choice<double>({0, -1, 1e-30, 1e30, 1, std::numeric_limits<double>::quiet_NaN(),
+                                    std::numeric_limits<double>::infinity(), -1e300});
     if (value.isBool()) return !value.toBool();
-    if (value.isString()) return one_of<std::string>({"", "linear", "naive", "no such method"});
+    if (value.isString())
+      return random_choice<std::string>({"", "linear", "naive", "no such method"});
     if (value.isIntList()) {
       std::vector<int64_t> list(below(4));
-      for (auto& item : list) item = one_of<int64_t>({-1, 0, 1, 2, 5, 1 << 20, INT64_MAX});
+      for (auto& item : list) item = random_choice<int64_t>({-1, 0, 1, 2, 5, 1 << 20, INT64_MAX});
       return list;
     }
     return value;
@@ -90,7 +91,7 @@ class Mutator {
 
  private:
   template <typename T>
-  T one_of(std::initializer_list<T> values) {
+  T random_choice(std::initializer_list<T> values) {
     return *(values.begin() + below(static_cast<int64_t>(values.size())));
   }
 
@@ -100,12 +101,12 @@ class Mutator {
     switch (below(12)) {
       case 0:
         return t.to(
-            one_of({at::kDouble, at::kHalf, at::kBFloat16, at::kInt, at::kLong, at::kBool}));
+            random_choice({at::kDouble, at::kHalf, at::kBFloat16, at::kInt, at::kLong, at::kBool}));
       case 1:
         return t.unsqueeze(0);
       case 2:
         return t.flatten();
-      case 3:  // another size on one side, none included
+      case 3:  // another size along one dimension, possibly 0
         return t.slice(below(t.dim()), 0, below(3));
       case 4:
         return at::cat({t, t}, below(t.dim()));
@@ -117,14 +118,14 @@ class Mutator {
         return at::Tensor();
       case 8:
         return t.to(at::kMeta);
-      default: {  // strange values in some places: batch indices, coordinates, offsets
-        auto strange = t.clone(at::MemoryFormat::Contiguous);
-        if (!strange.is_floating_point() || strange.numel() == 0) return strange.fill_(INT32_MAX);
-        auto flat = strange.view({-1});
+      default: {  // unusual values in some elements: batch indices, coordinates, offsets
+        auto mutated = t.clone(at::MemoryFormat::Contiguous);
+        if (!mutated.is_floating_point() || mutated.numel() == 0) return mutated.fill_(INT32_MAX);
+        auto flat = mutated.view({-1});
         for (int i = 0; i < 4; ++i)
-          flat[below(flat.numel())] =
-              one_of({-1.f, 1e9f, 1e30f, -1e30f, inf, -inf, std::nanf(""), 2.f, -0.5f, 3e38f});
-        return strange;
+          flat[below(flat.numel())] = random_choice(
+              {-1.f, 1e9f, 1e30f, -1e30f, inf, -inf, std::nanf(""), 2.f, -0.5f, 3e38f});
+        return mutated;
       }
     }
   }
@@ -132,7 +133,7 @@ class Mutator {
   std::mt19937 random_;
 };
 
-// One call, and the gradient of what comes of it.
+// Calls the operator and computes the gradients of its result.
 void call(const c10::OperatorHandle& op, std::vector<IValue> stack) {
   std::vector<at::Tensor> leaves;
   for (auto& value : stack)
@@ -148,17 +149,17 @@ void call(const c10::OperatorHandle& op, std::vector<IValue> stack) {
 
 }  // namespace
 
-TEST_CASE("thousands of malformed calls end in results or errors, never in a signal") {
+TEST_CASE("thousands of malformed calls return or throw without crashing") {
   at::manual_seed(41);
   Mutator mutate(42);
   int calls = 0, errors = 0;
-  for (const auto& good : good_calls()) {
+  for (const auto& valid : valid_calls()) {
     const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(
-        (std::string("lanner::") + good.op).c_str(), "");
-    auto stack = good.arguments;
+        (std::string("lanner::") + valid.op).c_str(), "");
+    auto stack = valid.arguments;
     CHECK_NOTHROW(op.callBoxed(stack));
     for (int i = 0; i < kCallsPerOperator; ++i, ++calls) {
-      auto arguments = good.arguments;
+      auto arguments = valid.arguments;
       for (int64_t changes = 1 + mutate.below(2); changes > 0; --changes) {
         auto& argument = arguments[mutate.below(static_cast<int64_t>(arguments.size()))];
         argument = mutate(argument);
@@ -173,22 +174,22 @@ TEST_CASE("thousands of malformed calls end in results or errors, never in a sig
   }
   INFO(calls << " calls, " << errors << " errors");
   CHECK(calls >= 3000);
-  CHECK(errors > calls / 4);  // the mutations do make calls that do not fit
-  CHECK(errors < calls);      // and calls that do
+  CHECK(errors > calls / 4);  // many mutations must be invalid
+  CHECK(errors < calls);      // and some must remain valid
 }
 
-TEST_CASE("a malformed call's error names the operator and shows what arrived") {
-  for (const auto& good : good_calls()) {
-    auto arguments = good.arguments;
+TEST_CASE("the error of a malformed call names the operator and shows the received shape") {
+  for (const auto& valid : valid_calls()) {
+    auto arguments = valid.arguments;
     arguments[1] = at::zeros({3, 6, 1}, arguments[1].toTensor().options());
     const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(
-        (std::string("lanner::") + good.op).c_str(), "");
-    INFO(good.op);
+        (std::string("lanner::") + valid.op).c_str(), "");
+    INFO(valid.op);
     try {
       op.callBoxed(arguments);
       FAIL("no error");
     } catch (const c10::Error& error) {
-      std::string name = good.op[0] == '_' ? good.op + 1 : good.op;
+      std::string name = valid.op[0] == '_' ? valid.op + 1 : valid.op;
       name = name.substr(0, name.find("_backward"));
       if (name == "encode_boxes" || name == "decode_boxes") name = "BoxCoder";
       CHECK_THAT(std::string(error.what_without_backtrace()), ContainsSubstring(name));

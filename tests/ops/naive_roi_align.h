@@ -11,7 +11,7 @@ struct NaiveRoiAlign {
   int64_t height, width, sampling_ratio;
   bool aligned;
 
-  // RoIAlign by its definition, in double, one sample at a time.
+  // The definition of RoIAlign in double precision, evaluated sample by sample.
   at::Tensor operator()(const at::Tensor& input, const at::Tensor& rois) const {
     const auto in = input.to(at::kDouble), boxes = rois.to(at::kDouble);
     const int64_t H = in.size(2), W = in.size(3);
@@ -52,9 +52,11 @@ struct NaiveRoiAlign {
   }
 };
 
+// Random RoIs [count, 5]: batch index, x1, y1, x2, y2. Some reach outside 0..extent.
 inline at::Tensor random_rois(int64_t count, int64_t batch, double extent) {
   const auto corner = at::rand({count, 2}, at::kDouble) * extent - 0.1 * extent;
-  const auto size = at::rand({count, 2}, at::kDouble) * extent * 0.7 - 1;  // some inverted
+  // some have a negative size
+  const auto size = at::rand({count, 2}, at::kDouble) * extent * 0.7 - 1;
   return at::cat({at::randint(batch, {count, 1}, at::kDouble), corner, corner + size}, 1);
 }
 

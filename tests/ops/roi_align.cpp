@@ -19,7 +19,7 @@ double difference(const at::Tensor& a, const at::Tensor& b) {
 
 }  // namespace
 
-TEST_CASE("roi_align equals its definition") {
+TEST_CASE("roi_align matches the naive reference") {
   at::manual_seed(4);
   const auto input = at::rand({2, 5, 13, 17}, at::kDouble);
   const auto rois = random_rois(23, 2, 60);
@@ -33,33 +33,34 @@ TEST_CASE("roi_align equals its definition") {
     }
 }
 
-TEST_CASE("roi_align takes any strides, and gives channels-last for channels-last") {
+TEST_CASE("roi_align accepts any strides and preserves the channels-last format") {
   at::manual_seed(5);
   const auto input = at::rand({2, 6, 9, 8}, at::kDouble);
   const auto rois = random_rois(7, 2, 30);
   const RoiAlignOptions options{0.3, 2, 2, 2, true};
   const auto expected = roi_align(input, rois, options);
   CHECK(expected.is_contiguous());
-  const auto last = roi_align(input.contiguous(at::MemoryFormat::ChannelsLast), rois, options);
-  CHECK(last.is_contiguous(at::MemoryFormat::ChannelsLast));
-  CHECK(at::equal(last, expected));
-  const auto turned = input.permute({0, 1, 3, 2}).contiguous().permute({0, 1, 3, 2});
-  CHECK(at::equal(roi_align(turned, rois, options), expected));
+  const auto channels_last =
+      roi_align(input.contiguous(at::MemoryFormat::ChannelsLast), rois, options);
+  CHECK(channels_last.is_contiguous(at::MemoryFormat::ChannelsLast));
+  CHECK(at::equal(channels_last, expected));
+  const auto transposed = input.permute({0, 1, 3, 2}).contiguous().permute({0, 1, 3, 2});
+  CHECK(at::equal(roi_align(transposed, rois, options), expected));
 }
 
-TEST_CASE("roi_align in 16 bits accumulates in float") {
+TEST_CASE("roi_align accumulates 16-bit inputs in float") {
   at::manual_seed(6);
   for (const auto type : {at::kBFloat16, at::kHalf}) {
     const auto input = at::rand({1, 4, 10, 10}).to(type);
     const auto rois = random_rois(5, 1, 9).to(type);
     const RoiAlignOptions options{1.0, 2, 2, 0, false};
-    const auto found = roi_align(input, rois, options);
-    CHECK(found.scalar_type() == type);
-    CHECK(difference(found, roi_align(input.to(at::kFloat), rois.to(at::kFloat), options)) < 5e-3);
+    const auto actual = roi_align(input, rois, options);
+    CHECK(actual.scalar_type() == type);
+    CHECK(difference(actual, roi_align(input.to(at::kFloat), rois.to(at::kFloat), options)) < 5e-3);
   }
 }
 
-TEST_CASE("roi_align's gradient equals finite differences, and is the same each time") {
+TEST_CASE("the gradient of roi_align matches finite differences and is deterministic") {
   at::manual_seed(7);
   for (const bool aligned : {false, true}) {
     const auto rois = random_rois(6, 2, 20);
@@ -71,20 +72,20 @@ TEST_CASE("roi_align's gradient equals finite differences, and is the same each 
     auto input = at::rand({2, 3, 7, 6}, at::kDouble).set_requires_grad(true);
     const auto grad = torch::autograd::grad({loss(input)}, {input})[0];
     CHECK(at::equal(grad, torch::autograd::grad({loss(input)}, {input})[0]));
-    // The operator is linear in its input: a difference over any step is the derivative.
-    const auto flat = input.detach().clone();
-    double worst = 0;
-    for (int64_t i = 0; i < flat.numel(); i += 5) {
-      auto moved = flat.clone();
-      moved.view(-1)[i] += 1;
-      const double slope = (loss(moved) - loss(flat)).item<double>();
-      worst = std::max(worst, std::abs(slope - grad.reshape(-1)[i].item<double>()));
+    // The operator is linear in its input, so a finite difference of any step size is exact.
+    const auto base = input.detach().clone();
+    double max_error = 0;
+    for (int64_t i = 0; i < base.numel(); i += 5) {
+      auto perturbed = base.clone();
+      perturbed.view(-1)[i] += 1;
+      const double derivative = (loss(perturbed) - loss(base)).item<double>();
+      max_error = std::max(max_error, std::abs(derivative - grad.reshape(-1)[i].item<double>()));
     }
-    CHECK(worst < 1e-10);
+    CHECK(max_error < 1e-10);
   }
 }
 
-TEST_CASE("roi_align's second derivative is refused") {
+TEST_CASE("roi_align rejects second derivatives") {
   auto input = at::rand({1, 1, 4, 4}, at::kDouble).set_requires_grad(true);
   const auto rois = at::tensor({0., 0., 0., 3., 3.}, at::kDouble).view({1, 5});
   const auto loss = roi_align(input, rois, {1.0, 2, 2, 2, false}).pow(2).sum();
@@ -93,7 +94,7 @@ TEST_CASE("roi_align's second derivative is refused") {
                     ContainsSubstring("second derivatives are not supported"));
 }
 
-TEST_CASE("roi_align survives boxes that are empty, endless or not numbers") {
+TEST_CASE("roi_align accepts empty, infinite and NaN boxes") {
   const auto input = at::ones({1, 2, 5, 5});
   const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
   const auto rois =
@@ -108,7 +109,7 @@ TEST_CASE("roi_align survives boxes that are empty, endless or not numbers") {
   CHECK(roi_align(at::ones({0, 2, 5, 5}), at::zeros({0, 5}), {1.0, 2, 2, 0, false}).size(0) == 0);
 }
 
-TEST_CASE("roi_align refuses arguments that do not fit, and names them") {
+TEST_CASE("roi_align rejects invalid arguments and names them") {
   const auto input = at::ones({2, 2, 5, 5}), rois = at::zeros({1, 5});
   const RoiAlignOptions options{1.0, 2, 2, 0, false};
   CHECK_THROWS_WITH(roi_align(input[0], rois, options),

@@ -11,7 +11,7 @@
 using namespace lanner::ops;
 using lanner::tests::random_rois;
 
-TEST_CASE("roi_pool takes the greatest of each bin, and an empty bin is 0") {
+TEST_CASE("roi_pool gives the maximum of each bin and 0 for an empty bin") {
   const auto input = at::arange(16, at::kDouble).view({1, 1, 4, 4});
   const auto rois = at::tensor({0., 0., 0., 3., 3., 0., 9., 9., 12., 12.}).view({2, 5});
   const auto out = roi_pool(input, rois, {1.0, 2, 2});
@@ -19,13 +19,13 @@ TEST_CASE("roi_pool takes the greatest of each bin, and an empty bin is 0") {
   CHECK((out[1] == 0).all().item<bool>());
 }
 
-TEST_CASE("roi_pool never chooses NaN or minus infinity") {
+TEST_CASE("roi_pool never selects NaN") {
   const auto input = at::full({1, 1, 2, 2}, std::nan(""));
   const auto rois = at::tensor({0.f, 0.f, 0.f, 1.f, 1.f}).view({1, 5});
   CHECK(roi_pool(input.to(at::kFloat), rois, {1.0, 1, 1}).item<float>() == -FLT_MAX);
 }
 
-TEST_CASE("the CUDA bodies of roi_pool agree with the CPU, forward and backward") {
+TEST_CASE("the CUDA kernels of roi_pool match the CPU, forward and backward") {
   at::manual_seed(13);
   const auto input = at::rand({2, 4, 11, 9}, at::kDouble).set_requires_grad(true);
   const auto rois = random_rois(12, 2, 40).contiguous();
@@ -42,17 +42,16 @@ TEST_CASE("the CUDA bodies of roi_pool agree with the CPU, forward and backward"
   for (int64_t i = 0; i < out.numel(); ++i) forward(i);
   CHECK(at::equal(out, expected.detach()));
   const auto grad = at::rand_like(out);
-  const auto wanted = torch::autograd::grad({expected}, {input}, {grad})[0];
-  auto found = at::zeros_like(input.detach());
+  const auto expected_grad = torch::autograd::grad({expected}, {input}, {grad})[0];
+  auto actual_grad = at::zeros_like(input.detach());
   const RoiPoolBackward<double> backward{
       grad.const_data_ptr<double>(), rois.const_data_ptr<double>(),
-      argmax.const_data_ptr<int32_t>(), found.mutable_data_ptr<double>(), shape};
+      argmax.const_data_ptr<int32_t>(), actual_grad.mutable_data_ptr<double>(), shape};
   for (int64_t i = 0; i < grad.numel(); ++i) backward(i);
-  CHECK((found - wanted).abs().max().item<double>() < 1e-12);
+  CHECK((actual_grad - expected_grad).abs().max().item<double>() < 1e-12);
 }
 
-TEST_CASE(
-    "roi_pool survives boxes that are empty, endless or not numbers, and names what is wrong") {
+TEST_CASE("roi_pool accepts empty, infinite and NaN boxes and rejects invalid arguments") {
   const auto input = at::ones({1, 2, 5, 5});
   const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
   const auto rois = at::tensor({0.f, 2.f, 2.f, 2.f, 2.f, 0.f, -1e30f, -1e30f, 1e30f, 1e30f,

@@ -33,8 +33,8 @@ void expect(const std::string& arguments, int code, const std::string& text) {
 }
 
 const std::string tiny_sizes =
-    " --epochs 2 --batch-size 2 --workers 1 --min-size 96 --max-size 128 "
-    "--fpn-channels 32 --head-width 64 --evaluations 1 ";
+    " --epochs 2 --batch-size 2 --workers 1 --resize.min-size 96 --resize.max-size 128 "
+    "--backbone.fpn-channels 32 --roi.head-width 64 --evaluations 1 ";
 const std::string tiny = " --preset small" + tiny_sizes;
 
 }  // namespace
@@ -51,23 +51,25 @@ TEST_CASE("command lines that make no sense end with 2 and say why") {
   expect("", 2, "usage: lanner");
   expect("fly", 2, "error: \"fly\" is not a command");
   expect("train", 2, "--data");
-  expect("bench", 2, "bench: expected ops, detect, train, pretrain, rois, eval or loader");
-  expect("bench opps", 2, "got \"opps\"");
+  expect("bench", 2, "--what is required");
+  expect("bench opps", 2,
+         "what: expected ops, detect, train, pretrain, rois, eval or loader, got \"opps\"");
   expect("bench ops --runs 0", 2, "runs: expected 1 to 1000, got 0");
-  expect("train --data x --out y --lr fast", 2, "lr");
+  expect("train --data x --out y --lr fast", 2, "lr: expected a number, got \"fast\"");
   expect("train --data x --out y --preset huge", 2, "preset: expected one of");
-  expect("train --data x --out /tmp --backbone vgg", 2,
-         "backbone: expected one of resnet18, resnet34");
+  expect("train --data x --out /tmp --backbone vgg", 2, "backbone: expected resnet18, resnet34");
   expect("train --data x --out y --model yolo", 2, "model: expected faster_rcnn or rfcn");
   expect("train --data x --out y --model rfcn --backbone resnet50-c4", 2,
-         "backbone: expected one that ends in -dc5 or -fpn");
-  expect("train --data x --out y --pooling max", 2, "pooling: expected one of roi_align, roi_pool");
-  expect("train --data x --out y --sampling all", 2, "sampling: expected one of balanced, ohem");
-  expect("train --data x --out y --deformable-stages 5", 2,
-         "deformable-stages: expected stages such as 34, got \"5\"");
+         "backbone: expected a name that ends in -dc5 or -fpn");
+  expect("train --data x --out y --roi.pooling max", 2,
+         "roi.pooling: expected roi_align or roi_pool");
+  expect("train --data x --out y --roi.sampling all", 2, "roi.sampling: expected balanced or ohem");
+  expect("train --data x --out y --backbone.deformable.stages 5", 2,
+         "backbone.deformable.stages: expected 1 to 4, got 5");
   expect("train --data x --out y --lr-factors offset", 2,
-         "lr-factors: expected NAME=FACTOR, got \"offset\"");
-  expect("train --data x --out y --lr-drops 2", 2, "lr-drops: expected between 0 and 1, got 2");
+         "lr_factors: expected NAME=FACTOR, got \"offset\"");
+  expect("train --data x --out y --lr-milestones 2", 2,
+         "lr_milestones: expected > 0 and < 1, got 2");
   expect("detect --weights a --out b x.jpg --precision fp8", 2,
          "precision: expected fp32 or bf16, got \"fp8\"");
   expect("models --height 0", 2, "height: expected 1 to 10000, got 0");
@@ -77,15 +79,44 @@ TEST_CASE("command lines that make no sense end with 2 and say why") {
   expect("eval --weights a --data b --metric auc", 2,
          "metric: expected coco, voc07 or voc, got \"auc\"");
   expect("detect --weights a --out b x.jpg --conf 3", 2, "conf: expected 0 to 1");
-  expect("synth --out /tmp/x --images 1", 2, "images: expected at least 2");
-  expect("synth --out /tmp/x --most-objects 0", 2, "most-objects: expected at least 1, got 0");
-  expect("train --data x --out y --anchor-ratios '1;2'", 2, "anchor-ratios: expected one list");
+  expect("synth --out /tmp/x --images 1", 2, "images: expected 2 to 100000, got 1");
+  expect("synth --out /tmp/x --max-objects 0", 2, "max_objects: expected 1 to 64, got 0");
+  expect("train --data x --out y --anchors.ratios '1;2'", 2,
+         "anchors.ratios: expected numbers such as");
   expect("train --data x --out y --workers 1000", 2, "workers: expected 1 to 256");
+}
+
+TEST_CASE("flags under their names of version 0.1 work and say what they are called now") {
+  expect("train --data x --out y --min-size 0", 2,
+         "warning: min-size is now resize.min-size; the old name works until version 0.3");
+  expect("train --data x --out y --min-size=0", 2, "resize.min_size: expected >= 1, got 0");
+  expect("train --data x --out y --fpn-stages 24", 2,
+         "backbone.fpn_stages: expected consecutive stages, got 2,4");
+  const TemporaryFolder folder;
+  write(folder.path / "old.cfg", "box-beta = -1\ncolour-jitter = 0.3\n");
+  expect("train --data x --out y --config " + (folder.path / "old.cfg").string(), 2,
+         "roi.beta: expected > 0, got -1");
+}
+
+TEST_CASE("flags are found in any spelling, once, and in configuration files by section") {
+  const TemporaryFolder folder;
+  expect("train --data x --out y --batch_size 0", 2, "batch_size: expected >= 1, got 0");
+  expect("train --data x --out y --lr 1 --lr 2", 2, "--lr is given twice");
+  write(folder.path / "run.cfg", "[roi]\nbeta = -1\n");
+  expect("train --data x --out y --config " + (folder.path / "run.cfg").string(), 2,
+         "roi.beta: expected > 0, got -1");
+  expect("train --data x --out y --roi.beta 2 --mosaic 2 --config " +
+             (folder.path / "run.cfg").string(),
+         2, "mosaic: expected 0 to 1, got 2");
+  write(folder.path / "unknown.cfg", "frobnicate = 1\n");
+  expect("train --data x --out y --config " + (folder.path / "unknown.cfg").string(), 2,
+         "unknown.cfg: unrecognized option \"frobnicate\"");
 }
 
 TEST_CASE("a switch does not take the word after it") {
   expect("detect --weights none --out b --save-video film.mp4", 66, "none: no such file");
-  expect("detect --save-video=maybe --weights none --out b x.jpg", 2, "save-video");
+  expect("detect --save-video=maybe --weights none --out b x.jpg", 2,
+         "save_video: expected true or false, got \"maybe\"");
   expect("check-data --annotations-only nowhere", 66, "nowhere");
   expect("eval --weights none --data d --amp auto", 66, "none: no such file");
 }
@@ -111,7 +142,7 @@ TEST_CASE("missing files end with 66, bad data with 65, places that cannot be wr
   write_voc_folder(folder.path / "voc", voc_object("cat", "x", "1", "9", "9"));
   expect("train --data " + at("voc") + ":train --out " + at("run"), 65,
          "object[0].bndbox.xmin: expected a number, got \"x\"");
-  expect("check-data " + at("voc") + ":train", 65, "refused");
+  expect("check-data " + at("voc") + ":train", 65, "rejected");
   write(folder.path / "voc/Annotations/a.xml", "<annotation><object>");
   expect("train --data " + at("voc") + ":train --out " + at("run"), 65, "a.xml: XML:");
 }
@@ -119,10 +150,11 @@ TEST_CASE("missing files end with 66, bad data with 65, places that cannot be wr
 TEST_CASE("options of data and evaluation that make no sense are refused by name") {
   expect("train --data x --out y --mosaic 2", 2, "mosaic: expected 0 to 1");
   expect("train --data x --out y --on-bad-image ignore", 2,
-         "on-bad-image: expected stop or skip, got \"ignore\"");
-  expect("eval --annotations a --detections b --report c.html", 2, "report: wants --weights");
-  expect("eval --annotations a --detections b --iou 0", 2, "iou: expected a number above 0");
-  expect("check-data x --min-size 0", 2, "min-size: expected 1 to max-size");
+         "on_bad_image: expected stop or skip, got \"ignore\"");
+  expect("eval --annotations a --detections b --report c.html", 2,
+         "--report requires --weights and --data");
+  expect("eval --annotations a --detections b --iou 0", 2, "iou: expected > 0 and <= 1, got 0");
+  expect("check-data x --resize.min-size 0", 2, "resize.min_size: expected >= 1, got 0");
 }
 
 TEST_CASE("paths may hold spaces") {
@@ -138,9 +170,9 @@ TEST_CASE(
   const TemporaryFolder folder;
   const auto at = [&](const std::string& name) { return (folder.path / name).string(); };
   expect("synth --images 10 --width 128 --height 96 --out " + at("data"), 0, "");
-  expect("check-data " + at("data") + ":val --show " + at("show"), 0, "0 faults");
+  expect("check-data " + at("data") + ":val --show " + at("show"), 0, "0 issues");
   expect("pretrain --images " + at("data/JPEGImages") + " --out " + at("pre") +
-             " --epochs 1 --batch-size 5 --image-size 64 --patch-size 16 --patch-stride 8 "
+             " --epochs 1 --batch-size 5 --image-size 64 --patch.size 16 --patch.stride 8 "
              "--directions 1 --workers 1",
          0, "information_bound");
   expect("train --data " + at("data") + ":train --val " +
@@ -195,7 +227,7 @@ TEST_CASE(
   fs::create_directories(odd);
   cv::imwrite((odd / "one.png").string(), cv::Mat(1, 1, CV_8UC3, cv::Scalar(9, 99, 200)));
   cv::imwrite((odd / "long.png").string(), cv::Mat(1, 4000, CV_8UC3, cv::Scalar(9, 99, 200)));
-  cv::imwrite((odd / "grey.png").string(), cv::Mat(60, 80, CV_8UC1, cv::Scalar(99)));
+  cv::imwrite((odd / "gray.png").string(), cv::Mat(60, 80, CV_8UC1, cv::Scalar(99)));
   cv::imwrite((odd / "deep.png").string(), cv::Mat(60, 80, CV_16UC3, cv::Scalar(9, 999, 60000)));
   cv::imwrite((odd / "alpha.png").string(), cv::Mat(60, 80, CV_8UC4, cv::Scalar(9, 99, 200, 7)));
   for (const char* run : {"run", "bent"})

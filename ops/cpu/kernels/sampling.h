@@ -14,22 +14,22 @@ void sample(const T* in, const Sample<T>* samples, int64_t count, int64_t channe
             *d = in + s.offset[3];
     const T wa = s.weight[0] * s.scale, wb = s.weight[1] * s.scale, wc = s.weight[2] * s.scale,
             wd = s.weight[3] * s.scale;
-    T* to = out + i * out_stride;
-    const int64_t done = for_vectors<T>(channels, [&]<int V>(int64_t first) {
+    T* out_row = out + i * out_stride;
+    const int64_t vectorized = for_vectors<T>(channels, [&]<int V>(int64_t first) {
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
-        const int64_t at = first + v * kLanes<T>;
-        store(to + at,
-              wa * load(a + at) + wb * load(b + at) + wc * load(c + at) + wd * load(d + at));
+        const int64_t channel = first + v * kLanes<T>;
+        store(out_row + channel, wa * load(a + channel) + wb * load(b + channel) +
+                                     wc * load(c + channel) + wd * load(d + channel));
       }
     });
-    for (int64_t at = done; at < channels; ++at)
-      to[at] = wa * a[at] + wb * b[at] + wc * c[at] + wd * d[at];
+    for (int64_t channel = vectorized; channel < channels; ++channel)
+      out_row[channel] = wa * a[channel] + wb * b[channel] + wc * c[channel] + wd * d[channel];
   }
 }
 
 template <typename T>
-[[gnu::always_inline]] inline T total(const Vector<T>& vector) {
+[[gnu::always_inline]] inline T horizontal_sum(const Vector<T>& vector) {
   T sum = 0;
   for (int64_t i = 0; i < kLanes<T>; ++i) sum += vector[i];
   return sum;
@@ -42,45 +42,45 @@ void sample_backward(const T* in, const Sample<T>& s, int64_t channels, const T*
   const auto vectors = [&]<int V>(int64_t first) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
-      const int64_t at = first + v * kLanes<T>;
-      const Vector<T> g = load(grad + at), scaled = g * s.scale;
+      const int64_t channel = first + v * kLanes<T>;
+      const Vector<T> g = load(grad + channel), scaled = g * s.scale;
       Vector<T> value = {};
 #pragma GCC unroll 4
       for (int corner = 0; corner < 4; ++corner) {
-        const int64_t place = s.offset[corner] + at;
-        const Vector<T> here = load(in + place);
-        value += s.weight[corner] * here;
-        dot[corner] += g * here;
-        store(grad_in + place, load(grad_in + place) + s.weight[corner] * scaled);
+        const int64_t index = s.offset[corner] + channel;
+        const Vector<T> pixel = load(in + index);
+        value += s.weight[corner] * pixel;
+        dot[corner] += g * pixel;
+        store(grad_in + index, load(grad_in + index) + s.weight[corner] * scaled);
       }
-      store(out + at, value * s.scale);
+      store(out + channel, value * s.scale);
     }
   };
-  const int64_t done = for_vectors<T>(channels, vectors);
-  for (int corner = 0; corner < 4; ++corner) dots[corner] += total<T>(dot[corner]);
-  for (int64_t at = done; at < channels; ++at) {
+  const int64_t vectorized = for_vectors<T>(channels, vectors);
+  for (int corner = 0; corner < 4; ++corner) dots[corner] += horizontal_sum<T>(dot[corner]);
+  for (int64_t channel = vectorized; channel < channels; ++channel) {
     T value = 0;
     for (int corner = 0; corner < 4; ++corner) {
-      const int64_t place = s.offset[corner] + at;
-      value += s.weight[corner] * in[place];
-      dots[corner] += grad[at] * in[place];
-      grad_in[place] += s.weight[corner] * s.scale * grad[at];
+      const int64_t index = s.offset[corner] + channel;
+      value += s.weight[corner] * in[index];
+      dots[corner] += grad[channel] * in[index];
+      grad_in[index] += s.weight[corner] * s.scale * grad[channel];
     }
-    out[at] = value * s.scale;
+    out[channel] = value * s.scale;
   }
 }
 
 template <typename T>
 T dot(const T* a, const T* b, int64_t count) {
   Vector<T> sum[4] = {};
-  const int64_t done = for_vectors<T>(count, [&]<int V>(int64_t first) {
+  const int64_t vectorized = for_vectors<T>(count, [&]<int V>(int64_t first) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v)
       sum[v] += load(a + first + v * kLanes<T>) * load(b + first + v * kLanes<T>);
   });
-  T rest = total<T>((sum[0] + sum[1]) + (sum[2] + sum[3]));
-  for (int64_t i = done; i < count; ++i) rest += a[i] * b[i];
-  return rest;
+  T result = horizontal_sum<T>((sum[0] + sum[1]) + (sum[2] + sum[3]));
+  for (int64_t i = vectorized; i < count; ++i) result += a[i] * b[i];
+  return result;
 }
 
 }  // namespace lanner::ops::LANNER_ISA

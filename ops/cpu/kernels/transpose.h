@@ -8,25 +8,27 @@
 namespace lanner::ops::LANNER_ISA {
 
 template <int64_t step, typename V, std::size_t... J>
-[[gnu::always_inline]] inline void trade(V& a, V& b, std::index_sequence<J...>) {
+[[gnu::always_inline]] inline void exchange_blocks(V& a, V& b, std::index_sequence<J...>) {
   constexpr int64_t L = sizeof...(J);
   const V low = __builtin_shufflevector(a, b, ((J & step) ? L + J - step : J)...);
   const V high = __builtin_shufflevector(a, b, ((J & step) ? L + J : J + step)...);
   a = low, b = high;
 }
 
-// Transposes kLanes rows in registers: step by step, rows trade blocks of twice the size.
+// Transposes kLanes rows in registers: in each step, pairs of rows exchange blocks, whose size
+// doubles from step to step.
 template <typename T, int64_t step = 1>
 [[gnu::always_inline]] inline void transpose_square(Vector<T>* rows) {
   if constexpr (step < kLanes<T>) {
 #pragma GCC unroll 16
     for (int64_t i = 0; i < kLanes<T>; ++i)
-      if (!(i & step)) trade<step>(rows[i], rows[i + step], std::make_index_sequence<kLanes<T>>());
+      if (!(i & step))
+        exchange_blocks<step>(rows[i], rows[i + step], std::make_index_sequence<kLanes<T>>());
     transpose_square<T, 2 * step>(rows);
   }
 }
 
-// One square; rows from `count` on are zeros.
+// Transposes one square. Rows from `count` on are read as zeros.
 template <typename T>
 void transpose_block(const T* in, int64_t in_stride, int64_t count, T* out, int64_t out_stride) {
   Vector<T> rows[kLanes<T>];
@@ -59,23 +61,23 @@ void transpose(const T* in, int64_t in_stride, int64_t rows, int64_t columns, T*
 }
 
 template <typename T>
-void planes_to_cells(const T* planes, int64_t plane_stride, int64_t channels, int64_t cells, T* out,
-                     int64_t out_stride) {
+void planes_to_nhwc(const T* planes, int64_t plane_stride, int64_t channels, int64_t pixels, T* out,
+                    int64_t out_stride) {
   constexpr int64_t L = kLanes<T>;
-  for (int64_t cell = 0; cell < cells; cell += L) {
-    if (cell + L > cells) {
-      if (cells >= L) {
-        cell = cells - L;  // the last square overlaps the one before
+  for (int64_t pixel = 0; pixel < pixels; pixel += L) {
+    if (pixel + L > pixels) {
+      if (pixels >= L) {
+        pixel = pixels - L;  // the last square overlaps the previous one
       } else {
-        for (int64_t i = 0; i < cells; ++i)
+        for (int64_t i = 0; i < pixels; ++i)
           for (int64_t c = 0; c < (channels + L - 1) / L * L; ++c)
             out[i * out_stride + c] = c < channels ? planes[c * plane_stride + i] : T(0);
         return;
       }
     }
     for (int64_t c = 0; c < channels; c += L)
-      transpose_block(planes + c * plane_stride + cell, plane_stride, channels - c,
-                      out + cell * out_stride + c, out_stride);
+      transpose_block(planes + c * plane_stride + pixel, plane_stride, channels - c,
+                      out + pixel * out_stride + c, out_stride);
   }
 }
 

@@ -7,8 +7,9 @@
 #endif
 
 // Vectors of the width that this file is compiled for. LANNER_ISA names the instruction set and is
-// a namespace, so that no function compiled for one is ever linked in place of another's; for the
-// same reason the files here include nothing that defines functions outside it.
+// a namespace, so that the linker cannot substitute a function compiled for one instruction set for
+// another. For the same reason, the files in this folder include nothing that defines functions
+// outside the namespace.
 
 namespace lanner::ops::LANNER_ISA {
 
@@ -33,7 +34,7 @@ template <typename T>
   __builtin_memcpy(address, &vector, sizeof vector);
 }
 
-// Whether a comparison of vectors holds anywhere.
+// Whether a vector comparison holds in any lane.
 template <typename Mask>
 [[gnu::always_inline]] inline bool any(const Mask& mask) {
 #if defined(__AVX512F__)
@@ -49,8 +50,9 @@ template <typename Mask>
 #endif
 }
 
-// Calls block.operator()<T, V>(first) for the vectors of `count` numbers, V of them at a time, and
-// returns how many numbers those took; the rest, less than a vector, is the caller's.
+// Calls block.operator()<V>(first) for as many of the `count` elements as fill whole vectors, V
+// vectors at a time. Returns the number of elements processed; the caller handles the rest, which
+// is less than one vector.
 template <typename T, typename Block>
 [[gnu::always_inline]] inline int64_t for_vectors(int64_t count, Block block) {
   int64_t first = 0;

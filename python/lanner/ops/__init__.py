@@ -1,6 +1,6 @@
-"""lanner's operators under torchvision.ops' names, with its arguments and results.
+"""Detection operators with the names, arguments and results of torchvision.ops.
 
-Each is also a torch operator, torch.ops.lanner.NAME; see docs/operators.md.
+Each is also registered as a torch operator, torch.ops.lanner.NAME; see docs/operators.md.
 """
 
 import torch

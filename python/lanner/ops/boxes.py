@@ -1,4 +1,4 @@
-"""Boxes: [N, 4], x1, y1, x2, y2 in pixels, width = x2 - x1."""
+"""Operators on boxes. Boxes are [N, 4]: x1, y1, x2, y2 in pixels, with width = x2 - x1."""
 
 from __future__ import annotations
 
@@ -35,13 +35,14 @@ def _soft_nms_fake(
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     """Greedy non-maximum suppression.
 
-    boxes: [N, 4]; scores: [N]. Returns the indices that are kept, int64, by descending score.
+    boxes: [N, 4]; scores: [N]. Returns the int64 indices of the boxes that are kept, by descending
+    score.
     """
     return torch.ops.lanner.nms(boxes, scores, iou_threshold)
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
-    """nms within each class. idxs: [N], the class of each box."""
+    """Non-maximum suppression within each class. idxs: [N], the class of each box."""
     return torch.ops.lanner.batched_nms(boxes, scores, idxs, iou_threshold)
 
 
@@ -53,50 +54,51 @@ def soft_nms(
     min_score: float = 1e-3,
     method: str = "linear",
 ) -> tuple[Tensor, Tensor]:
-    """Soft-NMS (arXiv 1704.04503): scores of boxes that overlap a better one fall.
+    """Soft-NMS (arXiv 1704.04503): lowers the scores of boxes that overlap a higher-scoring one.
 
-    method: "linear" (by 1 - IoU, from iou_threshold on), "gaussian" (by exp(-IoU^2 / sigma)) or
-    "naive" (to 0, from iou_threshold on). Returns the indices of the kept boxes in the order taken,
-    and their scores, of which none is below min_score.
+    method: the factor of an overlapped score: "linear", 1 - IoU where IoU >= iou_threshold;
+    "gaussian", exp(-IoU^2 / sigma); "naive", 0 where IoU >= iou_threshold.
+    Returns the indices of the kept boxes in the order of selection, and their lowered scores.
+    Boxes whose score falls below min_score are dropped.
     """
     return torch.ops.lanner.soft_nms(boxes, scores, method, iou_threshold, sigma, min_score)
 
 
 def box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
-    """Intersection over union of every pair: [N, 4] and [M, 4] give [N, M]."""
+    """Intersection over union of all pairs. boxes1: [N, 4]; boxes2: [M, 4]. Returns [N, M]."""
     return torch.ops.lanner.box_iou(boxes1, boxes2)
 
 
 def generalized_box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
-    """Generalised IoU of every pair (arXiv 1902.09630), -1 to 1."""
+    """Generalized IoU of all pairs (arXiv 1902.09630), in -1..1. Returns [N, M]."""
     return torch.ops.lanner.generalized_box_iou(boxes1, boxes2)
 
 
 def generalized_box_iou_loss(
     boxes1: Tensor, boxes2: Tensor, reduction: str = "none", eps: float = 1e-7
 ) -> Tensor:
-    """1 - GIoU of boxes that belong together: [N, 4] and [N, 4] give [N].
+    """1 - generalized IoU of corresponding boxes. boxes1, boxes2: [N, 4].
 
-    reduction: "none", "mean" (0 for no boxes) or "sum".
+    reduction: "none" (returns [N]), "mean" (0 if there are no boxes) or "sum".
     """
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f'reduction: expected "none", "mean" or "sum", got "{reduction}"')
     boxes1, boxes2 = (b if b.dtype == torch.float64 else b.float() for b in (boxes1, boxes2))
-    size = (
+    overlap = (
         torch.min(boxes1[:, 2:], boxes2[:, 2:]) - torch.max(boxes1[:, :2], boxes2[:, :2])
     ).clamp(min=0)
-    both = size[:, 0] * size[:, 1]
-    either = box_area(boxes1) + box_area(boxes2) - both
-    around = torch.max(boxes1[:, 2:], boxes2[:, 2:]) - torch.min(boxes1[:, :2], boxes2[:, :2])
-    enclosing = around[:, 0] * around[:, 1]
-    loss = 1 - (both / (either + eps) - (enclosing - either) / (enclosing + eps))
+    intersection = overlap[:, 0] * overlap[:, 1]
+    union = box_area(boxes1) + box_area(boxes2) - intersection
+    hull = torch.max(boxes1[:, 2:], boxes2[:, 2:]) - torch.min(boxes1[:, :2], boxes2[:, :2])
+    hull_area = hull[:, 0] * hull[:, 1]
+    loss = 1 - (intersection / (union + eps) - (hull_area - union) / (hull_area + eps))
     if reduction == "mean":
         return loss.mean() if loss.numel() else 0.0 * loss.sum()
     return loss.sum() if reduction == "sum" else loss
 
 
 def box_area(boxes: Tensor) -> Tensor:
-    """[N, 4] gives [N]."""
+    """Areas of boxes [N, 4]. Returns [N]."""
     if boxes.is_floating_point():
         boxes = boxes if boxes.dtype == torch.float64 else boxes.float()
     else:
@@ -105,7 +107,7 @@ def box_area(boxes: Tensor) -> Tensor:
 
 
 def box_convert(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
-    """Between "xyxy", "xywh" and "cxcywh"."""
+    """Converts boxes [..., 4] between the formats "xyxy", "xywh" and "cxcywh"."""
     formats = ("xyxy", "xywh", "cxcywh")
     for name, value in (("in_fmt", in_fmt), ("out_fmt", out_fmt)):
         if value not in formats:
@@ -125,32 +127,35 @@ def box_convert(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
 
 
 def clip_boxes_to_image(boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """Boxes ([..., 4]) cut to an image of size (height, width)."""
+    """Clips boxes [..., 4] to an image of size (height, width)."""
     height, width = size
     x, y = boxes[..., 0::2].clamp(0, width), boxes[..., 1::2].clamp(0, height)
     return torch.stack((x, y), dim=-1).reshape(boxes.shape)
 
 
 def remove_small_boxes(boxes: Tensor, min_size: float) -> Tensor:
-    """The indices of the boxes whose sides are at least min_size."""
+    """Returns the indices of boxes [N, 4] whose width and height are at least min_size."""
     sides = boxes[:, 2:] - boxes[:, :2]
     return (sides >= min_size).all(dim=1).nonzero().squeeze(1)
 
 
 class BoxCoder:
-    """The box regression of R-CNN (arXiv 1311.2524, appendix C), with torchvision's arithmetic.
+    """Box regression deltas of R-CNN (arXiv 1311.2524, appendix C), with torchvision's arithmetic.
 
-    weights multiply the targets of x, y, width and height: 1, 1, 1, 1 for the RPN, 10, 10, 5, 5 for
-    the box head.
+    weights: factors of the deltas of x, y, width and height; 1, 1, 1, 1 for the RPN and
+    10, 10, 5, 5 for the box head.
     """
 
     def __init__(self, weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)) -> None:
         self.weights = weights
 
     def encode(self, boxes: Tensor, references: Tensor) -> Tensor:
-        """The targets, [N, 4], that turn references [N, 4] into boxes [N, 4]."""
+        """Returns the deltas, [N, 4], that transform references [N, 4] into boxes [N, 4]."""
         return torch.ops.lanner.encode_boxes(boxes, references, *self.weights)
 
     def decode(self, deltas: Tensor, references: Tensor) -> Tensor:
-        """deltas: [N, 4 * C]; references: [N, 4]. Returns [N, C, 4]; growth is at most 1000/16."""
+        """Applies deltas [N, 4 * C] to references [N, 4]. Returns boxes [N, C, 4].
+
+        Width and height grow by a factor of at most 1000 / 16.
+        """
         return torch.ops.lanner.decode_boxes(deltas, references, *self.weights)

@@ -21,12 +21,16 @@ def deform_conv2d(
     dilation: Size = (1, 1),
     mask: Optional[Tensor] = None,
 ) -> Tensor:
-    """Deformable convolution, modulated where there is a mask.
+    """Deformable convolution; modulated (DCNv2) if a mask is given.
 
-    input: [N, C, H, W]; weight: [O, C / groups, kh, kw]; offset: [N, 2 * G * kh * kw, Ho, Wo], in
-    cells, for each of G offset groups and each tap first the vertical, then the horizontal offset;
-    mask: [N, G * kh * kw, Ho, Wo], multiplied as it is; bias: [O]. Groups are inferred from the
-    shapes. Returns [N, O, Ho, Wo]. Differentiable with respect to all tensors.
+    input: [N, C, H, W].
+    offset: [N, 2 * G * kh * kw, Ho, Wo], in pixels of the input; per offset group (of G) and kernel
+        position, the vertical offset, then the horizontal one.
+    weight: [O, C / groups, kh, kw].
+    bias: [O].
+    mask: [N, G * kh * kw, Ho, Wo], factors of the samples; no sigmoid is applied.
+    The numbers of groups are inferred from the shapes. Returns [N, O, Ho, Wo]. Differentiable with
+    respect to all tensors.
     """
     return torch.ops.lanner.deform_conv2d(
         input, offset, weight, mask, bias, pair(stride), pair(padding), pair(dilation)
@@ -42,11 +46,13 @@ def deform_roi_pool(
     sampling_ratio: int = 0,
     gamma: float = 0.1,
 ) -> Tensor:
-    """Deformable RoI pooling (arXiv 1703.06211, section 2.2) in the form of RoIAlign.
+    """Deformable RoI pooling (arXiv 1703.06211, section 2.2) with the sampling of RoIAlign.
 
-    input: [N, C, H, W]; boxes as for roi_align; offset: [K, 2, height, width], horizontal then
-    vertical, in units of gamma times the RoI's size, or None. Returns [K, C, height, width].
-    Differentiable with respect to input and offset.
+    input: [N, C, H, W].
+    boxes: as in roi_align.
+    offset: [K, 2, height, width], horizontal, then vertical, in units of gamma times the RoI's
+        size; or None.
+    Returns [K, C, height, width]. Differentiable with respect to input and offset.
     """
     height, width = pair(output_size)
     return torch.ops.lanner.deform_roi_pool(
@@ -64,11 +70,12 @@ def deform_ps_roi_pool(
     sample_per_part: int = 4,
     trans_std: float = 0.1,
 ) -> Tensor:
-    """Deformable position-sensitive RoI pooling: the operator of the paper's own code.
+    """Deformable position-sensitive RoI pooling, as in the code of its authors (arXiv 1703.06211).
 
-    input: [N, C * group_size^2, H, W]; boxes as for roi_align; offset: [K, 2 * classes, part, part],
-    in units of trans_std times the RoI's size, or None. Returns [K, C, height, width].
-    Differentiable with respect to input and offset.
+    input: [N, C * group_size^2, H, W].
+    boxes: as in roi_align.
+    offset: [K, 2 * classes, part, part], in units of trans_std times the RoI's size; or None.
+    Returns [K, C, height, width]. Differentiable with respect to input and offset.
     """
     height, width = pair(output_size)
     return torch.ops.lanner.deform_ps_roi_pool(
@@ -85,7 +92,7 @@ def deform_ps_roi_pool(
 
 
 class DeformConv2d(nn.Module):
-    """deform_conv2d with a weight and bias of its own; offset and mask are the caller's."""
+    """deform_conv2d as a module with a learned weight and bias; see deform_conv2d."""
 
     def __init__(
         self,
@@ -109,12 +116,13 @@ class DeformConv2d(nn.Module):
         self.padding = pair(padding)
         self.dilation = pair(dilation)
         self.groups = groups
-        self.weight = nn.Parameter(torch.empty(out_channels, in_channels // groups, *self.kernel_size))
+        shape = (out_channels, in_channels // groups, *self.kernel_size)
+        self.weight = nn.Parameter(torch.empty(shape))
         self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """As torch's own convolutions begin."""
+        """The initialization of torch.nn.Conv2d."""
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.bias is not None:
             bound = 1 / math.sqrt(self.weight[0].numel())

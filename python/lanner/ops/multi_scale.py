@@ -1,4 +1,4 @@
-"""RoIAlign over the levels of a feature pyramid."""
+"""RoIAlign on a feature pyramid."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lanner.ops.pooling import Size, as_rois, pair, roi_align
 
 
 class MultiScaleRoIAlign(nn.Module):
-    """RoIAlign from the level that fits each RoI's size (FPN, arXiv 1612.03144, equation 1).
+    """RoIAlign on the pyramid level that fits each RoI's size (arXiv 1612.03144, equation 1).
 
-    featmap_names: the keys of the feature maps to use, finest first. The scales are inferred from
-    the images and maps of the first call, as torchvision does.
+    featmap_names: keys of the feature maps to use, finest first. The scale of each is inferred from
+    the images and feature maps of the first call, as in torchvision.
     """
 
     def __init__(
@@ -38,14 +38,17 @@ class MultiScaleRoIAlign(nn.Module):
     def forward(
         self, x: dict[str, Tensor], boxes: list[Tensor], image_shapes: list[tuple[int, int]]
     ) -> Tensor:
-        """x: feature maps by name; boxes: [Ki, 4] for each image; image_shapes: height and width of
-        each. Returns [K, C, height, width]."""
+        """Pools every box from its level.
+
+        x: feature maps [N, C, Hi, Wi] by name; boxes: per image [Ki, 4] in image pixels;
+        image_shapes: per image (height, width). Returns [K, C, height, width].
+        """
         maps = [feature for name, feature in x.items() if name in self.featmap_names]
         if not maps:
-            raise ValueError(f"x: none of {self.featmap_names} among {list(x)}")
+            raise ValueError(f"x: expected some of {self.featmap_names}, got {list(x)}")
         if self.scales is None:
-            tallest = max(shape[0] for shape in image_shapes)
-            self.scales = [2 ** round(math.log2(m.shape[-2] / tallest)) for m in maps]
+            max_height = max(shape[0] for shape in image_shapes)
+            self.scales = [2 ** round(math.log2(m.shape[-2] / max_height)) for m in maps]
         rois = as_rois(boxes)
         if len(maps) == 1:
             return roi_align(maps[0], rois, self.output_size, self.scales[0], self.sampling_ratio)
@@ -58,9 +61,9 @@ class MultiScaleRoIAlign(nn.Module):
         levels = levels.clamp(min=first, max=last) - first
         result = maps[0].new_zeros(rois.size(0), maps[0].size(1), *self.output_size)
         for level, (feature, scale) in enumerate(zip(maps, self.scales)):
-            own = torch.where(levels == level)[0]
-            pooled = roi_align(feature, rois[own], self.output_size, scale, self.sampling_ratio)
-            result[own] = pooled.to(result.dtype)
+            index = torch.where(levels == level)[0]
+            pooled = roi_align(feature, rois[index], self.output_size, scale, self.sampling_ratio)
+            result[index] = pooled.to(result.dtype)
         return result
 
     def extra_repr(self) -> str:

@@ -1,4 +1,7 @@
-"""RoI pooling. RoIs are [K, 5] (batch index, x1, y1, x2, y2 in image pixels), or a list of [Ki, 4]."""
+"""RoI pooling.
+
+RoIs are [K, 5] (batch index, x1, y1, x2, y2 in image pixels), or per image [Ki, 4] in a list.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ Size = Union[int, Sequence[int]]
 
 
 def as_rois(boxes: Boxes) -> Tensor:
-    """[K, 5] as it is, or a list of [Ki, 4], one an image, with the batch index put first."""
+    """Converts a list of boxes [Ki, 4], one tensor per image, to RoIs [K, 5]; keeps a tensor."""
     if not isinstance(boxes, (list, tuple)):
         return boxes
     for i, box in enumerate(boxes):
         if box.dim() != 2 or box.size(1) != 4:
             raise ValueError(f"boxes[{i}]: expected [K, 4], got {list(box.shape)}")
     if not boxes:
-        raise ValueError("boxes: expected a tensor for each image, got an empty list")
+        raise ValueError("boxes: expected one tensor per image, got an empty list")
     index = [torch.full_like(box[:, :1], i) for i, box in enumerate(boxes)]
     return torch.cat([torch.cat(index), torch.cat(list(boxes))], dim=1)
 
@@ -38,7 +41,11 @@ def roi_align(
 ) -> Tensor:
     """RoIAlign (arXiv 1703.06870, section 3).
 
-    input: [N, C, H, W]; boxes: [K, 5] (batch index, x1, y1, x2, y2) or a list of [Ki, 4].
+    input: [N, C, H, W].
+    boxes: [K, 5] (batch index, x1, y1, x2, y2 in image pixels), or per image [Ki, 4] in a list.
+    spatial_scale: size of the feature map relative to the image.
+    sampling_ratio: samples per bin and axis; 0 or less: by the RoI's size.
+    aligned: shift the boxes by half a pixel, so that they are aligned with pixel centers.
     Returns [K, C, height, width]. Differentiable with respect to input.
     """
     height, width = pair(output_size)
@@ -50,7 +57,7 @@ def roi_align(
 def roi_pool(
     input: Tensor, boxes: Boxes, output_size: Size, spatial_scale: float = 1.0
 ) -> Tensor:
-    """RoI max pooling (Fast R-CNN, arXiv 1504.08083, section 2.1); arguments as for roi_align."""
+    """RoI max pooling (Fast R-CNN, arXiv 1504.08083, section 2.1). Arguments as in roi_align."""
     height, width = pair(output_size)
     return torch.ops.lanner.roi_pool(input, as_rois(boxes), spatial_scale, height, width)[0]
 
@@ -65,9 +72,12 @@ def ps_roi_pool(
 ) -> Tensor:
     """Position-sensitive RoI pooling (R-FCN, arXiv 1605.06409, section 2).
 
-    input: [N, C * height * width, H, W]; boxes as for roi_align. Returns [K, C, height, width].
-    original: the rule of the paper's own code; else torchvision's, which never reads the last row
-    and column of input. Differentiable with respect to input, by the true gradient of either.
+    input: [N, C * height * width, H, W].
+    boxes: as in roi_align.
+    original: use the bins of the authors' code instead of torchvision's, which never read the last
+        row and column of input.
+    Returns [K, C, height, width]. Differentiable with respect to input; the gradient is that of the
+    selected rule.
     """
     height, width = pair(output_size)
     return torch.ops.lanner.ps_roi_pool(
@@ -82,7 +92,10 @@ def ps_roi_align(
     spatial_scale: float = 1.0,
     sampling_ratio: int = -1,
 ) -> Tensor:
-    """Position-sensitive RoIAlign (arXiv 1711.07264): shapes as ps_roi_pool, samples as roi_align."""
+    """Position-sensitive RoIAlign (arXiv 1711.07264).
+
+    Shapes as in ps_roi_pool, sampling as in roi_align.
+    """
     height, width = pair(output_size)
     return torch.ops.lanner.ps_roi_align(
         input, as_rois(boxes), spatial_scale, height, width, sampling_ratio

@@ -4,8 +4,8 @@
 #include <opencv2/core.hpp>
 
 #include "lanner/datasets/error.h"
-#include "lanner/datasets/image.h"
-#include "lanner/detectors/checkpoint.h"
+#include "lanner/datasets/images/image.h"
+#include "lanner/detectors/weights/checkpoint.h"
 #include "tests/catch.h"
 #include "tests/detectors/make_detector.h"
 #include "tests/files.h"
@@ -16,16 +16,16 @@ using namespace lanner::tests;
 
 namespace {
 
-// Images of one colour each, a speck of noise on it: patches of one image are easily told from
-// others. place: the folder of image i.
-template <typename Place>
-void write_colours(const Place& place, int count) {
+// Writes images of one color each with a little noise, so that patches of different images are easy
+// to distinguish. folder_of(i): the folder of image i.
+template <typename FolderOf>
+void write_colored_images(const FolderOf& folder_of, int count) {
   cv::theRNG().state = 7;
   for (int i = 0; i < count; ++i) {
     cv::Mat rgb(80, 80, CV_8UC3, cv::Scalar(40 + 50 * (i % 5), 40 + 50 * (i / 5), 220 - 9 * i));
     cv::Mat noise(rgb.size(), CV_8UC3);
     cv::randu(noise, 0, 25);
-    datasets::write_image(place(i) / (std::to_string(i) + ".png"), rgb + noise);
+    datasets::write_image(folder_of(i) / (std::to_string(i) + ".png"), rgb + noise);
   }
 }
 
@@ -44,9 +44,9 @@ const auto never = [] { return false; };
 
 }  // namespace
 
-TEST_CASE("pretraining lowers the loss, and its backbone loads into a detector", "[slow]") {
+TEST_CASE("pretraining lowers the loss, and a detector loads its backbone", "[slow]") {
   const TemporaryFolder folder;
-  write_colours([&](int) { return folder.path / "images"; }, 20);
+  write_colored_images([&](int) { return folder.path / "images"; }, 20);
   auto options = small_run(folder.path / "images", folder.path / "run");
   options.loop.batch_size = 10;
   options.loop.epochs = 30;
@@ -65,31 +65,32 @@ TEST_CASE("pretraining lowers the loss, and its backbone loads into a detector",
   CHECK(report.loaded.size() > 40);
 }
 
-TEST_CASE("features that have become one are warned of, once") {
+TEST_CASE("pretraining warns once about collapsed features") {
   const TemporaryFolder folder;
   for (const auto* name : {"a.png", "b.png", "c.png", "d.png"})
     datasets::write_image(folder.path / "images" / name, cv::Mat::zeros(80, 80, CV_8UC3));
   auto options = small_run(folder.path / "images", folder.path / "run");
-  options.patch.grey = 0, options.patch.contrast = 0, options.patch.brightness = 0;
+  options.patch.gray = 0, options.patch.contrast = 0, options.patch.brightness = 0;
   options.loop.batch_size = 4;
   options.loop.epochs = 110;
-  std::ostringstream heard;
-  auto* const terminal = std::cerr.rdbuf(heard.rdbuf());
+  std::ostringstream captured;
+  auto* const original = std::cerr.rdbuf(captured.rdbuf());
   pretrain(options, never);
-  std::cerr.rdbuf(terminal);
-  const auto text = heard.str(),
+  std::cerr.rdbuf(original);
+  const auto text = captured.str(),
              warning = std::string("warning: lr: at step 101 the features of all");
   CHECK(text.find(warning) != std::string::npos);
   CHECK(text.rfind("warning: lr") == text.find(warning));
 }
 
-TEST_CASE("labels are never read: the same images in other folders give the same weights") {
+TEST_CASE("pretraining does not depend on the folders of images, which may be labels") {
   const TemporaryFolder folder;
   std::vector<std::string> weights;
-  for (const int turn : {0, 1}) {
-    const auto root = folder.path / std::to_string(turn);
-    write_colours([&](int i) { return root / ("class" + std::to_string((i + turn) * 5 % 3)); }, 8);
-    auto options = small_run(root, folder.path / ("run" + std::to_string(turn)));
+  for (const int run : {0, 1}) {
+    const auto root = folder.path / std::to_string(run);
+    write_colored_images(
+        [&](int i) { return root / ("class" + std::to_string((i + run) * 5 % 3)); }, 8);
+    auto options = small_run(root, folder.path / ("run" + std::to_string(run)));
     options.loop.batch_size = 4;
     options.loop.epochs = 2;
     CHECK(pretrain(options, never) == LoopEnd::finished);
@@ -98,9 +99,9 @@ TEST_CASE("labels are never read: the same images in other folders give the same
   CHECK(weights[0] == weights[1]);
 }
 
-TEST_CASE("pretraining starts from given weights, and goes on as it would have after a stop") {
+TEST_CASE("pretraining starts from --init, and a resumed run equals an uninterrupted one") {
   const TemporaryFolder folder;
-  write_colours([&](int) { return folder.path / "images"; }, 8);
+  write_colored_images([&](int) { return folder.path / "images"; }, 8);
   const auto run = [&](const std::string& name, int stop_after, auto change) {
     auto options = small_run(folder.path / "images", folder.path / name);
     options.loop.batch_size = 4;
@@ -110,20 +111,22 @@ TEST_CASE("pretraining starts from given weights, and goes on as it would have a
     pretrain(options, [&] { return steps++ == stop_after; });
     return options.loop.out / "last.safetensors";
   };
-  const auto whole = run("whole", -1, [](auto&) {});
-  run("parts", 2, [](auto&) {});
-  const auto parts = run("parts", -1, [](auto& o) { o.loop.resume = true; });
-  CHECK(read_safetensors(whole)
+  const auto uninterrupted = run("uninterrupted", -1, [](auto&) {});
+  run("resumed", 2, [](auto&) {});
+  const auto resumed = run("resumed", -1, [](auto& o) { o.loop.resume = true; });
+  CHECK(read_safetensors(uninterrupted)
             .tensors.at("target.weight")
-            .equal(read_safetensors(parts).tensors.at("target.weight")));
+            .equal(read_safetensors(resumed).tensors.at("target.weight")));
   const auto name = "backbone.body.layer1.0.conv1.weight";
-  const auto begun = run("begun", 0, [&](auto& o) { o.init = whole; });
-  CHECK(read_safetensors(begun).tensors.at(name).equal(read_safetensors(whole).tensors.at(name)));
+  const auto initialized = run("initialized", 0, [&](auto& o) { o.init = uninterrupted; });
+  CHECK(read_safetensors(initialized)
+            .tensors.at(name)
+            .equal(read_safetensors(uninterrupted).tensors.at(name)));
 }
 
-TEST_CASE("a damaged image costs neither the run nor its pictures where it is skipped") {
+TEST_CASE("with on_bad_image=skip, a damaged image stops neither the run nor its pictures") {
   const TemporaryFolder folder;
-  write_colours([&](int) { return folder.path / "images"; }, 8);
+  write_colored_images([&](int) { return folder.path / "images"; }, 8);
   write(folder.path / "images/3.png", "no image");
   auto options = small_run(folder.path / "images", folder.path / "run");
   options.loop.batch_size = 4;
@@ -135,12 +138,12 @@ TEST_CASE("a damaged image costs neither the run nor its pictures where it is sk
   options.loop.batch_size = 9;
   options.loop.out = folder.path / "other";
   CHECK_THROWS_WITH(pretrain(options, never),
-                    ContainsSubstring("batch-size: expected at most the number of images, 8"));
+                    ContainsSubstring("batch_size: expected at most the number of images, 8"));
 }
 
-TEST_CASE("both objectives learn, and a report with pictures says how") {
+TEST_CASE("both objectives write a report with pictures") {
   const TemporaryFolder folder;
-  write_colours([&](int) { return folder.path / "images"; }, 8);
+  write_colored_images([&](int) { return folder.path / "images"; }, 8);
   for (const std::string objective : {"cpc", "simclr"}) {
     auto options = small_run(folder.path / "images", folder.path / objective);
     options.objective = objective;
@@ -148,7 +151,7 @@ TEST_CASE("both objectives learn, and a report with pictures says how") {
     options.loop.epochs = 1;
     options.show = true;
     CHECK(pretrain(options, never) == LoopEnd::finished);
-    CHECK(fs::exists(options.loop.out / "neighbours.png"));
+    CHECK(fs::exists(options.loop.out / "neighbors.png"));
     CHECK(fs::exists(options.loop.out / "predictions.png") == (objective == "cpc"));
     CHECK_THAT(read(options.loop.out / "report.html"),
                ContainsSubstring("feature_rank") && ContainsSubstring("nearest"));

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <filesystem>
+
+#include "lanner/datasets/reading/coco.h"
+#include "lanner/ops/api.h"
+
+namespace lanner::datasets {
+
+// VOC's results format: a folder with one text file per class, such as comp4_det_test_cat.txt, with
+// lines `image score x1 y1 x2 y2`. Pixel coordinates start at 1, and images are named without
+// extension.
+
+// Throws missing_file, io_error, and bad_data for a file of an unknown class or a malformed line.
+// Lines of images that `truth` does not have are ignored, as evaluation does.
+LANNER_API std::vector<CocoDetection> read_voc_results(const std::filesystem::path& folder,
+                                                       const CocoFile& truth);
+
+// Writes comp4_det_test_CLASS.txt for every class. Throws io_error.
+LANNER_API void write_voc_results(const std::filesystem::path& folder, const CocoFile& truth,
+                                  const std::vector<CocoDetection>& detections);
+
+}  // namespace lanner::datasets

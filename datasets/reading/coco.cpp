@@ -1,0 +1,123 @@
+#include "lanner/datasets/reading/coco.h"
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "lanner/datasets/error.h"
+#include "lanner/datasets/files.h"
+
+namespace lanner::datasets {
+namespace fs = std::filesystem;
+namespace {
+
+// The folder that the file names in `coco` are relative to; the file's own if none holds them.
+fs::path find_image_folder(const fs::path& file, const CocoFile& coco, const fs::path& image_root) {
+  if (!image_root.empty()) return image_root;
+  const fs::path folder = file.parent_path();
+  std::string split = file.stem().string();
+  if (const auto underscore = split.rfind('_'); underscore != std::string::npos)
+    split = split.substr(underscore + 1);
+  for (const fs::path& root : {folder, folder / "images", folder / split, folder / ".." / split,
+                               folder / "..", folder / ".." / "images",
+                               folder / ".." / "images" / split, folder / ".." / split / "images"})
+    if (!coco.images.empty() && fs::exists(root / coco.images[0].file_name))
+      return root.lexically_normal();
+  return folder;
+}
+
+}  // namespace
+
+Dataset to_dataset(const CocoFile& coco, const fs::path& file, const fs::path& image_root,
+                   const std::vector<Category>* known, Issues& issues) {
+  Dataset dataset;
+  auto categories = coco.categories;
+  std::sort(categories.begin(), categories.end(),
+            [](const Category& a, const Category& b) { return a.id < b.id; });
+  dataset.categories = known ? *known : categories;
+
+  std::unordered_map<int64_t, int64_t> label_of;
+  for (const auto& category : categories)
+    for (size_t i = 0; i < dataset.categories.size(); ++i)
+      if (known ? dataset.categories[i].name == category.name
+                : dataset.categories[i].id == category.id)
+        label_of.emplace(category.id, static_cast<int64_t>(i) + 1);
+
+  const fs::path root = find_image_folder(file, coco, image_root);
+  std::unordered_map<int64_t, size_t> index_of_image;
+  for (const auto& image : coco.images) {
+    index_of_image[image.id] = dataset.images.size();
+    dataset.images.push_back({image.id, root / image.file_name, image.width, image.height, {}});
+  }
+  for (size_t i = 0; i < coco.annotations.size(); ++i) {
+    const auto& a = coco.annotations[i];
+    const std::string where = "annotation " + std::to_string(a.id);
+    const auto label = label_of.find(a.category_id);
+    if (label == label_of.end()) {
+      issues.push_back({file.string(), where + ".category_id",
+                        "category " + std::to_string(a.category_id) +
+                            " is not among the classes of the model or training set"});
+      continue;
+    }
+    auto& image = dataset.images[index_of_image.at(a.image_id)];
+    Object object{{a.bbox.x, a.bbox.y, a.bbox.x + a.bbox.width, a.bbox.y + a.bbox.height},
+                  label->second,
+                  a.area,
+                  a.crowd,
+                  false};
+    if (clip_to_image(object, image, file.string(), where + ".bbox", issues))
+      image.objects.push_back(object);
+  }
+  return dataset;
+}
+
+CocoFile to_coco(const Dataset& dataset) {
+  CocoFile coco;
+  coco.categories = dataset.categories;
+  for (const auto& image : dataset.images) {
+    coco.images.push_back({image.id, image.path.filename().string(), image.width, image.height});
+    for (const auto& object : image.objects)
+      coco.annotations.push_back(
+          {static_cast<int64_t>(coco.annotations.size()) + 1,
+           image.id,
+           dataset.categories[object.label - 1].id,
+           {object.box.x1, object.box.y1, object.box.width(), object.box.height()},
+           object.area,
+           object.crowd,
+           object.difficult});
+  }
+  return coco;
+}
+
+void write_coco(const fs::path& file, const CocoFile& coco) {
+  nlohmann::ordered_json root;
+  root["images"] = root["annotations"] = root["categories"] = nlohmann::ordered_json::array();
+  for (const auto& image : coco.images)
+    root["images"].push_back({{"id", image.id},
+                              {"file_name", image.file_name},
+                              {"width", image.width},
+                              {"height", image.height}});
+  for (const auto& a : coco.annotations)
+    root["annotations"].push_back({{"id", a.id},
+                                   {"image_id", a.image_id},
+                                   {"category_id", a.category_id},
+                                   {"bbox", {a.bbox.x, a.bbox.y, a.bbox.width, a.bbox.height}},
+                                   {"area", a.area},
+                                   {"iscrowd", a.crowd ? 1 : 0}});
+  for (const auto& category : coco.categories)
+    root["categories"].push_back({{"id", category.id}, {"name", category.name}});
+  write_file(file, root.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+void write_detections(const fs::path& file, const std::vector<CocoDetection>& detections) {
+  auto root = nlohmann::ordered_json::array();
+  for (const auto& d : detections)
+    root.push_back({{"image_id", d.image_id},
+                    {"category_id", d.category_id},
+                    {"bbox", {d.bbox.x, d.bbox.y, d.bbox.width, d.bbox.height}},
+                    {"score", d.score}});
+  write_file(file, root.dump());
+}
+
+}  // namespace lanner::datasets

@@ -1,0 +1,127 @@
+#include "lanner/detectors/weights/checkpoint.h"
+
+#include <set>
+
+#include "lanner/datasets/error.h"
+#include "lanner/detectors/weights/metadata.h"
+
+namespace lanner::detectors {
+namespace fs = std::filesystem;
+namespace {
+
+// Tensors that are not part of a model: the state of a training run, and torchvision's batch
+// counts.
+bool is_ignored(const std::string& name) {
+  return name.starts_with("training.") || name.ends_with(".num_batches_tracked");
+}
+
+}  // namespace
+
+std::map<std::string, at::Tensor> state_of(const torch::nn::Module& module) {
+  std::map<std::string, at::Tensor> state;
+  for (const auto& item : module.named_parameters()) state[item.key()] = item.value().detach();
+  for (const auto& item : module.named_buffers()) state[item.key()] = item.value();
+  return state;
+}
+
+void load_state(torch::nn::Module& module, const std::map<std::string, at::Tensor>& tensors,
+                const std::string& source) {
+  const torch::NoGradGuard no_grad;
+  auto state = state_of(module);
+  std::string issues;
+  for (const auto& [name, tensor] : state) {
+    const auto found = tensors.find(name);
+    if (found == tensors.end())
+      issues += "\n  missing: " + name;
+    else if (found->second.sizes() != tensor.sizes())
+      issues += "\n  misshapen: " + name + ": expected " + c10::str(tensor.sizes()) + ", got " +
+                c10::str(found->second.sizes());
+  }
+  for (const auto& [name, tensor] : tensors)
+    if (!state.count(name) && !is_ignored(name)) issues += "\n  unexpected: " + name;
+  if (!issues.empty()) throw bad_data(source + ": weights of another architecture:" + issues);
+  for (auto& [name, tensor] : state) tensor.copy_(tensors.at(name));
+}
+
+TransferReport load_backbone(torch::nn::Module& module, const fs::path& file) {
+  const torch::NoGradGuard no_grad;
+  const std::string prefix = "backbone.body.";
+  const auto content = read_safetensors(file);
+  const auto state = state_of(module);
+  TransferReport report;
+  std::map<std::string, at::Tensor> selected;
+  std::string misshapen;
+  for (const auto& [name, tensor] : content.tensors) {
+    if (is_ignored(name)) continue;
+    const auto found = state.find(name.starts_with("backbone.") ? name : prefix + name);
+    if (found == state.end() || !found->first.starts_with(prefix)) {
+      report.unused.push_back(name);
+      continue;
+    }
+    if (found->second.sizes() != tensor.sizes())
+      misshapen += c10::str("\n  misshapen: ", found->first, ": expected ", found->second.sizes(),
+                            ", got ", tensor.sizes());
+    selected[found->first] = tensor;
+    report.loaded.push_back(found->first);
+  }
+  if (!misshapen.empty())
+    throw bad_data(file.string() + ": init: weights of another architecture:" + misshapen);
+  if (selected.empty())
+    throw bad_data(file.string() +
+                   ": init: contains no tensor of this backbone (expected names such as "
+                   "backbone.body.layer1.0.conv1.weight)");
+  for (const auto& buffer : module.named_buffers())
+    if (const auto end = buffer.key().rfind(".weight");
+        end != std::string::npos && selected.contains(buffer.key()) &&
+        !selected.contains(buffer.key().substr(0, end) + ".running_mean"))
+      throw bad_data(file.string() + ": init: contains no " + buffer.key().substr(0, end) +
+                     ".running_mean, which norm=frozen_batch cannot learn; use norm=batch, group, "
+                     "layer or none");
+  for (const auto& [name, tensor] : state) {
+    if (!name.starts_with(prefix)) continue;
+    if (const auto found = selected.find(name); found != selected.end())
+      tensor.copy_(found->second);
+    else
+      report.missing.push_back(name);
+  }
+  return report;
+}
+
+std::string describe(const TransferReport& report, const fs::path& file) {
+  // Summarized by top-level module, or by stage of the backbone.
+  std::set<std::string> missing, unused;
+  for (const auto& name : report.missing) {
+    const auto stage_end = name.find('.', std::string("backbone.body.").size());
+    missing.insert(name.find(".running_") != std::string::npos ? "statistics of batch norms"
+                                                               : name.substr(0, stage_end));
+  }
+  for (const auto& name : report.unused) unused.insert(name.substr(0, name.find('.')));
+  const auto list = [](const char* label, const std::set<std::string>& names) {
+    return names.empty() ? "" : c10::str("  ", label, ": ", c10::Join(", ", names), "\n");
+  };
+  return c10::str(file.string(), ": ", report.loaded.size(), " tensors of the backbone loaded, ",
+                  report.missing.size(), " start fresh, ", report.unused.size(), " not used\n",
+                  list("fresh", missing), list("not used", unused));
+}
+
+void save_detector(const fs::path& file, const Detector& detector) {
+  write_safetensors(file, {state_of(*detector), metadata_of(detector->options)});
+}
+
+Detector load_detector(const fs::path& file, const Thresholds& thresholds) {
+  const auto content = read_safetensors(file);
+  auto options = detector_options_of(content.metadata, file);
+  if (!options)
+    throw bad_data(file.string() + ": architecture: missing; not the weights of a detector");
+  auto& roi = options->roi;
+  roi.score_threshold = thresholds.score_threshold.value_or(roi.score_threshold);
+  roi.nms_iou = thresholds.nms_iou.value_or(roi.nms_iou);
+  roi.max_detections = thresholds.max_detections.value_or(roi.max_detections);
+  Detector detector(*options);
+  load_state(*detector, content.tensors, file.string());
+  detector->eval();
+  place(*detector, torch::kCPU);
+  return detector;
+}
+
+}  // namespace lanner::detectors

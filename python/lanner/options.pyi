@@ -1,0 +1,312 @@
+# Written by `make docs` from the declarations of the options in C++.
+from collections.abc import Sequence
+from os import PathLike
+from typing import Literal, TypedDict
+
+class DetectorOptionsBackboneDeformable(TypedDict, total=False):
+    groups: int
+    modulated: bool
+    stages: Sequence[int]
+
+class DetectorOptionsBackbone(TypedDict, total=False):
+    dc5_channels: int
+    deformable: DetectorOptionsBackboneDeformable
+    depth: int
+    fpn_channels: int
+    fpn_norm: bool
+    fpn_pool: bool
+    fpn_stages: Sequence[int]
+    group_width: int
+    groups: int
+    neck: Literal["fpn", "c4", "dc5"]
+    norm: Literal["frozen_batch", "batch", "group", "layer", "none"]
+    norm_eps: float
+    trainable_stages: int
+
+class DetectorOptionsAnchors(TypedDict, total=False):
+    ratios: Sequence[float]
+    sizes: Sequence[Sequence[float]]
+
+class DetectorOptionsRpn(TypedDict, total=False):
+    conv_channels: int
+    conv_depth: int
+    negative_iou: float
+    nms_iou: float
+    positive_fraction: float
+    positive_iou: float
+    post_nms_test: int
+    post_nms_train: int
+    pre_nms_test: int
+    pre_nms_train: int
+    sampled_anchors: int
+
+class DetectorOptionsRoi(TypedDict, total=False):
+    beta: float
+    deformable: bool
+    head_convs: int
+    head_width: int
+    max_detections: int
+    nms_iou: float
+    pooled_size: int
+    pooling: Literal["roi_align", "roi_pool"]
+    positive_fraction: float
+    positive_iou: float
+    sampled_rois: int
+    sampling: Literal["balanced", "ohem"]
+    sampling_ratio: int
+    score_threshold: float
+
+class DetectorOptionsResize(TypedDict, total=False):
+    interpolation: Literal["area", "linear", "torchvision"]
+    max_size: int
+    min_size: int
+
+class DetectorOptionsNormalization(TypedDict, total=False):
+    mean: Sequence[float]
+    std: Sequence[float]
+
+class DetectorOptions(TypedDict, total=False):
+    anchors: DetectorOptionsAnchors
+    backbone: DetectorOptionsBackbone
+    model: Literal["faster_rcnn", "rfcn"]
+    normalization: DetectorOptionsNormalization
+    resize: DetectorOptionsResize
+    roi: DetectorOptionsRoi
+    rpn: DetectorOptionsRpn
+
+class TrainOptionsBackboneDeformable(TypedDict, total=False):
+    groups: int
+    modulated: bool
+    stages: Sequence[int]
+
+class TrainOptionsBackbone(TypedDict, total=False):
+    dc5_channels: int
+    deformable: TrainOptionsBackboneDeformable
+    depth: int
+    fpn_channels: int
+    fpn_norm: bool
+    fpn_pool: bool
+    fpn_stages: Sequence[int]
+    group_width: int
+    groups: int
+    neck: Literal["fpn", "c4", "dc5"]
+    norm: Literal["frozen_batch", "batch", "group", "layer", "none"]
+    norm_eps: float
+    trainable_stages: int
+
+class TrainOptionsAnchors(TypedDict, total=False):
+    ratios: Sequence[float]
+    sizes: Sequence[Sequence[float]]
+
+class TrainOptionsRpn(TypedDict, total=False):
+    conv_channels: int
+    conv_depth: int
+    negative_iou: float
+    nms_iou: float
+    positive_fraction: float
+    positive_iou: float
+    post_nms_test: int
+    post_nms_train: int
+    pre_nms_test: int
+    pre_nms_train: int
+    sampled_anchors: int
+
+class TrainOptionsRoi(TypedDict, total=False):
+    beta: float
+    deformable: bool
+    head_convs: int
+    head_width: int
+    max_detections: int
+    nms_iou: float
+    pooled_size: int
+    pooling: Literal["roi_align", "roi_pool"]
+    positive_fraction: float
+    positive_iou: float
+    sampled_rois: int
+    sampling: Literal["balanced", "ohem"]
+    sampling_ratio: int
+    score_threshold: float
+
+class TrainOptionsResize(TypedDict, total=False):
+    interpolation: Literal["area", "linear", "torchvision"]
+    max_size: int
+    min_size: int
+
+class TrainOptionsNormalization(TypedDict, total=False):
+    mean: Sequence[float]
+    std: Sequence[float]
+
+class TrainOptions(TypedDict, total=False):
+    amp: Literal["true", "false", "auto"]
+    anchors: TrainOptionsAnchors
+    backbone: TrainOptionsBackbone | str
+    batch_size: int
+    clip_norm: float
+    color_jitter: float
+    cut_out: float
+    deformable: bool
+    device: str
+    ema_decay: float
+    epochs: int
+    evaluations: int
+    horizontal_flip: float
+    image_cache: float
+    image_root: str | PathLike[str]
+    init: str | PathLike[str]
+    init_lr: float
+    iou_crop: float
+    log_every: int
+    lr: float
+    lr_factors: str
+    lr_milestones: Sequence[float]
+    max_minutes: float
+    model: Literal["faster_rcnn", "rfcn"]
+    momentum: float
+    mosaic: float
+    normalization: TrainOptionsNormalization
+    offset_lr: float
+    on_bad_image: Literal["stop", "skip"]
+    optimizer: Literal["sgd", "adamw"]
+    preset: str
+    resize: TrainOptionsResize
+    resume: bool
+    roi: TrainOptionsRoi
+    rpn: TrainOptionsRpn
+    scale_jitter: float
+    schedule: Literal["step", "cosine"]
+    seed: int
+    val: str
+    vertical_flip: float
+    warmup_steps: int
+    weight_decay: float
+    workers: int
+
+class PretrainOptionsPatch(TypedDict, total=False):
+    brightness: float
+    contrast: float
+    crop: float
+    flip: float
+    gray: float
+    one_channel: float
+    size: int
+    stride: int
+
+class PretrainOptions(TypedDict, total=False):
+    amp: Literal["true", "false", "auto"]
+    backbone: str
+    batch_size: int
+    clip_norm: float
+    context: Literal["conv", "gru"]
+    device: str
+    directions: int
+    ema_decay: float
+    embedding: int
+    epochs: int
+    first_distance: int
+    image_size: int
+    init: str | PathLike[str]
+    last_distance: int
+    log_every: int
+    lr: float
+    lr_factors: str
+    lr_milestones: Sequence[float]
+    max_minutes: float
+    min_crop: float
+    momentum: float
+    negatives: int
+    norm: Literal["frozen_batch", "batch", "group", "layer", "none"]
+    objective: Literal["cpc", "simclr"]
+    on_bad_image: Literal["stop", "skip"]
+    optimizer: Literal["sgd", "adamw"]
+    patch: PretrainOptionsPatch
+    resume: bool
+    schedule: Literal["step", "cosine"]
+    seed: int
+    show: bool
+    stages: int
+    temperature: float
+    warmup_steps: int
+    weight_decay: float
+    workers: int
+
+class ProbeOptions(TypedDict, total=False):
+    backbone: str
+    every_stage: bool
+    image_size: int
+    json: str | PathLike[str]
+    neighbors: int
+    norm: Literal["frozen_batch", "batch", "group", "layer", "none"]
+    patches: bool
+    seeds: int
+    test: str | PathLike[str] | Sequence[str | PathLike[str]]
+
+class EvalOptions(TypedDict, total=False):
+    amp: Literal["true", "false", "auto"]
+    annotations: str
+    batch_size: int
+    data: str
+    detections: str | PathLike[str]
+    device: str
+    errors: bool
+    image_root: str | PathLike[str]
+    iou: float
+    max_detections: int
+    metric: Literal["coco", "voc07", "voc"]
+    metrics_json: str | PathLike[str]
+    nms_iou: float
+    report: str | PathLike[str]
+    save_detections: str | PathLike[str]
+    score_threshold: float
+    weights: str | PathLike[str]
+    workers: int
+
+class DetectOptions(TypedDict, total=False):
+    conf: float
+    device: str
+    max_detections: int
+    nms_iou: float
+    precision: Literal["fp32", "bf16"]
+    save_json: str | PathLike[str]
+    save_video: bool
+    score_threshold: float
+    show_offsets: bool
+
+class CheckOptionsResize(TypedDict, total=False):
+    interpolation: Literal["area", "linear", "torchvision"]
+    max_size: int
+    min_size: int
+
+class CheckOptions(TypedDict, total=False):
+    against: str | Sequence[str]
+    annotations_only: bool
+    color_jitter: float
+    cut_out: float
+    horizontal_flip: float
+    image_root: str | PathLike[str]
+    iou_crop: float
+    json: str | PathLike[str]
+    mosaic: float
+    resize: CheckOptionsResize
+    scale_jitter: float
+    show: str | PathLike[str]
+    show_augmented: bool
+    split: str
+    vertical_flip: float
+
+class SyntheticOptions(TypedDict, total=False):
+    deformation: float
+    height: int
+    images: int
+    max_objects: int
+    seed: int
+    width: int
+
+class BenchOptions(TypedDict, total=False):
+    json: str | PathLike[str]
+    runs: int
+    threads: int
+
+class ModelsOptions(TypedDict, total=False):
+    classes: int
+    height: int
+    width: int

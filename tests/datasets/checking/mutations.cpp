@@ -1,0 +1,138 @@
+// Randomly damaged files are read or rejected with file and field.
+#include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
+#include <random>
+
+#include "lanner/datasets/error.h"
+#include "lanner/datasets/images/image.h"
+#include "lanner/datasets/reading/coco.h"
+#include "tests/catch.h"
+#include "tests/datasets/make_data.h"
+
+using namespace lanner;
+using namespace lanner::datasets;
+using namespace lanner::tests;
+
+namespace {
+
+// Applies one to three changes: replace, delete or repeat bytes, insert a token, or truncate.
+std::string mutated(std::string text, std::mt19937_64& random,
+                    const std::vector<std::string>& tokens) {
+  const auto below = [&](size_t n) {
+    return std::uniform_int_distribution<size_t>(0, n - 1)(random);
+  };
+  for (size_t times = 1 + below(3); times > 0 && !text.empty(); --times) {
+    const size_t at = below(text.size()),
+                 length = 1 + below(std::min<size_t>(20, text.size() - at));
+    switch (below(5)) {
+      case 0:
+        text[at] = static_cast<char>(below(256));
+        break;
+      case 1:
+        text.erase(at, length);
+        break;
+      case 2:
+        text.insert(at, text.substr(at, length));
+        break;
+      case 3:
+        text.replace(at, length, tokens[below(tokens.size())]);
+        break;
+      default:
+        if (below(4) == 0) text.resize(at);
+    }
+  }
+  return text;
+}
+
+// An error message begins with the file and a field.
+void check_names(const std::string& message, const std::string& file) {
+  INFO(message);
+  const auto at = message.find(file);
+  REQUIRE(at != std::string::npos);
+  const std::string rest = message.substr(at + file.size());
+  REQUIRE(rest.starts_with(": "));
+  CHECK(rest.find(": ", 2) != std::string::npos);
+}
+
+void check_reads_or_rejects(const std::string& data, const std::string& file, int& rejected) {
+  Issues issues;
+  try {
+    read_dataset(data, {}, nullptr, issues);
+  } catch (const Error& error) {
+    ++rejected;
+    check_names(error.what(), file);
+  }
+  bool any = false;
+  for (const auto& issue : issues) {
+    any |= issue.action == Issue::Action::reject;
+    CHECK_FALSE(issue.field.empty());
+    CHECK_FALSE(issue.message.empty());
+  }
+  rejected += any;
+}
+
+}  // namespace
+
+TEST_CASE("2,000 damaged COCO files are read or rejected with file and field") {
+  const TemporaryFolder folder;
+  write_plain_image(folder.path / "a.jpg", 100, 80);
+  const auto file = (folder.path / "gt.json").string();
+  const auto original = coco_text(
+      R"({"id": 1, "image_id": 3, "category_id": 7, "bbox": [1, 2.5, 3e1, 4], "iscrowd": 0,
+          "area": 7.25, "segmentation": [[1, 2, 3, 4, 5, 6]]},
+         {"id": 2, "image_id": 3, "category_id": 7, "bbox": ["1", 2, 30, 40]})");
+  std::mt19937_64 random(1);
+  int rejected = 0;
+  for (int i = 0; i < 2000; ++i) {
+    write(file, mutated(original, random,
+                        {"null", "-1", "1e999", "9223372036854775808", "[", "}", "\"", "\\u0000",
+                         "true", "{}", "[[]]", "\xff\xfe", "NaN", "\"../../x\""}));
+    check_reads_or_rejects(file, file, rejected);
+  }
+  CHECK(rejected > 1000);
+}
+
+TEST_CASE("1,000 damaged VOC files are read or rejected with file and field") {
+  const TemporaryFolder folder;
+  write_voc_folder(folder.path, voc_object("cat", "1", "1", "9", "9") +
+                                    voc_object("dog", "5.5", "5", "50", "60"));
+  const auto file = folder.path / "Annotations/a.xml";
+  const auto original = read(file);
+  std::mt19937_64 random(2);
+  int rejected = 0;
+  for (int i = 0; i < 1000; ++i) {
+    write(file, mutated(original, random,
+                        {"<", ">", "</", "&amp;", "&x;", "nan", "inf", "-5", "1e400", "<object>",
+                         "</bndbox>", "<![CDATA[", "<!--", std::string(1, '\0')}));
+    check_reads_or_rejects(folder.path.string() + ":train", file.string(), rejected);
+  }
+  CHECK(rejected > 300);
+}
+
+TEST_CASE("2,000 damaged images are decoded or rejected with file and field") {
+  const TemporaryFolder folder;
+  cv::Mat noise(48, 64, CV_8UC3);
+  cv::randu(noise, 0, 256);
+  int rejected = 0;
+  std::mt19937_64 random(3);
+  for (const std::string extension : {".jpg", ".png", ".bmp", ".webp", ".tif"}) {
+    std::vector<unsigned char> bytes;
+    cv::imencode(extension, noise, bytes);
+    const std::string original(bytes.begin(), bytes.end());
+    const auto file = folder.path / ("a" + extension);
+    for (int i = 0; i < 400; ++i) {
+      write(file,
+            mutated(original, random,
+                    {std::string(8, '\xff'), std::string(4, '\0'), "\xff\xd9", "IEND", "\x7f"}));
+      try {
+        const auto image = read_image(file);
+        CHECK(image.rgb.type() == CV_8UC3);
+        CHECK_FALSE(image.rgb.empty());
+      } catch (const Error& error) {
+        ++rejected;
+        check_names(error.what(), file.string());
+      }
+    }
+  }
+  CHECK(rejected > 500);
+}

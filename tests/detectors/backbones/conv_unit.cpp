@@ -1,0 +1,130 @@
+#include "lanner/detectors/backbones/conv_unit.h"
+
+#include <torch/csrc/autograd/autograd.h>
+
+#include "lanner/detectors/autocast.h"
+#include "tests/catch.h"
+
+using namespace lanner::detectors;
+
+namespace {
+
+struct Parts {
+  torch::nn::Conv2d conv;
+  NormLayer norm{nullptr};
+
+  Parts(int64_t in, int64_t out, std::optional<Norm> kind)
+      : conv(torch::nn::Conv2dOptions(in, out, 3).stride(2).padding(1).bias(!kind)) {
+    if (!kind) return;
+    norm = NormLayer(*kind, out);
+    norm->eval();
+    norm->weight.detach().uniform_(0.5, 2), norm->bias.detach().normal_();
+    if (!norm->running_mean.defined()) return;
+    norm->running_mean.normal_(), norm->running_var.uniform_(0.5, 2);
+  }
+  at::Tensor plain(const at::Tensor& x, const at::Tensor& addend, bool relu) {
+    auto out = conv(x);
+    if (!norm.is_empty()) out = norm(out);
+    if (addend.defined()) out = out + addend;
+    return relu ? out.relu() : out;
+  }
+};
+
+const std::optional<Norm> kNorms[] = {std::nullopt, Norm::frozen_batch, Norm::batch,
+                                      Norm::group,  Norm::layer,        Norm::none};
+
+double difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a.to(torch::kFloat) - b).abs().max().item<double>();
+}
+
+}  // namespace
+
+TEST_CASE("a unit is its convolution, norm, addend and ReLU, with and without gradients") {
+  torch::manual_seed(1);
+  for (const int64_t in : {3, 32})
+    for (const auto& norm : kNorms)
+      for (const bool relu : {false, true})
+        for (const bool add : {false, true})
+          for (const bool gradients : {false, true}) {
+            Parts parts(in, 32, norm);
+            const ConvUnit unit(parts.conv, parts.norm, relu);
+            const auto x = torch::randn({2, in, 13, 10});
+            const auto addend = add ? torch::randn({2, 32, 7, 5}) : at::Tensor();
+            const auto expected = parts.plain(x, addend, relu);
+            const torch::AutoGradMode mode(gradients);
+            CHECK(difference(unit(x, addend), expected) < 1e-4);
+            // Once more: by what was kept of the first call.
+            CHECK(difference(unit(x, addend), expected) < 1e-4);
+          }
+}
+
+TEST_CASE("a unit follows its weights, however they change") {
+  torch::manual_seed(2);
+  const torch::NoGradGuard no_grad;
+  Parts parts(16, 32, Norm::batch);
+  const ConvUnit unit(parts.conv, parts.norm, true);
+  const auto x = torch::randn({1, 16, 9, 9});
+  const auto same = [&] { return difference(unit(x), parts.plain(x, {}, true)) < 1e-4; };
+  CHECK(same());
+  parts.conv->weight.mul_(2);
+  CHECK(same());
+  parts.norm->running_mean.add_(1);
+  CHECK(same());
+  parts.norm->eps = 0.1;
+  CHECK(same());
+  parts.conv->weight.variable_data().normal_();  // Python's .data, which torch does not count
+  parts.conv->eval();
+  CHECK(same());
+  parts.conv->weight.variable_data().slice(0, 1).mul_(3);
+  parts.conv->train();
+  CHECK(same());
+  parts.conv->weight.variable_data().slice(0, 1).mul_(0.2);
+  parts.conv->to(torch::kCPU);
+  CHECK(same());
+  parts.conv->weight.set_data(torch::randn_like(parts.conv->weight));
+  CHECK(same());
+  parts.norm->train();  // by the batch's own statistics
+  CHECK(same());
+}
+
+TEST_CASE("an addend that others hold, or share the memory of, keeps its values") {
+  torch::manual_seed(5);
+  const torch::NoGradGuard no_grad;
+  Parts parts(16, 32, Norm::frozen_batch);
+  const ConvUnit unit(parts.conv, parts.norm, true);
+  const auto x = torch::randn({1, 16, 9, 9});
+  const auto both = torch::randn({2, 32, 5, 5}).contiguous(at::MemoryFormat::ChannelsLast);
+  const auto before = both.clone();
+  const auto held = both.slice(0, 0, 1);
+  CHECK(difference(unit(x, held), parts.plain(x, held, true)) < 1e-4);
+  CHECK(difference(unit(x, both.slice(0, 1, 2)), parts.plain(x, both.slice(0, 1, 2), true)) < 1e-4);
+  CHECK(at::equal(both, before));
+}
+
+TEST_CASE("the gradients of a unit are those of its parts") {
+  torch::manual_seed(3);
+  for (const auto& norm : kNorms) {
+    Parts parts(16, 32, norm);
+    const ConvUnit unit(parts.conv, parts.norm, true);
+    auto x = torch::randn({2, 16, 6, 6}).requires_grad_();
+    const auto weights = torch::randn({2, 32, 3, 3});
+    std::vector<at::Tensor> leaves{x, parts.conv->weight};
+    const auto expected =
+        torch::autograd::grad({(parts.plain(x, {}, true) * weights).sum()}, leaves);
+    const auto found = torch::autograd::grad({(unit(x) * weights).sum()}, leaves);
+    for (size_t i = 0; i < leaves.size(); ++i) CHECK(difference(found[i], expected[i]) < 1e-3);
+  }
+}
+
+TEST_CASE("under autocast a unit computes in sixteen bits") {
+  torch::manual_seed(4);
+  const torch::NoGradGuard no_grad;
+  Parts parts(32, 32, Norm::frozen_batch);
+  const ConvUnit unit(parts.conv, parts.norm, true);
+  const auto x = torch::randn({1, 32, 9, 9}), addend = torch::randn({1, 32, 5, 5});
+  const auto expected = parts.plain(x, addend, true);
+  const Autocast autocast(true, torch::kCPU);
+  const auto found = unit(x, addend);
+  CHECK(found.scalar_type() == torch::kBFloat16);
+  CHECK(difference(found, expected) < 0.1);
+}

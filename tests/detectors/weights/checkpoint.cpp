@@ -1,0 +1,116 @@
+#include "lanner/detectors/weights/checkpoint.h"
+
+#include "lanner/datasets/error.h"
+#include "tests/catch.h"
+#include "tests/detectors/make_detector.h"
+#include "tests/files.h"
+
+using namespace lanner;
+using namespace lanner::detectors;
+using namespace lanner::tests;
+
+TEST_CASE("a saved and loaded detector has the same detections and classes") {
+  const TemporaryFolder folder;
+  torch::manual_seed(1);
+  Detector detector(tiny_options());
+  detector->eval();
+  save_detector(folder.path / "w.safetensors", detector);
+  auto loaded = load_detector(folder.path / "w.safetensors");
+  CHECK(loaded->options.categories[1].id == 20);
+  const auto image = torch::rand({3, 90, 120});
+  const auto a = detector->detect(detector->prepare({image}))[0];
+  const auto b = loaded->detect(loaded->prepare({image}))[0];
+  CHECK(at::allclose(a.scores, b.scores, 1e-4, 1e-5));
+}
+
+TEST_CASE("thresholds can be overridden when a detector is loaded") {
+  const TemporaryFolder folder;
+  torch::manual_seed(2);
+  save_detector(folder.path / "w.safetensors", Detector(tiny_options()));
+  const auto count = [&](const Thresholds& thresholds) {
+    auto detector = load_detector(folder.path / "w.safetensors", thresholds);
+    torch::manual_seed(3);
+    return detector->detect(detector->prepare({torch::rand({3, 90, 120})}))[0].scores.size(0);
+  };
+  CHECK(count({.score_threshold = 0, .nms_iou = 1, .max_detections = 500}) >
+        count({.score_threshold = 0}));
+  CHECK(count({.score_threshold = 0, .max_detections = 7}) == 7);
+  CHECK(count({.score_threshold = 1}) == 0);
+  CHECK_THROWS_WITH(count({.nms_iou = 2}),
+                    ContainsSubstring("roi.nms_iou: expected 0 to 1, got 2"));
+}
+
+TEST_CASE("load_state rejects another architecture, lists every tensor and loads nothing") {
+  Detector detector(tiny_options(2)), other(tiny_options(3));
+  const auto before = state_of(*detector).at("backbone.body.conv1.weight").clone();
+  auto tensors = state_of(*other);
+  tensors.erase("rpn.head.cls_logits.bias");
+  tensors["extra.weight"] = torch::zeros({1});
+  CHECK_THROWS_WITH(load_state(*detector, tensors, "w.safetensors"),
+                    ContainsSubstring("w.safetensors: weights of another architecture:") &&
+                        ContainsSubstring("missing: rpn.head.cls_logits.bias") &&
+                        ContainsSubstring("unexpected: extra.weight") &&
+                        ContainsSubstring("misshapen: roi_heads.box_predictor.cls_score.weight: "
+                                          "expected [3, 64], got [4, 64]"));
+  CHECK(at::equal(before, state_of(*detector).at("backbone.body.conv1.weight")));
+}
+
+TEST_CASE("load_detector and load_backbone reject files without suitable weights") {
+  const TemporaryFolder folder;
+  write_safetensors(folder.path / "w.safetensors", {{{"a", torch::zeros({1})}}, {}});
+  CHECK_THROWS_WITH(load_detector(folder.path / "w.safetensors"),
+                    ContainsSubstring("w.safetensors: architecture: missing"));
+  Detector detector(tiny_options());
+  CHECK_THROWS_WITH(load_backbone(*detector, folder.path / "w.safetensors"),
+                    ContainsSubstring("init: contains no tensor of this backbone"));
+}
+
+TEST_CASE("load_backbone loads by name, with or without prefix, and reports what it loaded") {
+  const TemporaryFolder folder;
+  torch::manual_seed(2);
+  Detector source(tiny_options()), target(tiny_options());
+  SafeTensors content;
+  for (const auto& [name, tensor] : state_of(*source))
+    if (name.rfind("backbone.body.layer1", 0) == 0) content.tensors[name.substr(14)] = tensor;
+  content.tensors["fc.weight"] = torch::zeros({10, 512});
+  write_safetensors(folder.path / "r.safetensors", content);
+  const auto report = load_backbone(*target, folder.path / "r.safetensors");
+  CHECK(report.loaded.size() == content.tensors.size() - 1);
+  CHECK(report.unused == std::vector<std::string>{"fc.weight"});
+  CHECK(!report.missing.empty());
+  const std::string name = "backbone.body.layer1.0.conv1.weight";
+  CHECK(at::equal(state_of(*source).at(name), state_of(*target).at(name)));
+}
+
+TEST_CASE("load_backbone rejects files without the statistics of frozen batch norms") {
+  const TemporaryFolder folder;
+  auto layer_norm = tiny_options(), frozen = tiny_options();
+  layer_norm.backbone.norm = Norm::layer, frozen.backbone.norm = Norm::frozen_batch;
+  save_detector(folder.path / "layer.safetensors", Detector(layer_norm));
+  Detector detector(frozen);
+  CHECK_THROWS_WITH(load_backbone(*detector, folder.path / "layer.safetensors"),
+                    ContainsSubstring("layer.safetensors: init: contains no backbone.body.") &&
+                        ContainsSubstring("running_mean, which norm=frozen_batch cannot learn"));
+  save_detector(folder.path / "batch.safetensors", Detector(tiny_options()));
+  CHECK(load_backbone(*detector, folder.path / "batch.safetensors").missing.empty());
+}
+
+TEST_CASE("load_backbone rejects a backbone of another depth and loads nothing") {
+  const TemporaryFolder folder;
+  auto resnet50 = tiny_options();
+  resnet50.backbone.depth = 50;
+  save_detector(folder.path / "r50.safetensors", Detector(resnet50));
+  Detector detector(tiny_options());
+  const auto before = state_of(*detector).at("backbone.body.conv1.weight").clone();
+  CHECK_THROWS_WITH(load_backbone(*detector, folder.path / "r50.safetensors"),
+                    ContainsSubstring("r50.safetensors: init: weights of another architecture:") &&
+                        ContainsSubstring("misshapen: backbone.body.layer1.0.conv1.weight"));
+  CHECK(at::equal(before, state_of(*detector).at("backbone.body.conv1.weight")));
+}
+
+TEST_CASE("device_from_name rejects unknown and unavailable devices") {
+  CHECK_THROWS_WITH(device_from_name("tpu"),
+                    ContainsSubstring("device: expected cpu, cuda or cuda:N, got \"tpu\""));
+  if (!torch::cuda::is_available())
+    CHECK_THROWS_WITH(device_from_name("cuda"), ContainsSubstring("device: cuda"));
+}

@@ -1,0 +1,19 @@
+#include "tools/bench/bench.h"
+
+#include <cstdlib>
+
+#include "tools/bench/process.h"
+
+namespace lanner::tools {
+
+int bench_ops(const BenchOptions& options) {
+  setenv("PYTHONPATH", LANNER_PYTHON_PACKAGE, /*overwrite=*/1);
+  std::vector<std::string> words{LANNER_PYTHON, "-m",     "lanner.bench",
+                                 "ops",         "--runs", std::to_string(options.runs)};
+  if (options.threads > 0)
+    words.insert(words.end(), {"--threads", std::to_string(options.threads)});
+  if (!options.json.empty()) words.insert(words.end(), {"--json", options.json.string()});
+  return run_process(words, /*show=*/true).code;
+}
+
+}  // namespace lanner::tools

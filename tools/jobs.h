@@ -1,0 +1,36 @@
+#pragma once
+
+#include "lanner/datasets/checking/check.h"
+#include "lanner/datasets/synthetic.h"
+#include "lanner/detectors/pretraining/options.h"
+#include "tools/options.h"
+
+// The work of the subcommands, in two libraries that are loaded when there is work: LibTorch takes
+// a quarter of a second that --help need not wait for. Each function returns the program's exit
+// code.
+namespace lanner::tools {
+
+// liblanner_tools.so, which needs LibTorch.
+struct TorchJobs {
+  int (*pretrain)(const detectors::PretrainOptions&);
+  int (*probe)(const detectors::ProbeOptions&);
+  int (*train)(const detectors::TrainOptions&);
+  int (*eval)(const EvalOptions&);
+  int (*detect)(const detectors::DetectOptions&);
+  int (*models)(const ModelsOptions&);
+  int (*bench)(const BenchOptions&);
+  int (*doctor)();
+};
+
+// liblanner_data_tools.so, which does not.
+struct DataJobs {
+  int (*synth)(const datasets::SyntheticOptions&);
+  int (*check_data)(const datasets::CheckOptions&);
+  int (*eval_files)(const EvalOptions&);
+};
+
+// Both load their library at the first call. Throw Error where it cannot be loaded.
+const TorchJobs& torch_jobs();
+const DataJobs& data_jobs();
+
+}  // namespace lanner::tools

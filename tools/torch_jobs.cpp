@@ -1,0 +1,109 @@
+// The library liblanner_tools.so: the work of the subcommands that need LibTorch.
+#include <malloc.h>
+#include <signal.h>
+
+#include <climits>
+#include <map>
+#include <opencv2/core/utility.hpp>
+
+#include "lanner/detectors/inference/detect.h"
+#include "lanner/detectors/pretraining/pretrain.h"
+#include "lanner/detectors/training/train.h"
+#include "lanner/ops/api.h"
+#include "lanner/ops/cpu_cache.h"
+#include "tools/bench/bench.h"
+#include "tools/diagnose.h"
+#include "tools/evaluate_model.h"
+#include "tools/jobs.h"
+#include "tools/list_models.h"
+#include "tools/probe_weights.h"
+#include "tools/run_job.h"
+
+namespace lanner::tools {
+namespace {
+
+void on_signal(int signal) {
+  if (received_signal.exchange(signal)) _exit(128 + signal);
+}
+
+// Jobs that ask stopping() handle signals; the others end by them.
+void handle_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+// Freed tensors stay with the process: by default glibc returns large ones to the kernel, and every
+// step pays for their pages again.
+void keep_freed_memory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 25);  // glibc's maximum
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+  ops::enable_cpu_cache();
+}
+
+template <typename Job>
+int run_torch_job(Job job) {
+  keep_freed_memory();
+  cv::setNumThreads(1);  // the loader's threads decode images side by side
+  return run_job([&] {
+    try {
+      return job();
+    } catch (const c10::Error& error) {
+      throw std::runtime_error(error.what_without_backtrace());
+    }
+  });
+}
+
+// A job that saves and stops after SIGINT or SIGTERM.
+template <typename Job>
+int run_stoppable_job(Job job) {
+  return run_torch_job([&] {
+    handle_signals();
+    job();
+    return 0;
+  });
+}
+
+int bench(const BenchOptions& options) {
+  static const std::map<std::string, int (*)(const BenchOptions&)> benches{
+      {"ops", bench_ops},      {"detect", bench_detect}, {"train", bench_train},
+      {"rois", bench_rois},    {"eval", bench_eval},     {"pretrain", bench_pretrain},
+      {"loader", bench_loader}};
+  return benches.at(options.what)(options);
+}
+
+}  // namespace
+}  // namespace lanner::tools
+
+using namespace lanner;
+using namespace lanner::tools;
+
+extern "C" LANNER_API const TorchJobs lanner_torch_jobs{
+    .pretrain =
+        [](const detectors::PretrainOptions& options) {
+          return run_stoppable_job([&] { detectors::pretrain(options, stopping); });
+        },
+    .probe =
+        [](const detectors::ProbeOptions& options) {
+          return run_torch_job([&] { return probe_weights(options); });
+        },
+    .train =
+        [](const detectors::TrainOptions& options) {
+          return run_stoppable_job([&] { detectors::train(options, stopping); });
+        },
+    .eval =
+        [](const EvalOptions& options) {
+          return run_stoppable_job([&] { evaluate_model(options); });
+        },
+    .detect =
+        [](const detectors::DetectOptions& options) {
+          return run_stoppable_job([&] { detectors::detect(options, stopping); });
+        },
+    .models =
+        [](const ModelsOptions& options) {
+          return run_torch_job([&] { return list_models(options); });
+        },
+    .bench =
+        [](const BenchOptions& options) { return run_torch_job([&] { return bench(options); }); },
+    .doctor = [] { return run_torch_job(diagnose); }};
