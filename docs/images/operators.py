@@ -1,6 +1,6 @@
 """Draws what each operator samples: docs/images/operators.py OUT_DIR (needs matplotlib).
 
-The colours are no drawing of the idea: they are the operator's own gradient, the weight of every
+The colors do not illustrate an idea: they are the operator's own gradient, the weight of every
 cell of the input in one element of the output.
 """
 
@@ -44,11 +44,11 @@ def canvas(title):
     return figure, axes
 
 
-def paint(axes, weight, colours):
+def paint(axes, weight, colors):
     weight = weight.numpy()
     for y, x in zip(*weight.nonzero()):
-        colour = matplotlib.colormaps[colours](0.25 + 0.6 * weight[y, x] / weight.max())
-        axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color=colour, lw=0))
+        color = matplotlib.colormaps[colors](0.25 + 0.6 * weight[y, x] / weight.max())
+        axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color=color, lw=0))
 
 
 def bins(axes, box, count=3, moves=None):
@@ -61,12 +61,12 @@ def bins(axes, box, count=3, moves=None):
             axes.add_patch(Rectangle(place, w, h, fill=False, ec="0.2", lw=0.9))
 
 
-def points(axes, box, bin, samples, centred, count=3, move=(0, 0)):
+def points(axes, box, bin, samples, centered, count=3, move=(0, 0)):
     x1, y1, x2, y2 = box
     w, h = (x2 - x1) / count, (y2 - y1) / count
     for a in range(samples):
         for b in range(samples):
-            shift = 0.5 if centred else 0
+            shift = 0.5 if centered else 0
             x = x1 + bin[1] * w + (b + shift) * w / samples + move[0]
             y = y1 + bin[0] * h + (a + shift) * h / samples + move[1]
             axes.plot(x, y, "k.", ms=5)
@@ -109,8 +109,8 @@ def roi_align(out):
 
 def position_sensitive(name, call, box, samples, out):
     figure, axes = canvas(f"{name}: three bins, each from a plane of its own")
-    for (i, j), colours in zip(BINS, COLOURS):
-        paint(axes, weights(call, 9, (0, 0, i, j))[i * 3 + j], colours)
+    for (i, j), colors in zip(BINS, COLOURS):
+        paint(axes, weights(call, 9, (0, 0, i, j))[i * 3 + j], colors)
         if samples:
             points(axes, box, (i, j), samples, True)
     bins(axes, box)
@@ -141,26 +141,26 @@ def deform_conv2d(out):
     figure.savefig(out, bbox_inches="tight")
 
 
-def deformable(name, call, box, moves, samples, centred, planes, out):
+def deformable(name, call, box, moves, samples, centered, planes, out):
     figure, axes = canvas(f"{name}: bins moved by their offsets, three shown")
-    for (i, j), colours in zip(BINS, COLOURS):
-        paint(axes, weights(call, planes, (0, 0, i, j)).sum(0), colours)
-        points(axes, box, (i, j), samples, centred, move=moves[:, i, j].tolist())
+    for (i, j), colors in zip(BINS, COLOURS):
+        paint(axes, weights(call, planes, (0, 0, i, j)).sum(0), colors)
+        points(axes, box, (i, j), samples, centered, move=moves[:, i, j].tolist())
     bins(axes, box, moves=moves)
     figure.savefig(out, bbox_inches="tight")
 
 
 def nms(out):
-    figure, axes = canvas("nms at 0.5: kept (blue) and suppressed (grey)")
+    figure, axes = canvas("nms at 0.5: kept (blue) and suppressed (gray)")
     torch.manual_seed(1)
-    centre = torch.tensor([[3.0, 3.0], [9.0, 4.0], [5.0, 7.5]]).repeat_interleave(4, 0)
-    corner = centre - 1.6 + torch.randn(12, 2) * 0.45
+    center = torch.tensor([[3.0, 3.0], [9.0, 4.0], [5.0, 7.5]]).repeat_interleave(4, 0)
+    corner = center - 1.6 + torch.randn(12, 2) * 0.45
     boxes, scores = torch.cat([corner, corner + 3.2 + torch.randn(12, 2) * 0.3], 1), torch.rand(12)
     kept = set(lanner.ops.nms(boxes, scores, 0.5).tolist())
     for k, (x1, y1, x2, y2) in enumerate(boxes.tolist()):
-        colour = "tab:blue" if k in kept else "0.65"
-        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=colour, lw=1.2))
-        axes.text(x1 + 0.05, y1 + 0.45, f"{scores[k]:.2f}", fontsize=6, color=colour)
+        color = "tab:blue" if k in kept else "0.65"
+        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=color, lw=1.2))
+        axes.text(x1 + 0.05, y1 + 0.45, f"{scores[k]:.2f}", fontsize=6, color=color)
     figure.savefig(out, bbox_inches="tight")
 
 
