@@ -19,8 +19,6 @@ namespace lanner::detectors {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr double kSaveInterval = 300;  // seconds, between evaluations
-
 class Run {
  public:
   Run(TrainingTask& task, const LoopOptions& options, const std::optional<ResumedRun>& resumed)
@@ -69,7 +67,7 @@ class Run {
       const int due = static_cast<int>(progress() * task_.evaluations);
       if (task_.evaluate && due > state_.evaluations && progress() < 1)
         evaluate(due);
-      else if (seconds() - saved_at_ > kSaveInterval)
+      else if (seconds() - saved_at_ > 60 * options_.save_minutes)
         save_last();
     }
     return evaluate(task_.evaluations) ? LoopEnd::finished : LoopEnd::stopped;

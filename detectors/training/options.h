@@ -33,6 +33,7 @@ struct LoopOptions {
   int workers = 2;
   std::string on_bad_image = "stop";
   int log_every = 10;
+  double save_minutes = 5;
   std::string config{};  // all options of the run as text, written to out/config.cfg
 
   // Throws usage_error; also where `out` holds a run and `resume` is false.
@@ -91,6 +92,9 @@ struct LoopOptions {
     field(o.log_every, {.name = "log_every",
                         .help = "steps between lines of metrics.jsonl",
                         .limits = at_least(1)});
+    field(o.save_minutes, {.name = "save_minutes",
+                           .help = "maximum minutes of training between checkpoints",
+                           .limits = above(0)});
     field(o.resume, {.name = "resume", .help = "continue from OUT/last.safetensors"});
   }
 };

@@ -172,6 +172,7 @@ class TrainOptions(TypedDict, total=False):
     resume: bool
     roi: TrainOptionsRoi
     rpn: TrainOptionsRpn
+    save_minutes: float
     scale_jitter: float
     schedule: Literal["step", "cosine"]
     seed: int
@@ -220,6 +221,7 @@ class PretrainOptions(TypedDict, total=False):
     optimizer: Literal["sgd", "adamw"]
     patch: PretrainOptionsPatch
     resume: bool
+    save_minutes: float
     schedule: Literal["step", "cosine"]
     seed: int
     show: bool

@@ -304,6 +304,22 @@ TEST_CASE("any exception is preceded by a save, and torch's generator is left as
   CHECK(at::equal(torch::rand({5}), expected));
 }
 
+TEST_CASE("a checkpoint is saved after save_minutes of training") {
+  const TemporaryFolder folder;
+  datasets::write_synthetic({.out = folder.path / "data", .images = 8, .width = 128, .height = 96});
+  auto options = tiny_run(folder.path / "data", folder.path / "run");
+  options.loop.save_minutes = 1e-9;
+  int asked = 0;
+  const auto saved_step = [&] {
+    if (++asked == 3)
+      CHECK_THAT(read(folder.path / "run/last.safetensors"), ContainsSubstring("\\\"step\\\":2"));
+    return asked == 3;
+  };
+  CHECK(train(options, saved_step) == LoopEnd::stopped);
+  options.loop.save_minutes = 0, options.loop.out = folder.path / "other";
+  CHECK_THROWS_WITH(train(options, never), ContainsSubstring("save_minutes: expected > 0, got 0"));
+}
+
 TEST_CASE("resuming asks for a run to resume") {
   const TemporaryFolder folder;
   datasets::write_synthetic({.out = folder.path / "data", .images = 8, .width = 128, .height = 96});
