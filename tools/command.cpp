@@ -44,14 +44,17 @@ po::options_description description_of(const std::vector<Flag>& flags, bool with
   return all;
 }
 
-bool is_known(const std::vector<Flag>& flags, std::string_view name) {
-  return std::any_of(flags.begin(), flags.end(), [&](const Flag& f) { return f.name == name; });
+// The flag of a name, or null.
+const Flag* find_flag(const std::vector<Flag>& flags, std::string_view name) {
+  const auto found =
+      std::find_if(flags.begin(), flags.end(), [&](const Flag& f) { return f.name == name; });
+  return found == flags.end() ? nullptr : &*found;
 }
 
-// The current flag of a name that may be spelled with underscores or be an older one.
+// The entry of a name that a flag of this command had before, or null. Warns of it.
 const RenamedFlag* renamed(const std::vector<Flag>& flags, std::string_view name) {
   for (const auto& entry : kRenamedFlags)
-    if (entry.old_name == name && !is_known(flags, name) && is_known(flags, entry.name)) {
+    if (entry.old_name == name && !find_flag(flags, name) && find_flag(flags, entry.name)) {
       std::cerr << "warning: " << name << " is now " << entry.name
                 << "; the old name works until version 0.3\n";
       return &entry;
@@ -92,9 +95,8 @@ Texts with_switches_spelled_out(Texts arguments, const std::vector<Flag>& flags)
     auto& argument = arguments[i];
     if (!argument.starts_with("--") || argument.find('=') != std::string::npos) continue;
     if (i + 1 < arguments.size() && values.contains(arguments[i + 1])) continue;
-    const auto flag = std::find_if(flags.begin(), flags.end(),
-                                   [&](const Flag& f) { return "--" + f.name == argument; });
-    if (flag != flags.end() && flag->is_switch) argument += "=true";
+    const auto* flag = find_flag(flags, std::string_view(argument).substr(2));
+    if (flag && flag->is_switch) argument += "=true";
   }
   return arguments;
 }
@@ -113,7 +115,7 @@ void read_config(const std::string& file, const std::vector<Flag>& flags,
       if (entry->digits)
         for (auto& text : value) text = with_commas(text);
     }
-    if (!is_known(flags, name))
+    if (!find_flag(flags, name))
       throw usage_error(file + ": unrecognized option \"" + option.string_key + "\"");
     auto& texts = found[name];
     texts.insert(texts.end(), value.begin(), value.end());
@@ -134,9 +136,8 @@ CommandLine parse(const Texts& arguments, const std::vector<Flag>& flags, const 
         po::command_line_parser(words).options(description).positional(positional).run();
     for (const auto& option : parsed.options) {
       auto& texts = line.words[option.string_key];
-      const auto flag = std::find_if(flags.begin(), flags.end(),
-                                     [&](const Flag& f) { return f.name == option.string_key; });
-      if (!texts.empty() && !(flag != flags.end() && flag->is_list))
+      const auto* flag = find_flag(flags, option.string_key);
+      if (!texts.empty() && !(flag && flag->is_list))
         throw usage_error("--" + option.string_key + " is given twice");
       texts.insert(texts.end(), option.value.begin(), option.value.end());
     }
