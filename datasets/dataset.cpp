@@ -146,7 +146,7 @@ const char* Issue::outcome() const {
 }
 
 void throw_if_rejected(const Issues& issues) {
-  constexpr std::ptrdiff_t kShown = 5;
+  constexpr std::ptrdiff_t kPrinted = 5;
   std::ptrdiff_t rejected = 0, fixed = 0;
   const Issue* first = nullptr;
   for (const auto& issue : issues)
@@ -156,10 +156,10 @@ void throw_if_rejected(const Issues& issues) {
                                                        " more; see lanner check-data)"
                                                  : ""));
   for (const auto& issue : issues)
-    if (fixed++ < kShown)
+    if (fixed++ < kPrinted)
       std::cerr << "warning: " << issue.text() << ": " << issue.outcome() << "\n";
-  if (fixed > kShown)
-    std::cerr << "warning: " << fixed - kShown << " more such issues; see lanner check-data\n";
+  if (fixed > kPrinted)
+    std::cerr << "warning: " << fixed - kPrinted << " more such issues; see lanner check-data\n";
 }
 
 Dataset read_dataset(const std::string& data, const fs::path& image_root,

@@ -43,6 +43,7 @@ struct AugmentOptions {
   double vertical_flip = 0;
   double scale_jitter = 0;
   double color_jitter = 0;
+  int object_crop = 0;
   double iou_crop = 0;
   double cut_out = 0;
   double mosaic = 0;
@@ -60,6 +61,10 @@ struct AugmentOptions {
     field(o.color_jitter, {.name = "color_jitter",
                            .help = "maximum relative change of brightness, contrast and saturation",
                            .limits = between(0, 1)});
+    field(o.object_crop, {.name = "object_crop",
+                          .help = "side of square crops around a random object, in pixels after "
+                                  "resizing, which replace whole images; 0: whole images",
+                          .limits = at_least(0)});
     field(o.iou_crop, {.name = "iou_crop",
                        .help = "probability of a random crop that overlaps some box (SSD)",
                        .limits = between(0, 1)});

@@ -175,6 +175,29 @@ struct Scene {
   std::vector<Object> objects;
 };
 
+// Range of the lengths of objects in pixels.
+struct Lengths {
+  double min = 0, max = 0;
+};
+
+Lengths lengths(const SyntheticOptions& options) {
+  const int short_side = std::min(options.width, options.height);
+  const Lengths result{options.min_object > 0 ? options.min_object : 0.16 * short_side,
+                       options.max_object > 0 ? options.max_object : 0.48 * short_side};
+  if (result.max < result.min)
+    throw usage_error("max_object: expected at least min_object, " + to_text(result.min) +
+                      ", got " + to_text(result.max));
+  return result;
+}
+
+// Half the length of an object. Where a length is given, each octave is as frequent as another.
+double radius(const SyntheticOptions& options, Random& random) {
+  const auto [min, max] = lengths(options);
+  if (options.min_object == 0 && options.max_object == 0)
+    return std::min(options.width, options.height) * random.real(0.08, 0.24);
+  return min / 2 * std::pow(max / min, random.real(0, 1));
+}
+
 Scene draw_scene(const SyntheticOptions& options, Random& random) {
   const cv::Size size(options.width, options.height);
   Scene scene{background(size, random), {}};
@@ -186,13 +209,12 @@ Scene draw_scene(const SyntheticOptions& options, Random& random) {
     return true;
   };
   const int count = random.integer(1, options.max_objects);
-  const int short_side = std::min(size.width, size.height);
   for (int attempt = 0; static_cast<int>(drawn.size()) < count && attempt < 50; ++attempt) {
     const int64_t label = random.integer(1, static_cast<int>(kCategories.size()));
     Pose pose{random.real(-0.4, 0.4),
               random.real(0.75, 1.25),
               random.real(0, 2 * CV_PI),
-              short_side * random.real(0.08, 0.24),
+              radius(options, random),
               {random.real(0.08, 0.92) * size.width, random.real(0.08, 0.92) * size.height}};
     if (options.deformation > 0) {
       const auto random_change = [&] {
@@ -249,6 +271,7 @@ void write_list(const fs::path& file, const std::vector<ImageRecord>& images) {
 
 void write_synthetic(const SyntheticOptions& options) {
   check_fields(options);
+  lengths(options);
   const int val = std::max(1, options.images / 5);
   std::vector<ImageRecord> splits[2];  // train, val
   for (int i = 0; i < options.images; ++i) {

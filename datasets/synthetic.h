@@ -15,6 +15,7 @@ struct SyntheticOptions {
   uint64_t seed = 1;
   int width = 256, height = 192;
   int max_objects = 5;
+  double min_object = 0, max_object = 0;
   double deformation = 0;
 
   static void visit(auto& o, auto&& field) {
@@ -32,6 +33,13 @@ struct SyntheticOptions {
     field(o.max_objects, {.name = "max_objects",
                           .help = "maximum number of objects per image",
                           .limits = between(1, 64)});
+    field(o.min_object, {.name = "min_object",
+                         .help = "minimum length of an object in pixels, before it is stretched; "
+                                 "0: 0.16 of the short side",
+                         .limits = at_least(0)});
+    field(o.max_object, {.name = "max_object",
+                         .help = "maximum length of an object in pixels; 0: 0.48 of the short side",
+                         .limits = at_least(0)});
   }
 };
 

@@ -46,6 +46,8 @@ void check_backbone(const BackboneOptions& backbone) {
   expect(std::any_of(kResNets.begin(), kResNets.end(),
                      [&](const KnownResNet& resnet) { return resnet.depth == depth; }),
          "backbone.depth", "18, 34, 50, 101 or 152", depth);
+  expect((backbone.width & (backbone.width - 1)) == 0, "backbone.width", "a power of 2",
+         backbone.width);
   const bool plain = backbone.groups == 1 && backbone.group_width == 64;
   expect(plain || (depth >= 50 && backbone.groups * backbone.group_width <= 4096),
          "backbone.groups", "1 of width 64, or others from ResNet-50 on",
@@ -58,9 +60,10 @@ void check_backbone(const BackboneOptions& backbone) {
   for (const int stage : backbone.deformable.stages)
     expect(stage <= last, "backbone.deformable.stages",
            "stages that the FPN uses, up to " + std::to_string(last), stage);
-  // The 3x3 convolutions see 64 channels or twice, four times, .. as many.
+  // The 3x3 convolutions see `width` channels or twice, four times, .. as many.
   const int64_t groups = backbone.deformable.groups;
-  expect((groups & (groups - 1)) == 0, "backbone.deformable.groups", "1, 2, 4, .. 64", groups);
+  expect((groups & (groups - 1)) == 0 && groups <= backbone.width, "backbone.deformable.groups",
+         "1, 2, 4, .. " + std::to_string(backbone.width), groups);
 }
 
 void check_anchors(const DetectorOptions& options) {

@@ -6,6 +6,7 @@
 
 #include "lanner/datasets/dataset.h"
 #include "lanner/datasets/options.h"
+#include "lanner/detectors/thresholds.h"
 #include "lanner/ops/api.h"
 
 // The architecture of a detector. Plain structs, without LibTorch; checkpoints hold them as JSON.
@@ -57,6 +58,7 @@ struct DeformableOptions {
 
 struct BackboneOptions {
   int depth = 50;
+  int64_t width = 64;  // 32 for quick training from random weights on a CPU
   // The 3x3 convolutions of bottlenecks: 32 groups of width 4 make ResNeXt-50 32x4d, one of width
   // 128 a wide ResNet.
   int64_t groups = 1, group_width = 64;
@@ -74,6 +76,9 @@ struct BackboneOptions {
   static void visit(auto& o, auto&& field) {
     using namespace datasets;
     field(o.depth, {.name = "depth", .help = "layers of the ResNet: 18, 34, 50, 101 or 152"});
+    field(o.width, {.name = "width",
+                    .help = "channels of the stem, 64 as published; each stage has in proportion",
+                    .limits = between(8, 256)});
     field(o.groups, {.name = "groups",
                      .help = "groups of the 3x3 convolutions in bottlenecks (ResNeXt)",
                      .limits = at_least(1)});
@@ -217,15 +222,7 @@ struct RoiOptions {
     field(o.beta, {.name = "beta",
                    .help = "error at which the box loss (smooth L1) turns from quadratic to linear",
                    .limits = above(0)});
-    field(o.score_threshold, {.name = "score_threshold",
-                              .help = "minimum score of a detection",
-                              .limits = between(0, 1)});
-    field(o.nms_iou, {.name = "nms_iou",
-                      .help = "IoU above which NMS suppresses a detection of the same class",
-                      .limits = between(0, 1)});
-    field(o.max_detections, {.name = "max_detections",
-                             .help = "maximum number of detections per image",
-                             .limits = at_least(1)});
+    Thresholds::visit(o, field);
   }
 };
 

@@ -95,12 +95,12 @@ CheckReport check_data(const CheckOptions& options) {
   CheckReport report;
   const Dataset dataset =
       read_dataset(options.source(), options.image_root, nullptr, report.issues);
-  for (const auto& category : dataset.categories) report.objects_of.emplace_back(category.name, 0);
+  for (const auto& category : dataset.categories) report.objects_per_class.emplace_back(category.name, 0);
   report.images = static_cast<int64_t>(dataset.images.size());
   for (const auto& record : dataset.images) {
     report.objects += static_cast<int64_t>(record.objects.size());
     report.images_without_objects += record.objects.empty();
-    for (const auto& object : record.objects) ++report.objects_of[object.label - 1].second;
+    for (const auto& object : record.objects) ++report.objects_per_class[object.label - 1].second;
   }
   report.boxes = measure_boxes(dataset, options.resize);
 
@@ -122,7 +122,7 @@ CheckReport check_data(const CheckOptions& options) {
   if (!shown.empty()) write_contact_sheet(options.show / "contact_sheet.png", shown);
   if (options.show_augmented && report.images > 0)
     write_contact_sheet(options.show / "augmented.png", augmented_images(dataset, options));
-  write_image(options.show / "boxes.png", draw_boxes(report.boxes, report.objects_of));
+  write_image(options.show / "boxes.png", draw_boxes(report.boxes, report.objects_per_class));
   return report;
 }
 

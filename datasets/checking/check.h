@@ -51,7 +51,7 @@ struct CheckOptions {
 
 struct CheckReport {
   int64_t images = 0, objects = 0, images_without_objects = 0;
-  std::vector<std::pair<std::string, int64_t>> objects_of;  // per category, in data set order
+  std::vector<std::pair<std::string, int64_t>> objects_per_class;  // per category, in data set order
   BoxStatistics boxes;
   Issues issues;                   // of annotations and images
   LANNER_API bool usable() const;  // there are images and no rejected issues

@@ -62,7 +62,7 @@ std::string to_text(const CheckReport& report) {
   std::ostringstream text;
   text << report.images << " images, " << report.objects << " objects, "
        << report.images_without_objects << " images without objects\n";
-  for (const auto& [name, count] : report.objects_of)
+  for (const auto& [name, count] : report.objects_per_class)
     text << "  " << std::left << std::setw(24) << name << std::right << std::setw(8) << count
          << "\n";
   if (!report.boxes.sides.empty()) write_boxes(text, report.boxes);
@@ -85,7 +85,7 @@ std::string to_json(const CheckReport& report) {
             {"objects", report.objects},
             {"images_without_objects", report.images_without_objects},
             {"usable", report.usable()}};
-  for (const auto& [name, count] : report.objects_of) root["objects_of"][name] = count;
+  for (const auto& [name, count] : report.objects_per_class) root["objects_per_class"][name] = count;
   root["boxes"] = {{"quantiles", kQuantiles},
                    {"width", report.boxes.width},
                    {"height", report.boxes.height},

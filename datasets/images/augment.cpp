@@ -5,6 +5,8 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
+#include "lanner/datasets/images/transforms.h"
+
 namespace lanner::datasets {
 namespace {
 
@@ -96,6 +98,33 @@ void crop_by_iou(Sample& sample, std::mt19937_64& random) {
     clip_boxes(sample);
     return;
   }
+}
+
+void crop_around_object(Sample& sample, int side, double scale, Interpolation interpolation,
+                        std::mt19937_64& random) {
+  const int cols = sample.rgb.cols, rows = sample.rgb.rows;
+  Box target{0, 0, double(cols), double(rows)};  // the window is within it, or around it
+  if (!sample.objects.empty()) {
+    target = sample.objects[std::uniform_int_distribution<size_t>(
+                                0, sample.objects.size() - 1)(random)]
+                 .box;
+    const double length = std::max(target.width(), target.height()) * scale;
+    scale *= std::min(1., 0.8 * side / length);
+  }
+  const int width = std::clamp(int(std::lround(side / scale)), 1, cols);
+  const int height = std::clamp(int(std::lround(side / scale)), 1, rows);
+  const auto position = [&](double low, double high, int length, int limit) {
+    const double first = uniform(random, std::min(low, high - length), std::max(low, high - length));
+    return std::clamp(int(std::lround(first)), 0, limit - length);
+  };
+  const cv::Rect rect(position(target.x1, target.x2, width, cols),
+                      position(target.y1, target.y2, height, rows), width, height);
+  sample.rgb = sample.rgb(rect);
+  shift(sample, -rect.x, -rect.y);
+  clip_boxes(sample);
+  resize(sample, {std::max<int64_t>(1, std::lround(height * scale)),
+                  std::max<int64_t>(1, std::lround(width * scale))},
+         interpolation);
 }
 
 void cut_out(Sample& sample, std::mt19937_64& random) {

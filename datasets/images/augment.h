@@ -24,6 +24,12 @@ void clip_boxes(Sample& sample);
 // Without boxes, any crop is accepted.
 void crop_by_iou(Sample& sample, std::mt19937_64& random);
 
+// Crops a square of `side` pixels after resizing by `scale`: around a random object, all of which is
+// in it. Where the object is longer than 0.8 sides, the crop shows more of the image at a smaller
+// scale. Without objects, a random crop. Smaller images give what they have.
+void crop_around_object(Sample& sample, int side, double scale, Interpolation interpolation,
+                        std::mt19937_64& random);
+
 // Fills a random rectangle of 2 to 20 % of the image with the mean color of ImageNet (cutout, arXiv
 // 1708.04552). Boxes of which less than a quarter stays visible are dropped.
 void cut_out(Sample& sample, std::mt19937_64& random);

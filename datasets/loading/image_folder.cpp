@@ -40,7 +40,7 @@ std::unique_ptr<Loader> image_folder_loader(std::vector<std::filesystem::path> f
       options.batches, options.threads, 2 * options.threads,
       [files = std::move(files), options, count,
        shuffle = std::make_shared<Shuffle>(count, options.seed),
-       bad_images = std::make_shared<BadImages>(options.skip_bad_images)](int64_t index) {
+       bad_images = std::make_shared<BadImagePolicy>(options.skip_bad_images)](int64_t index) {
         std::vector<Sample> samples;
         for (int view = 0; view < options.views; ++view)
           for (int i = 0; i < options.batch_size; ++i) {

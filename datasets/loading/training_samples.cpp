@@ -88,6 +88,13 @@ Sample TrainingSamples::load_resized(int64_t image, const ResizeOptions& resize_
   Sample sample = bad_images_.replaced(image, std::ssize(dataset_.images),
                                        [&](int64_t candidate) { return load(candidate); });
   if (happens(options_.augment.iou_crop, random)) crop_by_iou(sample, random);
+  if (options_.augment.object_crop > 0) {
+    const auto size = resized({sample.original_height, sample.original_width}, resize_options);
+    crop_around_object(sample, options_.augment.object_crop,
+                       static_cast<double>(size.width) / sample.rgb.cols,
+                       resize_options.interpolation, random);
+    return sample;
+  }
   // The sides of a scaled decoding are rounded, so the new size is computed from the original size.
   const bool cropped = options_.augment.iou_crop > 0;
   resize(sample,

@@ -4,7 +4,7 @@
 #include <random>
 #include <unordered_map>
 
-#include "lanner/datasets/loading/bad_images.h"
+#include "lanner/datasets/loading/bad_image_policy.h"
 #include "lanner/datasets/loading/shuffle.h"
 #include "lanner/datasets/options.h"
 #include "lanner/datasets/sample.h"
@@ -38,7 +38,7 @@ class LANNER_API TrainingSamples {
   const Dataset& dataset_;
   const TrainingSampleOptions options_;
   Shuffle shuffle_;
-  BadImages bad_images_;
+  BadImagePolicy bad_images_;
   std::mutex mutex_;  // guards the members below
   std::unordered_map<int64_t, Sample> cache_;
   double cached_bytes_ = 0;

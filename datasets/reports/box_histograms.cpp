@@ -38,9 +38,9 @@ void draw_histogram(cv::Mat sheet, const std::vector<double>& values, double low
 }  // namespace
 
 cv::Mat draw_boxes(const BoxStatistics& boxes,
-                   const std::vector<std::pair<std::string, int64_t>>& objects_of) {
+                   const std::vector<std::pair<std::string, int64_t>>& objects_per_class) {
   constexpr int kWidth = 480, kHeight = 240, kRow = 18;
-  const int rows = static_cast<int>(std::min<size_t>(objects_of.size(), 100));
+  const int rows = static_cast<int>(std::min<size_t>(objects_per_class.size(), 100));
   cv::Mat sheet(std::max(2 * kHeight, kRow * (rows + 2)), 2 * kWidth, CV_8UC3,
                 cv::Scalar::all(250));
   draw_histogram(sheet(cv::Rect(0, 0, kWidth, kHeight)), boxes.sides, 4, 1024,
@@ -48,9 +48,9 @@ cv::Mat draw_boxes(const BoxStatistics& boxes,
   draw_histogram(sheet(cv::Rect(0, kHeight, kWidth, kHeight)), boxes.ratios, 0.1, 10,
                  {0.1, 0.5, 1, 2, 10}, "height / width");
   int64_t max_count = 1;
-  for (const auto& [name, count] : objects_of) max_count = std::max(max_count, count);
+  for (const auto& [name, count] : objects_per_class) max_count = std::max(max_count, count);
   for (int row = 0; row < rows; ++row) {
-    const auto& [name, count] = objects_of[row];
+    const auto& [name, count] = objects_per_class[row];
     const int y = kRow * (row + 1), bar = static_cast<int>(240 * count / max_count);
     cv::rectangle(sheet, {kWidth + 140, y + 3, bar, kRow - 5}, cv::Scalar(70, 130, 180),
                   cv::FILLED);

@@ -105,7 +105,7 @@ void match_objects(ImageErrors& image, double min_iou) {
 
 std::string worst_html(const Dataset& dataset, const std::vector<CocoDetection>& detections,
                        const CocoMetrics& metrics) {
-  constexpr size_t kShown = 12;
+  constexpr size_t kImages = 12;
   std::unordered_map<int64_t, size_t> label_of;
   for (size_t c = 0; c < dataset.categories.size(); ++c) label_of[dataset.categories[c].id] = c;
   std::unordered_map<int64_t, std::vector<Label>> selected;
@@ -129,7 +129,7 @@ std::string worst_html(const Dataset& dataset, const std::vector<CocoDetection>&
   });
   std::string text =
       "<h2>Images with the most errors</h2><p>Objects are white, detections colored.</p>";
-  for (size_t i = 0; i < std::min(kShown, images.size()); ++i) {
+  for (size_t i = 0; i < std::min(kImages, images.size()); ++i) {
     const auto& [record, labels, missed, wrong] = images[i];
     if (missed + wrong == 0) break;
     cv::Mat rgb;

@@ -13,6 +13,7 @@ BackboneImpl::BackboneImpl(const BackboneOptions& options) : options_(options) {
   const bool fpn = options.neck == Neck::fpn;
   body = register_module("body", ResNet(ResNetOptions{
                                      .depth = options.depth,
+                                     .width = options.width,
                                      .groups = options.groups,
                                      .group_width = options.group_width,
                                      .norm = options.norm,

@@ -125,12 +125,12 @@ at::Tensor BlockImpl::forward(at::Tensor x) {
                              : deform_conv(unit2_, hidden, samples, shortcut);
 }
 
-ResNetImpl::ResNetImpl(const ResNetOptions& o) : width_(o.depth >= 50 ? 256 : 64) {
+ResNetImpl::ResNetImpl(const ResNetOptions& o) : width_(o.depth >= 50 ? 4 * o.width : o.width) {
   const auto blocks = blocks_per_stage(o.depth);
-  conv1_ = register_module("conv1", convolution(3, 64, 7, 2));
-  bn1_ = register_module("bn1", NormLayer(o.norm, 64));
+  conv1_ = register_module("conv1", convolution(3, o.width, 7, 2));
+  bn1_ = register_module("bn1", NormLayer(o.norm, o.width));
   unit1_ = ConvUnit(conv1_, bn1_, true);
-  int64_t in_channels = 64;
+  int64_t in_channels = o.width;
   // Without normalization, activations would grow from block to block (see arXiv 1901.09321).
   const double residual_scale =
       o.norm == Norm::none ? 1 / std::sqrt(std::accumulate(blocks.begin(), blocks.end(), 0.)) : 1;
@@ -145,7 +145,7 @@ ResNetImpl::ResNetImpl(const ResNetOptions& o) : width_(o.depth >= 50 ? 256 : 64
       stage_blocks.emplace_back(
           BlockOptions{.bottleneck = o.depth >= 50,
                        .in_channels = in_channels,
-                       .width = (o.groups * o.group_width) << (stage - 1),
+                       .width = (o.groups * o.group_width * o.width / 64) << (stage - 1),
                        .out_channels = channels(stage),
                        .groups = o.groups,
                        .stride = i == 0 && stage > 1 && !dilated ? 2 : 1,

@@ -47,7 +47,7 @@ TORCH_MODULE(Block);
 
 struct ResNetOptions {
   int depth = 50;                        // 18, 34, 50, 101 or 152
-  int64_t groups = 1, group_width = 64;  // see BackboneOptions
+  int64_t width = 64, groups = 1, group_width = 64;  // see BackboneOptions
   Norm norm = Norm::batch;
   int stages = 4;              // number of stages built, 1..4
   bool dilate_stage4 = false;  // stage 4 has stride 1, and dilation 2 in all its 3x3 convolutions

@@ -6,7 +6,7 @@
 
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/images/image.h"
-#include "lanner/datasets/images/square_images.h"
+#include "lanner/datasets/images/center_crops.h"
 #include "lanner/datasets/loading/image_folder.h"
 #include "lanner/datasets/reports/html.h"
 #include "lanner/detectors/autocast.h"

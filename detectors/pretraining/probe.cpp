@@ -7,7 +7,7 @@
 #include <array>
 
 #include "lanner/datasets/error.h"
-#include "lanner/datasets/images/square_images.h"
+#include "lanner/datasets/images/center_crops.h"
 #include "lanner/datasets/loading/batch.h"
 #include "lanner/detectors/pretraining/patches.h"
 

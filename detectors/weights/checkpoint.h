@@ -2,7 +2,7 @@
 
 #include "lanner/detectors/detector.h"
 #include "lanner/detectors/device.h"
-#include "lanner/detectors/inference/options.h"
+#include "lanner/detectors/thresholds.h"
 #include "lanner/detectors/weights/safetensors.h"
 #include "lanner/ops/api.h"
 

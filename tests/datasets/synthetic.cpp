@@ -1,5 +1,8 @@
 #include "lanner/datasets/synthetic.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "lanner/datasets/error.h"
 #include "tests/catch.h"
 #include "tests/datasets/make_data.h"
@@ -53,8 +56,30 @@ TEST_CASE("deformed scenes differ from the default ones and have no issues") {
   CHECK(issues.empty());
 }
 
+TEST_CASE("objects have the lengths that were asked for, each octave as often") {
+  const TemporaryFolder folder;
+  write_synthetic({.out = folder.path,
+                   .images = 40,
+                   .width = 512,
+                   .height = 384,
+                   .max_objects = 8,
+                   .min_object = 8,
+                   .max_object = 128});
+  int octaves[4] = {};
+  for (const auto& image : open_dataset(folder.path.string() + ":train").images)
+    for (const auto& object : image.objects) {
+      const double length = std::max(object.box.width(), object.box.height());
+      CHECK(length < 1.5 * 128);
+      ++octaves[std::clamp(static_cast<int>(std::log2(length / 8)), 0, 3)];
+    }
+  for (const int count : octaves) CHECK(count > 10);
+}
+
 TEST_CASE("invalid synthetic options are rejected") {
   const TemporaryFolder folder;
+  CHECK_THROWS_WITH(
+      write_synthetic({.out = folder.path, .min_object = 100, .max_object = 50}),
+      ContainsSubstring("max_object: expected at least min_object, 100, got 50"));
   CHECK_THROWS_WITH(write_synthetic({.out = folder.path, .images = 1}),
                     ContainsSubstring("images: expected 2 to"));
   CHECK_THROWS_WITH(write_synthetic({.out = folder.path, .width = 10}),

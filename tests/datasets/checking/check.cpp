@@ -17,7 +17,7 @@ TEST_CASE("check_data counts objects and finds issues in annotations and images"
   write(folder.path / "JPEGImages/a.jpg", "not an image");
   const auto report = check_data({.data = folder.path.string()});
   CHECK(report.images == 1);
-  CHECK(report.objects_of[0].second == 1);
+  CHECK(report.objects_per_class[0].second == 1);
   CHECK_FALSE(report.usable());
   CHECK_THAT(to_text(report), ContainsSubstring("2 issues: 1 dropped, 1 rejected"));
   CHECK_THAT(to_text(report), ContainsSubstring("a.jpg: image: not an image"));

@@ -1,4 +1,4 @@
-#include "tools/evaluate_model.h"
+#include "tools/jobs/eval.h"
 
 #include "lanner/datasets/files.h"
 #include "lanner/datasets/reports/evaluation_html.h"
@@ -8,8 +8,8 @@
 #include "lanner/detectors/inference/detect_dataset.h"
 #include "lanner/detectors/progress_line.h"
 #include "lanner/detectors/weights/checkpoint.h"
-#include "tools/evaluate.h"
-#include "tools/run_job.h"
+#include "tools/jobs/evaluate.h"
+#include "tools/jobs/run_job.h"
 
 namespace lanner::tools {
 

@@ -1,4 +1,4 @@
-#include "tools/evaluate.h"
+#include "tools/jobs/evaluate.h"
 
 #include <iostream>
 #include <optional>

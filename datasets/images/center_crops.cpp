@@ -1,4 +1,4 @@
-#include "lanner/datasets/images/square_images.h"
+#include "lanner/datasets/images/center_crops.h"
 
 #include <algorithm>
 

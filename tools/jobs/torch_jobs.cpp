@@ -12,12 +12,12 @@
 #include "lanner/ops/api.h"
 #include "lanner/ops/cpu_cache.h"
 #include "tools/bench/bench.h"
-#include "tools/diagnose.h"
-#include "tools/evaluate_model.h"
+#include "tools/jobs/doctor.h"
+#include "tools/jobs/eval.h"
 #include "tools/jobs.h"
-#include "tools/list_models.h"
-#include "tools/probe_weights.h"
-#include "tools/run_job.h"
+#include "tools/jobs/models.h"
+#include "tools/jobs/probe.h"
+#include "tools/jobs/run_job.h"
 
 namespace lanner::tools {
 namespace {

@@ -1,4 +1,4 @@
-#include "tools/diagnose.h"
+#include "tools/jobs/doctor.h"
 
 #include <torch/version.h>
 #include <iostream>

@@ -12,9 +12,9 @@ namespace lanner::datasets {
 
 // Handles images that cannot be read during training: either throws the error, or prints it once
 // per image and uses another image instead. Thread-safe.
-class BadImages {
+class BadImagePolicy {
  public:
-  explicit BadImages(bool skip) : skip_(skip) {}
+  explicit BadImagePolicy(bool skip) : skip_(skip) {}
 
   // Returns read(item). If that fails and bad images are skipped, tries the items after it, and
   // from 0 again after the last of the `count` items, until one can be read. Rethrows the error of

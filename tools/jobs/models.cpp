@@ -1,4 +1,4 @@
-#include "tools/list_models.h"
+#include "tools/jobs/models.h"
 
 #include <algorithm>
 #include <cstdio>

@@ -4,9 +4,9 @@
 #include "lanner/datasets/evaluation/voc_results.h"
 #include "lanner/datasets/files.h"
 #include "lanner/ops/api.h"
-#include "tools/evaluate.h"
+#include "tools/jobs/evaluate.h"
 #include "tools/jobs.h"
-#include "tools/run_job.h"
+#include "tools/jobs/run_job.h"
 
 namespace lanner::tools {
 namespace {

@@ -1,4 +1,4 @@
-#include "tools/probe_weights.h"
+#include "tools/jobs/probe.h"
 
 #include <cmath>
 #include <cstdio>
