@@ -4,9 +4,10 @@
                         [--anchors "36,60;96,144;216,312"] [--ratios 1] [--seed 1] [--bf16]
 
 TRAIN and VAL are COCO files, VOC splits (FOLDER:SPLIT) or COCO files with an image folder
-(FILE@FOLDER). ResNet-18 with FPN on stages 2 to 4 and batch norm; SGD at 0.02 with a cosine schedule
-fitted to the minutes, flips, batches of 4; the loader's two processes work beside the steps.
-Evaluates at the end with pycocotools and prints one line of JSON.
+(FILE@FOLDER). ResNet-18 with batch norm and an FPN on its last stages, one for each level of
+anchors; SGD at 0.02 with a cosine schedule fitted to the minutes, flips, batches of 4; the loader's
+two processes work beside the steps. Evaluates at the end with pycocotools and prints one line of
+JSON.
 """
 
 import argparse
@@ -119,17 +120,18 @@ torch.manual_seed(arguments.seed)
 names: list[str] = []
 train, val = read(arguments.train, names), read(arguments.val, names)
 resnet = torchvision.models.resnet18(weights=None)
-backbone = BackboneWithFPN(
-    resnet, {"layer2": "0", "layer3": "1", "layer4": "2"}, [128, 256, 512], 256,
-    extra_blocks=torch.nn.Identity(),
-)  # fmt: skip
-backbone.fpn.extra_blocks = None
 sizes = tuple(tuple(map(float, level.split(","))) for level in arguments.anchors.split(";"))
+stages = range(5 - len(sizes), 5)
+backbone = BackboneWithFPN(
+    resnet, {f"layer{stage}": str(i) for i, stage in enumerate(stages)},
+    [32 * 2**stage for stage in stages], 256,
+)  # fmt: skip
+backbone.fpn.extra_blocks = None  # no level that is only pooled
 ratios = (tuple(map(float, arguments.ratios.split(","))),) * len(sizes)
 model = FasterRCNN(
     backbone, len(names) + 1, min_size=arguments.min_size, max_size=arguments.max_size,
     rpn_anchor_generator=AnchorGenerator(sizes, ratios),
-    box_roi_pool=torchvision.ops.MultiScaleRoIAlign(["0", "1", "2"], 7, 2),
+    box_roi_pool=torchvision.ops.MultiScaleRoIAlign([str(i) for i in range(len(sizes))], 7, 2),
     rpn_pre_nms_top_n_train=500, rpn_post_nms_top_n_train=250,
     rpn_pre_nms_top_n_test=500, rpn_post_nms_top_n_test=250,
     rpn_batch_size_per_image=128, box_batch_size_per_image=96,

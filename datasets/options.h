@@ -3,14 +3,14 @@
 #include "lanner/datasets/fields.h"
 #include "lanner/ops/api.h"
 
-// Options of how images are brought to the network. Plain structs, without LibTorch.
+// Options for resizing, augmenting and normalizing images. Plain structs, without LibTorch.
 namespace lanner::datasets {
 
 // How pixels are computed when an image is resized.
 enum class Interpolation {
-  area,    // of 8-bit pixels: means over areas where the image shrinks, bilinear where it grows
-  linear,  // of 8-bit pixels: bilinear, which aliases where the image shrinks
-  torchvision,  // of float pixels: bilinear; for weights that were trained with torchvision
+  area,         // on 8-bit pixels: averages areas where the image shrinks, bilinear where it grows
+  linear,       // on 8-bit pixels: bilinear, which aliases where the image shrinks
+  torchvision,  // on float pixels: bilinear; for weights that were trained with torchvision
 };
 
 // The short side becomes `min_size`, unless the long side would exceed `max_size`.
@@ -28,7 +28,8 @@ struct ResizeOptions {
         o.max_size,
         {.name = "max_size", .help = "maximum of the long side, in pixels", .limits = at_least(1)});
     field(o.interpolation,
-          {.name = "interpolation", .help = "how pixels are resized; torchvision for its weights"});
+          {.name = "interpolation",
+           .help = "how images are interpolated; use torchvision for weights from torchvision"});
   }
 };
 
@@ -37,7 +38,7 @@ struct EnumNames<Interpolation> {
   static constexpr std::array values{"area", "linear", "torchvision"};
 };
 
-// How training changes images at random. A probability or fraction of 0 turns a change off.
+// Random augmentation in training. A value of 0 turns an augmentation off.
 struct AugmentOptions {
   double horizontal_flip = 0.5;
   double vertical_flip = 0;
@@ -49,12 +50,16 @@ struct AugmentOptions {
   double mosaic = 0;
 
   static void visit(auto& o, auto&& field) {
-    field(o.horizontal_flip, {.name = "horizontal_flip",
-                              .help = "probability; 0 where left and right matter",
-                              .limits = between(0, 1)});
-    field(o.vertical_flip, {.name = "vertical_flip",
-                            .help = "probability; for images without an up, as from a microscope",
-                            .limits = between(0, 1)});
+    field(o.horizontal_flip,
+          {.name = "horizontal_flip",
+           .help = "probability of a horizontal flip; use 0 where left and right matter",
+           .limits = between(0, 1)});
+    field(
+        o.vertical_flip,
+        {.name = "vertical_flip",
+         .help =
+             "probability of a vertical flip; for images with no natural top, as from a microscope",
+         .limits = between(0, 1)});
     field(o.scale_jitter, {.name = "scale_jitter",
                            .help = "maximum relative change of the image size, per batch",
                            .limits = between(0, 0.9)});

@@ -2,6 +2,7 @@
 
 #include "lanner/datasets/error.h"
 #include "lanner/detectors/backbones/backbone.h"
+#include "lanner/detectors/gauges.h"
 #include "lanner/detectors/preprocessing.h"
 #include "lanner/detectors/roi_heads/roi_targets.h"
 #include "lanner/detectors/rpn/rpn.h"
@@ -29,13 +30,14 @@ DetectorImpl::DetectorImpl(const DetectorOptions& unchecked) : options(validated
   roi_heads_ = register_module("roi_heads", make_roi_head(options, backbone));
 }
 
-Losses DetectorImpl::losses(const datasets::Batch& batch) {
+Losses DetectorImpl::losses(const datasets::Batch& batch, Gauges* gauges) {
   const auto features = backbone_->forward(batch.images);
   const auto anchor_predictions = rpn_->forward(features.rpn, batch.images);
   const auto rpn = rpn_->losses(anchor_predictions, batch.boxes);
   const auto proposals = rpn_->propose(anchor_predictions, batch.sizes);
   auto targets = sample_rois(proposals, batch.boxes, batch.labels, options.roi);
   auto predictions = roi_heads_->forward(features.roi, targets.rois.rois);
+  if (gauges) *gauges = measure(proposals, batch.boxes, targets, predictions);
   if (options.roi.sampling == Sampling::ohem)
     select_hard_examples(predictions, targets, options.roi);
   const auto roi = roi_losses(predictions, targets, options.roi);

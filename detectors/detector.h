@@ -15,6 +15,7 @@ namespace lanner::detectors {
 class BackboneImpl;
 class RpnImpl;
 class RoiHead;
+struct Gauges;
 
 // The losses of a training step: scalars with gradients.
 struct Losses {
@@ -40,8 +41,8 @@ class LANNER_API DetectorImpl : public torch::nn::Module {
 
   // Computes the losses of a batch on the detector's device, as returned by prepare() or a loader,
   // with targets: boxes [Gi, 4] in pixels of the batch, labels [Gi] in 1..C. Samples anchors and
-  // RoIs with torch's default generator.
-  Losses losses(const datasets::Batch& batch);
+  // RoIs with torch's default generator. Fills `gauges` where it is given.
+  Losses losses(const datasets::Batch& batch, Gauges* gauges = nullptr);
 
   // Returns the detections of each image of a batch on the detector's device, in descending order
   // of score, with boxes in pixels of the original images. Records no gradients.

@@ -17,7 +17,7 @@ struct AxisSample {
   bool has_gradient;
 };
 
-// The rule of RoIAlign. Positions below -1 or above `size` are outside, as is NaN, hence the
+// The sampling of RoIAlign. Positions below -1 or above `size` are outside, as is NaN, hence the
 // negated test. Other positions are clamped to the edge pixel, which is read at full weight.
 template <typename T>
 LANNER_HOST_DEVICE AxisSample<T> clamped_sample(T position, int64_t size) {
@@ -30,9 +30,9 @@ LANNER_HOST_DEVICE AxisSample<T> clamped_sample(T position, int64_t size) {
   return {low, low + 1, T(1) - high_weight, high_weight, true, has_gradient};
 }
 
-// The rule of deformable position-sensitive RoI pooling. Positions more than half a pixel outside
-// the map are excluded; other outside positions are clamped to the edge pixel. At an integer
-// position both neighbors are that pixel, so the gradient is 0.
+// The sampling of deformable position-sensitive RoI pooling. Positions more than half a pixel
+// outside the map are excluded; other outside positions are clamped to the edge pixel. At an
+// integer position both neighbors are that pixel, so the gradient is 0.
 template <typename T>
 LANNER_HOST_DEVICE AxisSample<T> edge_sample(T position, int64_t size) {
   if (!(position >= T(-0.5) && position <= T(size) - T(0.5)))

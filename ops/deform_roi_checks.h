@@ -1,7 +1,7 @@
 #pragma once
 
 #include "lanner/ops/checks.h"
-#include "lanner/ops/deform_roi_bins.h"
+#include "lanner/ops/deform_roi_sampling.h"
 
 namespace lanner::ops {
 

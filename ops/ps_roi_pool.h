@@ -22,7 +22,7 @@ struct PsRoiPoolOptions {
 // pooled_width + j for class c, bin row i and bin column j; rois: [K, 5]: batch index, x1, y1, x2,
 // y2 in image pixels.
 // Returns [K, C, pooled_height, pooled_width]; an empty bin is 0. The first derivative with respect
-// to `input` is supported. It matches the forward rule at the border too, unlike torchvision's.
+// to `input` is supported. It matches the forward pass at the border too, unlike torchvision's.
 // Throws as roi_align does, and if the number of channels is not a multiple of the number of bins.
 LANNER_API at::Tensor ps_roi_pool(const at::Tensor& input, const at::Tensor& rois,
                                   const PsRoiPoolOptions& options);

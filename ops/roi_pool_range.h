@@ -3,7 +3,7 @@
 #include <cfloat>
 #include <cmath>
 
-#include "lanner/ops/ps_roi_rules.h"
+#include "lanner/ops/ps_roi_bins.h"
 
 namespace lanner::ops {
 

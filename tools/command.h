@@ -26,7 +26,7 @@ int bench(const std::vector<std::string>& arguments);
 int doctor(const std::vector<std::string>& arguments);
 int list_options(const std::vector<std::string>& arguments);
 
-// The flags of lanner train, with the defaults of the first preset.
+// The flags of lanner train, with the defaults that --preset auto starts from.
 std::vector<Flag> train_flags();
 
 // What --help says above the options.

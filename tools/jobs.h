@@ -2,6 +2,7 @@
 
 #include "lanner/datasets/checking/check.h"
 #include "lanner/datasets/synthetic.h"
+#include "lanner/detectors/auto_options.h"
 #include "lanner/detectors/pretraining/options.h"
 #include "tools/options.h"
 
@@ -14,6 +15,8 @@ namespace lanner::tools {
 struct TorchJobs {
   int (*pretrain)(const detectors::PretrainOptions&);
   int (*probe)(const detectors::ProbeOptions&);
+  // Fills in what `--preset auto` chooses by.
+  int (*auto_input)(const detectors::TrainOptions&, detectors::AutoInput&);
   int (*train)(const detectors::TrainOptions&);
   int (*eval)(const EvalOptions&);
   int (*detect)(const detectors::DetectOptions&);

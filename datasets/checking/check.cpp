@@ -95,7 +95,8 @@ CheckReport check_data(const CheckOptions& options) {
   CheckReport report;
   const Dataset dataset =
       read_dataset(options.source(), options.image_root, nullptr, report.issues);
-  for (const auto& category : dataset.categories) report.objects_per_class.emplace_back(category.name, 0);
+  for (const auto& category : dataset.categories)
+    report.objects_per_class.emplace_back(category.name, 0);
   report.images = static_cast<int64_t>(dataset.images.size());
   for (const auto& record : dataset.images) {
     report.objects += static_cast<int64_t>(record.objects.size());
@@ -116,6 +117,7 @@ CheckReport check_data(const CheckOptions& options) {
     check_images(dataset, report.issues, shown);
     find_identical_images(split, others, report.issues);
   }
+  if (report.usable() && !options.annotations_only) report.summary = summarize(dataset);
   // Issues that the user must fix come first.
   std::stable_partition(report.issues.begin(), report.issues.end(), is_rejected);
   if (options.show.empty()) return report;

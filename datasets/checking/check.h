@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lanner/datasets/checking/box_statistics.h"
+#include "lanner/datasets/checking/data_summary.h"
 #include "lanner/datasets/dataset.h"
 #include "lanner/datasets/options.h"
 #include "lanner/ops/api.h"
@@ -51,8 +52,10 @@ struct CheckOptions {
 
 struct CheckReport {
   int64_t images = 0, objects = 0, images_without_objects = 0;
-  std::vector<std::pair<std::string, int64_t>> objects_per_class;  // per category, in data set order
+  std::vector<std::pair<std::string, int64_t>>
+      objects_per_class;  // per category, in data set order
   BoxStatistics boxes;
+  DataSummary summary;             // only where the data are usable and images were read
   Issues issues;                   // of annotations and images
   LANNER_API bool usable() const;  // there are images and no rejected issues
 };

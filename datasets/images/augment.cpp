@@ -45,16 +45,17 @@ void jitter_colors(Sample& sample, double amount, std::mt19937_64& random) {
   std::uniform_real_distribution<float> factor(static_cast<float>(1 - amount),
                                                static_cast<float>(1 + amount));
   const float brightness = factor(random), contrast = factor(random), saturation = factor(random);
-  cv::Mat pixels, gray;
-  sample.rgb.convertTo(pixels, CV_32FC3, brightness);
-  const cv::Scalar mean = cv::mean(pixels);
-  const float center = static_cast<float>(mean[0] + mean[1] + mean[2]) / 3;
-  pixels = (pixels - cv::Scalar::all(center)) * contrast + cv::Scalar::all(center);
-  cv::cvtColor(pixels, gray, cv::COLOR_RGB2GRAY);
-  cv::cvtColor(gray, gray, cv::COLOR_GRAY2RGB);
-  pixels = gray + (pixels - gray) * saturation;
+  // Brightness, contrast around the mean and saturation are one affine map of the colors.
+  const cv::Scalar mean = cv::mean(sample.rgb) * brightness;
+  const float center = static_cast<float>(mean[0] + mean[1] + mean[2]) / 3 * (1 - contrast);
+  const float color = brightness * contrast * saturation;
+  const float gray = brightness * contrast * (1 - saturation);
+  const float r = 0.299f * gray, g = 0.587f * gray, b = 0.114f * gray;  // as cv::COLOR_RGB2GRAY
+  const cv::Matx34f map(color + r, g, b, center,                        //
+                        r, color + g, b, center,                        //
+                        r, g, color + b, center);
   cv::Mat out;
-  pixels.convertTo(out, CV_8UC3);
+  cv::transform(sample.rgb, out, map);
   sample.rgb = out;
 }
 
@@ -105,16 +106,17 @@ void crop_around_object(Sample& sample, int side, double scale, Interpolation in
   const int cols = sample.rgb.cols, rows = sample.rgb.rows;
   Box target{0, 0, double(cols), double(rows)};  // the window is within it, or around it
   if (!sample.objects.empty()) {
-    target = sample.objects[std::uniform_int_distribution<size_t>(
-                                0, sample.objects.size() - 1)(random)]
-                 .box;
+    target =
+        sample.objects[std::uniform_int_distribution<size_t>(0, sample.objects.size() - 1)(random)]
+            .box;
     const double length = std::max(target.width(), target.height()) * scale;
     scale *= std::min(1., 0.8 * side / length);
   }
   const int width = std::clamp(int(std::lround(side / scale)), 1, cols);
   const int height = std::clamp(int(std::lround(side / scale)), 1, rows);
   const auto position = [&](double low, double high, int length, int limit) {
-    const double first = uniform(random, std::min(low, high - length), std::max(low, high - length));
+    const double first =
+        uniform(random, std::min(low, high - length), std::max(low, high - length));
     return std::clamp(int(std::lround(first)), 0, limit - length);
   };
   const cv::Rect rect(position(target.x1, target.x2, width, cols),
@@ -122,8 +124,9 @@ void crop_around_object(Sample& sample, int side, double scale, Interpolation in
   sample.rgb = sample.rgb(rect);
   shift(sample, -rect.x, -rect.y);
   clip_boxes(sample);
-  resize(sample, {std::max<int64_t>(1, std::lround(height * scale)),
-                  std::max<int64_t>(1, std::lround(width * scale))},
+  resize(sample,
+         {std::max<int64_t>(1, std::lround(height * scale)),
+          std::max<int64_t>(1, std::lround(width * scale))},
          interpolation);
 }
 

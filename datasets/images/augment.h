@@ -14,7 +14,7 @@ void flip_vertically(Sample& sample);
 LANNER_API void jitter_colors(Sample& sample, double amount, std::mt19937_64& random);
 
 // Clips boxes to the image. Drops boxes of which less than a quarter of the area is left, or which
-// are narrower or lower than one pixel.
+// are less than one pixel wide or high.
 void clip_boxes(Sample& sample);
 
 // Random crop of SSD (arXiv 1512.02325, 2.2). Each side is 0.3 to 1 times that of the image, and
@@ -24,9 +24,9 @@ void clip_boxes(Sample& sample);
 // Without boxes, any crop is accepted.
 void crop_by_iou(Sample& sample, std::mt19937_64& random);
 
-// Crops a square of `side` pixels after resizing by `scale`: around a random object, all of which is
-// in it. Where the object is longer than 0.8 sides, the crop shows more of the image at a smaller
-// scale. Without objects, a random crop. Smaller images give what they have.
+// Resizes by `scale`, then crops a square of `side` pixels that contains all of a random object. An
+// object longer than 0.8 * side is scaled down to fit. Without objects, the crop is placed at
+// random. Where the image is smaller than `side`, so is the crop.
 void crop_around_object(Sample& sample, int side, double scale, Interpolation interpolation,
                         std::mt19937_64& random);
 
@@ -35,7 +35,7 @@ void crop_around_object(Sample& sample, int side, double scale, Interpolation in
 void cut_out(Sample& sample, std::mt19937_64& random);
 
 // Mosaic of YOLOv4 (arXiv 2004.10934, 3.3): four images around a random point of a canvas of the
-// size of the first image, each scaled to cover its corner. The result has the id and path of the
+// size of the first image, each scaled to cover its quadrant. The result has the id and path of the
 // first.
 Sample mosaic(const std::array<Sample, 4>& samples, std::mt19937_64& random);
 

@@ -46,7 +46,7 @@ class BlockImpl : public torch::nn::Module {
 TORCH_MODULE(Block);
 
 struct ResNetOptions {
-  int depth = 50;                        // 18, 34, 50, 101 or 152
+  int depth = 50;                                    // 18, 34, 50, 101 or 152
   int64_t width = 64, groups = 1, group_width = 64;  // see BackboneOptions
   Norm norm = Norm::batch;
   int stages = 4;              // number of stages built, 1..4

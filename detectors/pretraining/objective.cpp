@@ -10,6 +10,7 @@ void PretrainOptions::check() const {
   using datasets::expect;
   datasets::check_fields(*this);
   resnet_depth(backbone);
+  expect((width & (width - 1)) == 0, "width", "a power of 2", width);
   expect(loop.batch_size >= 2, "batch_size", "at least 2: the other images are the negatives",
          loop.batch_size);
   if (objective != "cpc") return;
@@ -41,9 +42,10 @@ std::vector<at::Tensor> EncoderImpl::stages(const at::Tensor& images) {
 
 Objective::Objective(const PretrainOptions& o) {
   o.check();
-  encoder = register_module(
-      "backbone", Encoder(ResNetOptions{
-                      .depth = resnet_depth(o.backbone), .norm = o.norm, .stages = o.stages}));
+  encoder = register_module("backbone", Encoder(ResNetOptions{.depth = resnet_depth(o.backbone),
+                                                              .width = o.width,
+                                                              .norm = o.norm,
+                                                              .stages = o.stages}));
 }
 
 std::shared_ptr<Objective> make_objective(const PretrainOptions& options) {

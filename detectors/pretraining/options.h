@@ -48,6 +48,7 @@ struct PretrainOptions {
   std::filesystem::path init;
   std::string objective = "cpc";
   std::string backbone = "resnet18";
+  int64_t width = 64;
   int stages = 3;
   Norm norm = Norm::layer;  // batch norm would leak between patches
   int image_size = 144;
@@ -77,6 +78,9 @@ struct PretrainOptions {
                         .choices = {"cpc", "simclr"}});
     field(o.backbone,
           {.name = "backbone", .help = "resnet18, resnet34, resnet50, resnet101 or resnet152"});
+    field(o.width, {.name = "width",
+                    .help = "channels of the stem, 64 as published; a power of 2",
+                    .limits = between(8, 256)});
     field(o.init, {.name = "init", .help = "backbone weights to start from"});
     field(o.stages, {.name = "stages",
                      .help = "stages of the backbone that are trained",

@@ -5,8 +5,8 @@
 #include <iostream>
 
 #include "lanner/datasets/error.h"
-#include "lanner/datasets/images/image.h"
 #include "lanner/datasets/images/center_crops.h"
+#include "lanner/datasets/images/image.h"
 #include "lanner/datasets/loading/image_folder.h"
 #include "lanner/datasets/reports/html.h"
 #include "lanner/detectors/autocast.h"
@@ -41,6 +41,7 @@ std::vector<fs::path> files_of(const std::vector<fs::path>& folders) {
 Metadata metadata_for(const PretrainOptions& o) {
   return metadata_of(PretrainedBackbone{.objective = o.objective,
                                         .depth = resnet_depth(o.backbone),
+                                        .width = o.width,
                                         .stages = o.stages,
                                         .norm = o.norm,
                                         .image_size = o.image_size,

@@ -20,7 +20,7 @@ struct AnchorPredictions {
 // Proposed boxes per image: [Pi, 4], x1, y1, x2, y2 in pixels of the batch, without gradient.
 using Proposals = std::vector<at::Tensor>;
 
-// Scalars.
+// Scalar tensors.
 struct RpnLosses {
   at::Tensor objectness, box_reg;
 };
@@ -35,7 +35,8 @@ class RpnImpl : public torch::nn::Module {
   AnchorPredictions forward(const std::vector<at::Tensor>& features, const at::Tensor& images);
 
   // Selects the boxes of highest objectness in each level, clips them to the images of the given
-  // sizes, drops tiny ones and applies NMS per level. The number of boxes depends on the mode.
+  // sizes, drops tiny ones and applies NMS per level. Training and evaluation mode keep
+  // different numbers of boxes.
   Proposals propose(const AnchorPredictions& predictions,
                     const std::vector<datasets::ImageSize>& sizes) const;
 

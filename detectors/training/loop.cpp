@@ -93,13 +93,14 @@ class Run {
 
   void step() {
     const ops::CpuCacheGuard cache;
-    // Random numbers follow from seed and step: a resumed run draws what it would have drawn.
+    // Random numbers depend only on seed and step, so a resumed run draws the same ones.
     torch::manual_seed(options_.seed * 1'000'003 + static_cast<uint64_t>(state_.step));
     lr_ = options_.lr * schedule_factor(options_, state_.step, progress());
     optimizer_.zero_grad();
     const auto result = task_.step(state_.step, progress());
     result.loss.backward();
-    const double loss = result.loss.item<double>();  // by now a GPU has the whole step queued
+    const double loss =
+        result.loss.item<double>();  // after backward(), because item() waits for the GPU
     diverged_ = !std::isfinite(loss);
     if (diverged_)
       throw bad_data(c10::str("step ", state_.step, ": the loss is not finite (", loss,
@@ -141,9 +142,9 @@ class Run {
     images_ = 0, data_time_ = 0, log_at_ = begin_ + state_.elapsed;
   }
 
-  // Evaluation number `number` of the run. False where it was stopped.
+  // Runs evaluation `number`. Returns false if it was stopped.
   bool evaluate(int number) {
-    save_last();  // first: an evaluation may be stopped, or meet a damaged image
+    save_last();  // first, because the evaluation may be stopped or fail on a damaged image
     const double paused = seconds();
     std::optional<Evaluation> evaluation;
     bool best = true;
@@ -216,8 +217,9 @@ class Run {
 void LoopOptions::check() const {
   if (out.empty()) throw usage_error("out: expected a folder, got none");
   if (!resume && fs::exists(out / "last.safetensors"))
-    throw usage_error("out: " + out.string() +
-                      " already holds a run: give --resume to continue it, or another folder");
+    throw usage_error(
+        "out: " + out.string() +
+        " already contains a run: pass --resume to continue it, or choose another folder");
   datasets::check_fields(*this);
 }
 

@@ -122,8 +122,10 @@ struct TrainOptions {
     field(o.val, {.name = "val", .help = "DATA[:SPLIT] on which the best weights are chosen"});
     field(o.image_root,
           {.name = "image_root", .help = "folder of a COCO file's images, if not beside it"});
-    field(o.init, {.name = "init",
-                   .help = "backbone weights to start from, as lanner pretrain writes them"});
+    field(o.init,
+          {.name = "init",
+           .help = "weights to start from: of lanner pretrain or train, or converted from "
+                   "torchvision; of a detector, FPN, RPN and head are taken where they fit"});
     field(o.init_lr, {.name = "init_lr",
                       .help = "learning rate factor of the weights loaded by --init",
                       .limits = above(0)});

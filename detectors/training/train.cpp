@@ -3,12 +3,14 @@
 #include <iostream>
 
 #include "lanner/datasets/error.h"
+#include "lanner/datasets/evaluation/error_analysis.h"
 #include "lanner/datasets/loading/loader.h"
 #include "lanner/datasets/reports/evaluation_html.h"
 #include "lanner/datasets/reports/html.h"
 #include "lanner/detectors/autocast.h"
 #include "lanner/detectors/inference/detect_dataset.h"
 #include "lanner/detectors/progress_line.h"
+#include "lanner/detectors/training/advisor.h"
 #include "lanner/detectors/training/generator_guard.h"
 #include "lanner/detectors/training/report.h"
 #include "lanner/detectors/weights/checkpoint.h"
@@ -44,7 +46,7 @@ LoopOptions loop_options(const TrainOptions& options) {
 // Loads the backbone of options.init, and gives its parameters their factor. Returns the report.
 std::string load_init(Detector& detector, const TrainOptions& options, LoopOptions& loop) {
   if (options.init.empty() || (loop.resume && options.init_lr == 1)) return "";
-  const auto transfer = load_backbone(*detector, options.init);
+  const auto transfer = load_matching(*detector, options.init);
   const auto parameters = detector->named_parameters();
   for (const auto& name : transfer.loaded)
     if (const auto* parameter = parameters.find(name); parameter && parameter->requires_grad())
@@ -61,37 +63,62 @@ void to_device(datasets::Batch& batch, const torch::Device& device) {
 }
 
 StepResult detection_step(Detector& detector, datasets::Loader& loader, const torch::Device& device,
-                          bool bfloat16) {
+                          bool bfloat16, Gauges* gauges) {
   const double asked = seconds();
   auto batch = *loader.next();
   const double waited = seconds() - asked;
   to_device(batch, device);
   const Autocast autocast(bfloat16, device.type());
-  const auto losses = detector->losses(batch);
+  const auto losses = detector->losses(batch, gauges);
+  NamedScalars log_only;
+  if (gauges)
+    for (const auto& [name, value] : gauges->metrics())
+      log_only.emplace_back(name, torch::tensor(value));
   return {.loss = losses.total(),
           .metrics = {{"loss_classifier", losses.classifier},
                       {"loss_box_reg", losses.box_reg},
                       {"loss_objectness", losses.objectness},
                       {"loss_rpn_box_reg", losses.rpn_box_reg}},
+          .log_only = std::move(log_only),
           .images = batch.size(),
           .paths = batch.paths,
           .data_time = waited};
 }
 
-// Evaluates on val and keeps the report of the best evaluation of this process.
+// Evaluates on val, has the advisor judge it, and keeps the report of the best evaluation of this
+// process.
 class Validation {
  public:
-  Validation(Detector& detector, const datasets::Dataset& val, const LoopOptions& loop,
-             bool bfloat16, const Stop& stop)
-      : detector_(detector), val_(val), loop_(loop), bfloat16_(bfloat16), stop_(stop) {}
+  Validation(Detector& detector, const Data& data, const LoopOptions& loop, bool bfloat16,
+             Advisor& advisor, const Stop& stop)
+      : detector_(detector),
+        val_(data.val),
+        loop_(loop),
+        bfloat16_(bfloat16),
+        advisor_(advisor),
+        stop_(stop) {
+    const auto& images = data.train.images;
+    train_.categories = data.train.categories;
+    for (size_t i = 0; i < images.size(); i += images.size() / kTrainImages + 1)
+      train_.images.push_back(images[i]);
+  }
 
   std::optional<Evaluation> operator()() {
     const auto device = detector_->parameters().front().device();
     const Autocast autocast(bfloat16_, device.type());
-    const auto detections =
-        detect_dataset(detector_, val_, loop_.batch_size, loop_.workers, {}, stop_);
+    const auto detections = detect(val_);
     if (stop_()) return std::nullopt;
-    const auto metrics = datasets::evaluate_coco(datasets::to_coco(val_), detections);
+    const auto truth = datasets::to_coco(val_);
+    const auto metrics = datasets::evaluate_coco(truth, detections);
+    EvaluationSummary summary{.val_AP50 = metrics.AP50, .val_AP75 = metrics.AP75};
+    if (metrics.AP50 < kPoor) {
+      const auto on_train = detect(train_);
+      if (stop_()) return std::nullopt;
+      summary.train_AP50 = datasets::evaluate_coco(datasets::to_coco(train_), on_train).AP50;
+      const auto errors = datasets::analyze_errors(truth, detections, metrics);
+      summary.localization_gain = errors.kinds[int(datasets::ErrorKind::localization)].ap_gain;
+    }
+    advisor_.evaluated(summary);
     if (metrics.AP > best_) {
       best_ = metrics.AP;
       report_ = "<h2>The best weights on the validation data</h2>" +
@@ -103,10 +130,19 @@ class Validation {
   const std::string& report() const { return report_; }
 
  private:
+  static constexpr size_t kTrainImages = 40;  // that are evaluated where val is poor
+  static constexpr double kPoor = 0.5;        // AP50
+
+  std::vector<datasets::CocoDetection> detect(const datasets::Dataset& data) {
+    return detect_dataset(detector_, data, loop_.batch_size, loop_.workers, {}, stop_);
+  }
+
   Detector& detector_;
   const datasets::Dataset& val_;
+  datasets::Dataset train_;
   const LoopOptions& loop_;
   bool bfloat16_;
+  Advisor& advisor_;
   const Stop& stop_;
   double best_ = -1;
   std::string report_;
@@ -152,19 +188,30 @@ LoopEnd train(const TrainOptions& options, const Stop& stop) {
                                                  .first_batch = first,
                                                  .batches = per_epoch * loop.epochs - first,
                                                  .normalization = detector_options.normalization});
-  Validation validation(detector, data.val, loop, bfloat16, stop);
+  Advisor advisor(options, data.train, data.val);
+  Validation validation(detector, data, loop, bfloat16, advisor, stop);
   TrainingTask task{
       .name = "train",
       .module = detector.ptr().get(),
       .steps_per_epoch = per_epoch,
-      .step = [&](int64_t, double) { return detection_step(detector, *loader, device, bfloat16); },
+      .step =
+          [&](int64_t step, double progress) {
+            advisor.begin_step(step, *detector);
+            Gauges gauges;
+            const bool observed = advisor.observes(step);
+            auto result =
+                detection_step(detector, *loader, device, bfloat16, observed ? &gauges : nullptr);
+            if (observed)
+              advisor.observe(progress, result.loss.item<double>(), result.data_time, gauges);
+            return result;
+          },
       .metadata = metadata_of(detector_options)};
   if (!options.val.empty()) {
     task.evaluations = options.evaluations;
     task.evaluate = std::ref(validation);
   }
   const auto end = run_loop(task, loop, std::move(resumed), stop);
-  auto report = validation.report();
+  auto report = advisor.html() + validation.report();
   if (!transferred.empty())
     report += "<h2>Transfer</h2><pre>" + datasets::escape_html(transferred) + "</pre>";
   write_report(loop.out, report);

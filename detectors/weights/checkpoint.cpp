@@ -87,6 +87,26 @@ TransferReport load_backbone(torch::nn::Module& module, const fs::path& file) {
   return report;
 }
 
+TransferReport load_matching(torch::nn::Module& module, const fs::path& file) {
+  auto report = load_backbone(module, file);
+  const torch::NoGradGuard no_grad;
+  const auto content = read_safetensors(file);
+  auto state = state_of(module);
+  std::erase_if(report.unused, [&](const std::string& name) {
+    const auto& tensor = content.tensors.at(name);
+    const auto found = state.find(name);
+    if (found == state.end() || found->second.sizes() != tensor.sizes()) return false;
+    found->second.copy_(tensor);
+    report.loaded.push_back(name);
+    return true;
+  });
+  if (!detector_options_of(content.metadata, file)) return report;
+  for (const auto& name : report.loaded) state.erase(name);
+  for (const auto& [name, tensor] : state)
+    if (!name.starts_with("backbone.body.")) report.missing.push_back(name);
+  return report;
+}
+
 std::string describe(const TransferReport& report, const fs::path& file) {
   // Summarized by top-level module, or by stage of the backbone.
   std::set<std::string> missing, unused;
@@ -99,7 +119,7 @@ std::string describe(const TransferReport& report, const fs::path& file) {
   const auto list = [](const char* label, const std::set<std::string>& names) {
     return names.empty() ? "" : c10::str("  ", label, ": ", c10::Join(", ", names), "\n");
   };
-  return c10::str(file.string(), ": ", report.loaded.size(), " tensors of the backbone loaded, ",
+  return c10::str(file.string(), ": ", report.loaded.size(), " tensors loaded, ",
                   report.missing.size(), " start fresh, ", report.unused.size(), " not used\n",
                   list("fresh", missing), list("not used", unused));
 }

@@ -25,6 +25,7 @@ Metadata metadata_of(const DetectorOptions& options) {
 Metadata metadata_of(const PretrainedBackbone& b) {
   const nlohmann::json json{{"objective", b.objective},
                             {"depth", b.depth},
+                            {"width", b.width},
                             {"stages", b.stages},
                             {"norm", datasets::to_text(b.norm)},
                             {"image_size", b.image_size},
@@ -53,6 +54,7 @@ std::optional<PretrainedBackbone> pretrained_backbone_of(const Metadata& metadat
     const auto json = nlohmann::json::parse(found->second);
     PretrainedBackbone b{.objective = json.value("objective", "cpc"),
                          .depth = json.at("depth"),
+                         .width = json.value("width", int64_t{64}),
                          .stages = json.at("stages"),
                          .image_size = json.at("image_size"),
                          .patch_size = json.at("patch_size"),

@@ -18,7 +18,9 @@ using Metadata = std::map<std::string, std::string>;
 // What a pretrained backbone is and was shown.
 struct PretrainedBackbone {
   std::string objective = "cpc";
-  int depth = 18, stages = 4;
+  int depth = 18;
+  int64_t width = 64;
+  int stages = 4;
   Norm norm = Norm::layer;
   int image_size = 144;
   int patch_size = 48, patch_stride = 24;

@@ -3,41 +3,42 @@
 #include <ATen/ops/zeros.h>
 
 #include "lanner/ops/cpu/pooling.h"
-#include "lanner/ops/deform_roi_bins.h"
+#include "lanner/ops/deform_roi_sampling.h"
 
 namespace lanner::ops {
 
-// The CPU implementation of the deformable RoI operators, for either rule of deform_roi_bins.h.
+// The CPU implementation of the deformable RoI operators, for either sampling of
+// deform_roi_sampling.h.
 
 // Adds the weights of RoI k for one class. offset: null, or [K, 2 * classes, part_height,
 // part_width].
-template <typename T, typename Rule>
+template <typename T, typename Sampling>
 struct DeformWeights {
   const DeformPoolShape& s;
-  const Rule& rule;
+  const Sampling& sampling;
   const T* offset;
   int64_t class_index = 0;
 
   SampleLine<T> x(const T* roi, int64_t k, int64_t bin) const {
     const T offset_value = offset ? offset[s.offset(k, class_index, bin)] : T(0);
-    return rule.line(roi[1], roi[3], s.pooled_width, bin % s.pooled_width, offset_value);
+    return sampling.line(roi[1], roi[3], s.pooled_width, bin % s.pooled_width, offset_value);
   }
   SampleLine<T> y(const T* roi, int64_t k, int64_t bin) const {
     const T offset_value = offset ? offset[s.offset(k, class_index, bin) + s.part()] : T(0);
-    return rule.line(roi[2], roi[4], s.pooled_height, bin / s.pooled_width, offset_value);
+    return sampling.line(roi[2], roi[4], s.pooled_height, bin / s.pooled_width, offset_value);
   }
 
   static WeightRange add_weights(RoiWeights<T>& out, const SampleLine<T>& line, int64_t size) {
     return out.add_weights(
         line.range(size), size, [&](int64_t i) { return line.position(i); },
-        Rule::template sample<T>,
-        [&](int64_t inside) { return line_sample_weight<Rule>(line, inside); });
+        Sampling::template sample<T>,
+        [&](int64_t inside) { return line_sample_weight<Sampling>(line, inside); });
   }
   static WeightRange add_derivatives(RoiWeights<T>& out, const SampleLine<T>& line, int64_t size) {
     return out.add_derivatives(
         line.range(size), size, [&](int64_t i) { return line.position(i); },
-        Rule::template sample<T>,
-        [&](int64_t inside) { return line_sample_weight<Rule>(line, inside); });
+        Sampling::template sample<T>,
+        [&](int64_t inside) { return line_sample_weight<Sampling>(line, inside); });
   }
 
   void operator()(const T* roi, int64_t k, RoiWeights<T>& out) const {
@@ -55,9 +56,9 @@ struct DeformWeights {
 
 // Adds the bins of a RoI, followed by two more per bin: the derivatives of its weights with respect
 // to shifts along x and y.
-template <typename T, typename Rule>
+template <typename T, typename Sampling>
 struct DeformDerivatives {
-  DeformWeights<T, Rule> weight_rule;
+  DeformWeights<T, Sampling> weight_rule;
 
   void operator()(const T* roi, int64_t k, RoiWeights<T>& out) const {
     const auto& s = weight_rule.s;
@@ -89,8 +90,8 @@ NhwcView<T> plane_view(const DeformPoolShape& s, T* planes, int64_t image, int64
   return {planes + map.plane(image, c, s.group(bin)), s.width, 1};
 }
 
-template <typename T, typename Rule>
-void planar_forward(const DeformPoolShape& s, const DeformWeights<T, Rule>& weight_rule,
+template <typename T, typename Sampling>
+void planar_forward(const DeformPoolShape& s, const DeformWeights<T, Sampling>& weight_rule,
                     const T* rois, int64_t count, const T* input, T* output, bool channels_last) {
   at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
     auto class_rule = weight_rule;
@@ -115,8 +116,8 @@ void planar_forward(const DeformPoolShape& s, const DeformWeights<T, Rule>& weig
 }
 
 // grad: [K, C, bins]. Each thread processes its own classes.
-template <typename T, typename Rule>
-void planar_backward(const DeformPoolShape& s, const DeformWeights<T, Rule>& weight_rule,
+template <typename T, typename Sampling>
+void planar_backward(const DeformPoolShape& s, const DeformWeights<T, Sampling>& weight_rule,
                      const T* rois, int64_t count, const T* input, const T* grad, T* grad_input,
                      T* grad_offset) {
   at::parallel_for(0, s.classes, 1, [&](int64_t begin, int64_t end) {
@@ -126,7 +127,7 @@ void planar_backward(const DeformPoolShape& s, const DeformWeights<T, Rule>& wei
         const T* roi = rois + k * 5;
         const auto image = static_cast<int64_t>(roi[0]);
         RoiWeights<T> weights;
-        DeformDerivatives<T, Rule>{class_rule}(roi, k, weights);
+        DeformDerivatives<T, Sampling>{class_rule}(roi, k, weights);
         const int64_t first = class_rule.class_index * s.channels_per_class();
         for (int64_t c = first; c < first + s.channels_per_class(); ++c)
           for (int64_t b = 0; b < s.bins(); ++b) {
@@ -147,11 +148,11 @@ void planar_backward(const DeformPoolShape& s, const DeformWeights<T, Rule>& wei
 
 // Computes the gradient of the offsets of a single class from the gradients that pool_backward
 // reads. Each slice of channels contributes a partial sum; the partial sums are added in order.
-template <typename T, typename Rule>
+template <typename T, typename Sampling>
 class OffsetGradient {
  public:
   // weights: computed by DeformDerivatives.
-  OffsetGradient(const PoolShape& shape, const DeformWeights<T, Rule>& weight_rule,
+  OffsetGradient(const PoolShape& shape, const DeformWeights<T, Sampling>& weight_rule,
                  const PoolingWeights<T>& weights, const T* rois,
                  const std::vector<std::vector<int64_t>>& by_image, const T* input)
       : shape_(shape),
@@ -217,7 +218,7 @@ class OffsetGradient {
   }
 
   const PoolShape& shape_;
-  const DeformWeights<T, Rule>& weight_rule_;
+  const DeformWeights<T, Sampling>& weight_rule_;
   const PoolingWeights<T>& weights_;
   const T* rois_;
   const std::vector<std::vector<int64_t>>& by_image_;
@@ -227,8 +228,8 @@ class OffsetGradient {
   at::Tensor partial_sums_;
 };
 
-template <typename Rule>
-at::Tensor deform_pooled(const char* op, const DeformPoolShape& s, const Rule& rule,
+template <typename Sampling>
+at::Tensor deform_pooled(const char* op, const DeformPoolShape& s, const Sampling& sampling,
                          const at::Tensor& input, const at::Tensor& rois,
                          const std::optional<at::Tensor>& offset) {
   const auto type = compute_type(input.scalar_type());
@@ -245,8 +246,8 @@ at::Tensor deform_pooled(const char* op, const DeformPoolShape& s, const Rule& r
     if (in.numel() == 0) out.zero_();
     if (out.numel() == 0 || in.numel() == 0) return;
     const auto by_image = rois_by_image(roi, count, s.batch);
-    const DeformWeights<T, Rule> weight_rule{s, rule,
-                                             offset ? offsets.const_data_ptr<T>() : nullptr};
+    const DeformWeights<T, Sampling> weight_rule{s, sampling,
+                                                 offset ? offsets.const_data_ptr<T>() : nullptr};
     if (s.classes > 1)
       return planar_forward(s, weight_rule, roi, count, in.const_data_ptr<T>(),
                             out.mutable_data_ptr<T>(), channels_last);
@@ -260,12 +261,10 @@ at::Tensor deform_pooled(const char* op, const DeformPoolShape& s, const Rule& r
 }
 
 // Returns the gradients of input and offset. The latter is empty if there is no offset.
-template <typename Rule>
-std::tuple<at::Tensor, at::Tensor> deform_pooled_backward(const char* op, const DeformPoolShape& s,
-                                                          const Rule& rule, const at::Tensor& grad,
-                                                          const at::Tensor& input,
-                                                          const at::Tensor& rois,
-                                                          const std::optional<at::Tensor>& offset) {
+template <typename Sampling>
+std::tuple<at::Tensor, at::Tensor> deform_pooled_backward(
+    const char* op, const DeformPoolShape& s, const Sampling& sampling, const at::Tensor& grad,
+    const at::Tensor& input, const at::Tensor& rois, const std::optional<at::Tensor>& offset) {
   const auto type = compute_type(grad.scalar_type());
   const auto format = s.classes > 1 ? at::MemoryFormat::Contiguous : grad.suggest_memory_format();
   const bool channels_last = format == at::MemoryFormat::ChannelsLast;
@@ -280,8 +279,8 @@ std::tuple<at::Tensor, at::Tensor> deform_pooled_backward(const char* op, const 
     check_batch_indices(op, roi, count, s.batch);
     if (grad_output.numel() == 0 || in.numel() == 0) return;
     const auto by_image = rois_by_image(roi, count, s.batch);
-    const DeformWeights<T, Rule> weight_rule{s, rule,
-                                             offset ? offsets.const_data_ptr<T>() : nullptr};
+    const DeformWeights<T, Sampling> weight_rule{s, sampling,
+                                                 offset ? offsets.const_data_ptr<T>() : nullptr};
     T* grad_offset_data = grad_offset.mutable_data_ptr<T>();
     if (s.classes > 1)
       return planar_backward(s, weight_rule, roi, count, in.const_data_ptr<T>(),
@@ -295,10 +294,10 @@ std::tuple<at::Tensor, at::Tensor> deform_pooled_backward(const char* op, const 
       return pool_backward(shape, weights, by_image, grad_data, grad_input_data, channels_last,
                            [] { return NoGradObserver(); });
     }
-    const PoolingWeights<T> weights(DeformDerivatives<T, Rule>{weight_rule}, roi, count,
+    const PoolingWeights<T> weights(DeformDerivatives<T, Sampling>{weight_rule}, roi, count,
                                     3 * s.bins());
-    OffsetGradient<T, Rule> offset_gradient(shape, weight_rule, weights, roi, by_image,
-                                            in.const_data_ptr<T>());
+    OffsetGradient<T, Sampling> offset_gradient(shape, weight_rule, weights, roi, by_image,
+                                                in.const_data_ptr<T>());
     pool_backward(shape, weights, by_image, grad_data, grad_input_data, channels_last,
                   [&] { return offset_gradient.observer(); });
     offset_gradient.add_to(grad_offset_data);

@@ -16,7 +16,7 @@ at::Tensor deform_roi_pool_cpu(const at::Tensor& input, const at::Tensor& rois,
                         sampling_ratio, gamma);
   return deform_pooled(
       "deform_roi_pool", deform_pool_shape(input, offset, pooled_height, pooled_width, 1),
-      DeformRoiPoolRule{spatial_scale, gamma, sampling_ratio}, input, rois, offset);
+      DeformRoiPoolSampling{spatial_scale, gamma, sampling_ratio}, input, rois, offset);
 }
 
 Gradients deform_roi_pool_backward_cpu(const at::Tensor& grad, const at::Tensor& input,
@@ -28,7 +28,7 @@ Gradients deform_roi_pool_backward_cpu(const at::Tensor& grad, const at::Tensor&
   const auto shape = deform_pool_shape(input, offset, pooled_height, pooled_width, 1);
   check_pooled_grad("deform_roi_pool", grad, input, rois, shape);
   return deform_pooled_backward("deform_roi_pool backward", shape,
-                                DeformRoiPoolRule{spatial_scale, gamma, sampling_ratio}, grad,
+                                DeformRoiPoolSampling{spatial_scale, gamma, sampling_ratio}, grad,
                                 input, rois, offset);
 }
 
@@ -40,8 +40,8 @@ at::Tensor deform_ps_roi_pool_cpu(const at::Tensor& input, const at::Tensor& roi
                            group_size, sample_per_part, trans_std);
   return deform_pooled("deform_ps_roi_pool",
                        deform_pool_shape(input, offset, pooled_height, pooled_width, group_size),
-                       DeformPsRoiPoolRule{spatial_scale, trans_std, sample_per_part}, input, rois,
-                       offset);
+                       DeformPsRoiPoolSampling{spatial_scale, trans_std, sample_per_part}, input,
+                       rois, offset);
 }
 
 Gradients deform_ps_roi_pool_backward_cpu(const at::Tensor& grad, const at::Tensor& input,
@@ -54,7 +54,7 @@ Gradients deform_ps_roi_pool_backward_cpu(const at::Tensor& grad, const at::Tens
   const auto shape = deform_pool_shape(input, offset, pooled_height, pooled_width, group_size);
   check_pooled_grad("deform_ps_roi_pool", grad, input, rois, shape);
   return deform_pooled_backward("deform_ps_roi_pool backward", shape,
-                                DeformPsRoiPoolRule{spatial_scale, trans_std, sample_per_part},
+                                DeformPsRoiPoolSampling{spatial_scale, trans_std, sample_per_part},
                                 grad, input, rois, offset);
 }
 

@@ -179,11 +179,12 @@ void pool_backward(const PoolShape& s, const PoolingWeights<T>& weights,
   });
 }
 
-// Tensor versions of pool_forward and pool_backward. rule(roi, k, list) adds the weights of RoI k,
-// with positions in feature-map pixels, for T = float or double.
-template <typename Rule>
-at::Tensor pooled(const char* op, const PoolShape& s, const Rule& rule, const at::Tensor& input,
-                  const at::Tensor& rois, int64_t pooled_height, int64_t pooled_width) {
+// Tensor versions of pool_forward and pool_backward. sampling(roi, k, list) adds the weights of RoI
+// k, with positions in feature-map pixels, for T = float or double.
+template <typename Sampling>
+at::Tensor pooled(const char* op, const PoolShape& s, const Sampling& sampling,
+                  const at::Tensor& input, const at::Tensor& rois, int64_t pooled_height,
+                  int64_t pooled_width) {
   const auto type = compute_type(input.scalar_type());
   const auto format = input.suggest_memory_format();
   const auto in = input.to(type).contiguous(), boxes = rois.to(type).contiguous();
@@ -194,7 +195,7 @@ at::Tensor pooled(const char* op, const PoolShape& s, const Rule& rule, const at
     if (in.numel() == 0) out.zero_();
     if (out.numel() == 0 || in.numel() == 0) return;
     const auto by_image = rois_by_image(boxes.const_data_ptr<T>(), s.rois, s.map.batch);
-    const PoolingWeights<T> weights(rule, boxes.const_data_ptr<T>(), s.rois, s.bins);
+    const PoolingWeights<T> weights(sampling, boxes.const_data_ptr<T>(), s.rois, s.bins);
     pool_forward(s, weights, by_image, in.const_data_ptr<T>(), out.mutable_data_ptr<T>(),
                  format == at::MemoryFormat::ChannelsLast);
   };
@@ -202,8 +203,8 @@ at::Tensor pooled(const char* op, const PoolShape& s, const Rule& rule, const at
   return out.to(input.scalar_type());
 }
 
-template <typename Rule>
-at::Tensor pooled_backward(const char* op, const PoolShape& s, const Rule& rule,
+template <typename Sampling>
+at::Tensor pooled_backward(const char* op, const PoolShape& s, const Sampling& sampling,
                            const at::Tensor& grad, const at::Tensor& rois) {
   const auto type = compute_type(grad.scalar_type());
   const auto format = grad.suggest_memory_format();
@@ -216,7 +217,7 @@ at::Tensor pooled_backward(const char* op, const PoolShape& s, const Rule& rule,
     check_batch_indices(op, boxes.const_data_ptr<T>(), s.rois, s.map.batch);
     if (grad_output.numel() == 0 || grad_input.numel() == 0) return;
     const auto by_image = rois_by_image(boxes.const_data_ptr<T>(), s.rois, s.map.batch);
-    const PoolingWeights<T> weights(rule, boxes.const_data_ptr<T>(), s.rois, s.bins);
+    const PoolingWeights<T> weights(sampling, boxes.const_data_ptr<T>(), s.rois, s.bins);
     pool_backward(s, weights, by_image, grad_output.const_data_ptr<T>(),
                   grad_input.mutable_data_ptr<T>(), format == at::MemoryFormat::ChannelsLast,
                   [] { return NoGradObserver(); });

@@ -6,7 +6,7 @@
 
 #include "lanner/ops/cpu/kernels.h"
 #include "lanner/ops/cpu/nhwc_view.h"
-#include "lanner/ops/roi_grid.h"
+#include "lanner/ops/roi_align_sampling.h"
 
 namespace lanner::ops {
 
@@ -119,20 +119,20 @@ void add_separable_bins(RoiWeights<T>& out, int64_t pooled_height, int64_t poole
   }
 }
 
-// The weights of all RoIs, in lists of kChunk RoIs. rule(roi, k, list) adds those of RoI k.
+// The weights of all RoIs, in lists of kChunk RoIs. sampling(roi, k, list) adds those of RoI k.
 template <typename T>
 struct PoolingWeights {
   static constexpr int64_t kChunk = 32;
   std::vector<RoiWeights<T>> chunks;
   int64_t bins_per_roi;
 
-  template <typename Rule>
-  PoolingWeights(const Rule& rule, const T* rois, int64_t count, int64_t bins)
+  template <typename Sampling>
+  PoolingWeights(const Sampling& sampling, const T* rois, int64_t count, int64_t bins)
       : chunks((count + kChunk - 1) / kChunk), bins_per_roi(bins) {
     at::parallel_for(0, static_cast<int64_t>(chunks.size()), 2, [&](int64_t begin, int64_t end) {
       for (int64_t chunk = begin; chunk < end; ++chunk)
         for (int64_t k = chunk * kChunk; k < std::min(count, (chunk + 1) * kChunk); ++k)
-          rule(rois + k * 5, k, chunks[chunk]);
+          sampling(rois + k * 5, k, chunks[chunk]);
     });
   }
 

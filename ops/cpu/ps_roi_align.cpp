@@ -5,7 +5,7 @@
 namespace lanner::ops {
 namespace {
 
-struct Rule {
+struct Sampling {
   double spatial_scale;
   int64_t height, width, pooled_height, pooled_width, sampling_ratio;
 
@@ -24,9 +24,9 @@ at::Tensor ps_roi_align_cpu(const at::Tensor& input, const at::Tensor& rois, dou
                             int64_t pooled_height, int64_t pooled_width, int64_t sampling_ratio) {
   check_ps_rois("ps_roi_align", input, rois, spatial_scale, pooled_height, pooled_width,
                 sampling_ratio);
-  const Rule rule{spatial_scale, input.size(2), input.size(3),
-                  pooled_height, pooled_width,  sampling_ratio};
-  return ps_pooled("ps_roi_align", rule, input, rois);
+  const Sampling sampling{spatial_scale, input.size(2), input.size(3),
+                          pooled_height, pooled_width,  sampling_ratio};
+  return ps_pooled("ps_roi_align", sampling, input, rois);
 }
 
 at::Tensor ps_roi_align_backward_cpu(const at::Tensor& grad, const at::Tensor& rois,
@@ -36,8 +36,9 @@ at::Tensor ps_roi_align_backward_cpu(const at::Tensor& grad, const at::Tensor& r
   const char* op = "ps_roi_align backward";
   check_ps_rois_backward(op, grad, rois, spatial_scale, pooled_height, pooled_width, sampling_ratio,
                          batch, channels, height, width);
-  const Rule rule{spatial_scale, height, width, pooled_height, pooled_width, sampling_ratio};
-  return ps_pooled_backward(op, rule, grad, rois, batch, channels);
+  const Sampling sampling{spatial_scale, height,       width,
+                          pooled_height, pooled_width, sampling_ratio};
+  return ps_pooled_backward(op, sampling, grad, rois, batch, channels);
 }
 
 TORCH_LIBRARY_IMPL(lanner, CPU, m) {

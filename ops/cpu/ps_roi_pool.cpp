@@ -15,7 +15,7 @@ WeightRange mean_weights(RoiWeights<T>& out, PixelRange pixels) {
   return out.range_from(first);
 }
 
-struct Rule {
+struct Sampling {
   double spatial_scale;
   int64_t height, width, pooled_height, pooled_width;
   bool original;
@@ -39,9 +39,9 @@ struct Rule {
 at::Tensor ps_roi_pool_cpu(const at::Tensor& input, const at::Tensor& rois, double spatial_scale,
                            int64_t pooled_height, int64_t pooled_width, bool original) {
   check_ps_rois("ps_roi_pool", input, rois, spatial_scale, pooled_height, pooled_width);
-  const Rule rule{spatial_scale, input.size(2), input.size(3),
-                  pooled_height, pooled_width,  original};
-  return ps_pooled("ps_roi_pool", rule, input, rois);
+  const Sampling sampling{spatial_scale, input.size(2), input.size(3),
+                          pooled_height, pooled_width,  original};
+  return ps_pooled("ps_roi_pool", sampling, input, rois);
 }
 
 at::Tensor ps_roi_pool_backward_cpu(const at::Tensor& grad, const at::Tensor& rois,
@@ -51,8 +51,8 @@ at::Tensor ps_roi_pool_backward_cpu(const at::Tensor& grad, const at::Tensor& ro
   const char* op = "ps_roi_pool backward";
   check_ps_rois_backward(op, grad, rois, spatial_scale, pooled_height, pooled_width, 0, batch,
                          channels, height, width);
-  const Rule rule{spatial_scale, height, width, pooled_height, pooled_width, original};
-  return ps_pooled_backward(op, rule, grad, rois, batch, channels);
+  const Sampling sampling{spatial_scale, height, width, pooled_height, pooled_width, original};
+  return ps_pooled_backward(op, sampling, grad, rois, batch, channels);
 }
 
 TORCH_LIBRARY_IMPL(lanner, CPU, m) {

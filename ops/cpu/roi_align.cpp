@@ -6,7 +6,7 @@
 namespace lanner::ops {
 namespace {
 
-struct Rule {
+struct Sampling {
   double spatial_scale;
   int64_t height, width, pooled_height, pooled_width, sampling_ratio;
   bool aligned;
@@ -31,9 +31,9 @@ at::Tensor roi_align_cpu(const at::Tensor& input, const at::Tensor& rois, double
                         rois.size(0),
                         pooled_height * pooled_width,
                         [](int64_t) { return 0; }};
-  const Rule rule{spatial_scale, input.size(2),  input.size(3), pooled_height,
-                  pooled_width,  sampling_ratio, aligned};
-  return pooled("roi_align", shape, rule, input, rois, pooled_height, pooled_width);
+  const Sampling sampling{spatial_scale, input.size(2),  input.size(3), pooled_height,
+                          pooled_width,  sampling_ratio, aligned};
+  return pooled("roi_align", shape, sampling, input, rois, pooled_height, pooled_width);
 }
 
 at::Tensor roi_align_backward_cpu(const at::Tensor& grad, const at::Tensor& rois,
@@ -47,9 +47,9 @@ at::Tensor roi_align_backward_cpu(const at::Tensor& grad, const at::Tensor& rois
       {batch, channels, height, width}, rois.size(0), pooled_height * pooled_width, [](int64_t) {
         return 0;
       }};
-  const Rule rule{spatial_scale, height,         width,  pooled_height,
-                  pooled_width,  sampling_ratio, aligned};
-  return pooled_backward(op, shape, rule, grad, rois);
+  const Sampling sampling{spatial_scale, height,         width,  pooled_height,
+                          pooled_width,  sampling_ratio, aligned};
+  return pooled_backward(op, shape, sampling, grad, rois);
 }
 
 TORCH_LIBRARY_IMPL(lanner, CPU, m) {

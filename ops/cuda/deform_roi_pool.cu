@@ -18,8 +18,8 @@ namespace {
 using Optional = std::optional<at::Tensor>;
 using Gradients = std::tuple<at::Tensor, at::Tensor>;
 
-template <typename Rule>
-at::Tensor forward(const Rule& rule, const DeformPoolShape& s, const at::Tensor& input,
+template <typename Sampling>
+at::Tensor forward(const Sampling& sampling, const DeformPoolShape& s, const at::Tensor& input,
                    const at::Tensor& rois, const Optional& offset) {
   const c10::cuda::CUDAGuard guard(input.device());
   const auto in = input.contiguous(), boxes = rois.contiguous();
@@ -29,16 +29,16 @@ at::Tensor forward(const Rule& rule, const DeformPoolShape& s, const at::Tensor&
   AT_DISPATCH_FLOATING_TYPES_AND2(
       at::kHalf, at::kBFloat16, in.scalar_type(), "deformable RoI pooling", [&] {
         using A = at::acc_type<scalar_t, true>;
-        launch(out.numel(), DeformPoolForward<A, scalar_t, Rule>{
+        launch(out.numel(), DeformPoolForward<A, scalar_t, Sampling>{
                                 in.const_data_ptr<scalar_t>(), boxes.const_data_ptr<scalar_t>(),
                                 offset ? offsets.const_data_ptr<scalar_t>() : nullptr,
-                                out.mutable_data_ptr<scalar_t>(), rule, s});
+                                out.mutable_data_ptr<scalar_t>(), sampling, s});
       });
   return out.contiguous(input.suggest_memory_format());
 }
 
-template <typename Rule>
-Gradients backward(const char* op, const Rule& rule, const DeformPoolShape& s,
+template <typename Sampling>
+Gradients backward(const char* op, const Sampling& sampling, const DeformPoolShape& s,
                    const at::Tensor& grad, const at::Tensor& input, const at::Tensor& rois,
                    const Optional& offset) {
   check_pooled_grad(op, grad, input, rois, s);
@@ -53,12 +53,12 @@ Gradients backward(const char* op, const Rule& rule, const DeformPoolShape& s,
         at::kHalf, at::kBFloat16, in.scalar_type(), "deformable RoI pooling backward", [&] {
           using A = at::acc_type<scalar_t, true>;
           launch(grad_output.numel(),
-                 DeformPoolBackward<A, scalar_t, Rule>{
+                 DeformPoolBackward<A, scalar_t, Sampling>{
                      grad_output.const_data_ptr<scalar_t>(), in.const_data_ptr<scalar_t>(),
                      boxes.const_data_ptr<scalar_t>(),
                      offset ? offsets.const_data_ptr<scalar_t>() : nullptr,
                      grad_input.mutable_data_ptr<scalar_t>(),
-                     grad_offset.mutable_data_ptr<scalar_t>(), rule, s});
+                     grad_offset.mutable_data_ptr<scalar_t>(), sampling, s});
         });
   return {grad_input.contiguous(input.suggest_memory_format()), grad_offset};
 }
@@ -68,7 +68,7 @@ at::Tensor deform_roi_pool_cuda(const at::Tensor& input, const at::Tensor& rois,
                                 int64_t pooled_width, int64_t sampling_ratio, double gamma) {
   check_deform_roi_pool(input, rois, offset, spatial_scale, pooled_height, pooled_width,
                         sampling_ratio, gamma);
-  return forward(DeformRoiPoolRule{spatial_scale, gamma, sampling_ratio},
+  return forward(DeformRoiPoolSampling{spatial_scale, gamma, sampling_ratio},
                  deform_pool_shape(input, offset, pooled_height, pooled_width, 1), input, rois,
                  offset);
 }
@@ -80,7 +80,7 @@ Gradients deform_roi_pool_backward_cuda(const at::Tensor& grad, const at::Tensor
                                         double gamma) {
   check_deform_roi_pool(input, rois, offset, spatial_scale, pooled_height, pooled_width,
                         sampling_ratio, gamma);
-  return backward("deform_roi_pool", DeformRoiPoolRule{spatial_scale, gamma, sampling_ratio},
+  return backward("deform_roi_pool", DeformRoiPoolSampling{spatial_scale, gamma, sampling_ratio},
                   deform_pool_shape(input, offset, pooled_height, pooled_width, 1), grad, input,
                   rois, offset);
 }
@@ -91,7 +91,7 @@ at::Tensor deform_ps_roi_pool_cuda(const at::Tensor& input, const at::Tensor& ro
                                    int64_t sample_per_part, double trans_std) {
   check_deform_ps_roi_pool(input, rois, offset, spatial_scale, pooled_height, pooled_width,
                            group_size, sample_per_part, trans_std);
-  return forward(DeformPsRoiPoolRule{spatial_scale, trans_std, sample_per_part},
+  return forward(DeformPsRoiPoolSampling{spatial_scale, trans_std, sample_per_part},
                  deform_pool_shape(input, offset, pooled_height, pooled_width, group_size), input,
                  rois, offset);
 }
@@ -104,7 +104,7 @@ Gradients deform_ps_roi_pool_backward_cuda(const at::Tensor& grad, const at::Ten
   check_deform_ps_roi_pool(input, rois, offset, spatial_scale, pooled_height, pooled_width,
                            group_size, sample_per_part, trans_std);
   return backward("deform_ps_roi_pool",
-                  DeformPsRoiPoolRule{spatial_scale, trans_std, sample_per_part},
+                  DeformPsRoiPoolSampling{spatial_scale, trans_std, sample_per_part},
                   deform_pool_shape(input, offset, pooled_height, pooled_width, group_size), grad,
                   input, rois, offset);
 }

@@ -13,15 +13,15 @@
 namespace lanner::ops {
 namespace {
 
-int64_t sampling_ratio_of(const PsPoolRule&) { return 0; }
-int64_t sampling_ratio_of(const PsAlignRule& rule) { return rule.sampling_ratio; }
+int64_t sampling_ratio_of(const PsRoiPoolSampling&) { return 0; }
+int64_t sampling_ratio_of(const PsRoiAlignSampling& sampling) { return sampling.sampling_ratio; }
 
-template <typename Rule>
-at::Tensor forward(const char* op, const Rule& rule, const at::Tensor& input,
+template <typename Sampling>
+at::Tensor forward(const char* op, const Sampling& sampling, const at::Tensor& input,
                    const at::Tensor& rois, double spatial_scale, int64_t pooled_height,
                    int64_t pooled_width) {
   check_ps_rois(op, input, rois, spatial_scale, pooled_height, pooled_width,
-                sampling_ratio_of(rule));
+                sampling_ratio_of(sampling));
   const c10::cuda::CUDAGuard guard(input.device());
   const auto in = input.contiguous(), boxes = rois.contiguous();
   const PsShape shape{in.size(0),    in.size(1) / (pooled_height * pooled_width),
@@ -32,20 +32,20 @@ at::Tensor forward(const char* op, const Rule& rule, const at::Tensor& input,
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, in.scalar_type(), "ps_roi", [&] {
     using A = at::acc_type<scalar_t, true>;
     launch(out.numel(),
-           PsRoiForward<A, scalar_t, Rule>{
+           PsRoiForward<A, scalar_t, Sampling>{
                in.const_data_ptr<scalar_t>(), boxes.const_data_ptr<scalar_t>(),
-               out.mutable_data_ptr<scalar_t>(), static_cast<A>(spatial_scale), rule, shape});
+               out.mutable_data_ptr<scalar_t>(), static_cast<A>(spatial_scale), sampling, shape});
   });
   return out.contiguous(input.suggest_memory_format());
 }
 
-template <typename Rule>
-at::Tensor backward(const char* op, const Rule& rule, const at::Tensor& grad,
+template <typename Sampling>
+at::Tensor backward(const char* op, const Sampling& sampling, const at::Tensor& grad,
                     const at::Tensor& rois, double spatial_scale, int64_t pooled_height,
                     int64_t pooled_width, int64_t batch, int64_t channels, int64_t height,
                     int64_t width) {
   check_ps_rois_backward(op, grad, rois, spatial_scale, pooled_height, pooled_width,
-                         sampling_ratio_of(rule), batch, channels, height, width);
+                         sampling_ratio_of(sampling), batch, channels, height, width);
   const PsShape shape{
       batch, channels / (pooled_height * pooled_width), height, width, pooled_height, pooled_width};
   at::globalContext().alertNotDeterministic(op);  // atomic additions are unordered
@@ -57,37 +57,37 @@ at::Tensor backward(const char* op, const Rule& rule, const at::Tensor& grad,
       at::kHalf, at::kBFloat16, grad_output.scalar_type(), "ps_roi backward", [&] {
         using A = at::acc_type<scalar_t, true>;
         launch(grad_output.numel(),
-               PsRoiBackward<A, scalar_t, Rule>{grad_output.const_data_ptr<scalar_t>(),
-                                                boxes.const_data_ptr<scalar_t>(),
-                                                grad_input.mutable_data_ptr<scalar_t>(),
-                                                static_cast<A>(spatial_scale), rule, shape});
+               PsRoiBackward<A, scalar_t, Sampling>{
+                   grad_output.const_data_ptr<scalar_t>(), boxes.const_data_ptr<scalar_t>(),
+                   grad_input.mutable_data_ptr<scalar_t>(), static_cast<A>(spatial_scale), sampling,
+                   shape});
       });
   return grad_input.contiguous(grad.suggest_memory_format());
 }
 
 at::Tensor ps_roi_pool_cuda(const at::Tensor& input, const at::Tensor& rois, double spatial_scale,
                             int64_t pooled_height, int64_t pooled_width, bool original) {
-  return forward("ps_roi_pool", PsPoolRule{original}, input, rois, spatial_scale, pooled_height,
-                 pooled_width);
+  return forward("ps_roi_pool", PsRoiPoolSampling{original}, input, rois, spatial_scale,
+                 pooled_height, pooled_width);
 }
 at::Tensor ps_roi_pool_backward_cuda(const at::Tensor& grad, const at::Tensor& rois,
                                      double spatial_scale, int64_t pooled_height,
                                      int64_t pooled_width, bool original, int64_t batch,
                                      int64_t channels, int64_t height, int64_t width) {
-  return backward("ps_roi_pool backward", PsPoolRule{original}, grad, rois, spatial_scale,
+  return backward("ps_roi_pool backward", PsRoiPoolSampling{original}, grad, rois, spatial_scale,
                   pooled_height, pooled_width, batch, channels, height, width);
 }
 at::Tensor ps_roi_align_cuda(const at::Tensor& input, const at::Tensor& rois, double spatial_scale,
                              int64_t pooled_height, int64_t pooled_width, int64_t sampling_ratio) {
-  return forward("ps_roi_align", PsAlignRule{sampling_ratio}, input, rois, spatial_scale,
+  return forward("ps_roi_align", PsRoiAlignSampling{sampling_ratio}, input, rois, spatial_scale,
                  pooled_height, pooled_width);
 }
 at::Tensor ps_roi_align_backward_cuda(const at::Tensor& grad, const at::Tensor& rois,
                                       double spatial_scale, int64_t pooled_height,
                                       int64_t pooled_width, int64_t sampling_ratio, int64_t batch,
                                       int64_t channels, int64_t height, int64_t width) {
-  return backward("ps_roi_align backward", PsAlignRule{sampling_ratio}, grad, rois, spatial_scale,
-                  pooled_height, pooled_width, batch, channels, height, width);
+  return backward("ps_roi_align backward", PsRoiAlignSampling{sampling_ratio}, grad, rois,
+                  spatial_scale, pooled_height, pooled_width, batch, channels, height, width);
 }
 
 TORCH_LIBRARY_IMPL(lanner, CUDA, m) {

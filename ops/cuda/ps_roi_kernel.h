@@ -1,6 +1,6 @@
 #pragma once
 
-#include "lanner/ops/ps_roi_rules.h"
+#include "lanner/ops/ps_roi_bins.h"
 
 namespace lanner::ops {
 
@@ -9,47 +9,47 @@ namespace lanner::ops {
 // arithmetic type.
 
 // Calls visit(input index, weight) for each pixel that output element `index` reads.
-template <typename A, typename T, typename Rule, typename Visit>
+template <typename A, typename T, typename Sampling, typename Visit>
 LANNER_HOST_DEVICE void ps_roi_visit(int64_t index, const T* rois, A spatial_scale,
-                                     const Rule& rule, const PsShape& s, Visit visit) {
+                                     const Sampling& sampling, const PsShape& s, Visit visit) {
   const int64_t bin = index % s.bins(), c = index / s.bins() % s.channels;
   const T* roi = rois + index / s.bins() / s.channels * 5;
   const A image = static_cast<A>(roi[0]);
   if (!(image >= A(0) && image < A(s.batch))) return;  // a kernel cannot throw; the output is 0
   const int64_t channel = static_cast<int64_t>(image) * s.channels * s.bins() + c * s.bins() + bin;
-  rule(roi, spatial_scale, s, bin / s.pooled_width, bin % s.pooled_width,
-       [&](int64_t pixel, A weight) { visit(channel * s.height * s.width + pixel, weight); });
+  sampling(roi, spatial_scale, s, bin / s.pooled_width, bin % s.pooled_width,
+           [&](int64_t pixel, A weight) { visit(channel * s.height * s.width + pixel, weight); });
 }
 
-template <typename A, typename T, typename Rule>
+template <typename A, typename T, typename Sampling>
 struct PsRoiForward {
   const T *input, *rois;
   T* output;
   A spatial_scale;
-  Rule rule;
+  Sampling sampling;
   PsShape shape;
 
   LANNER_HOST_DEVICE void operator()(int64_t index) const {
     A sum = 0;
     const T* in = input;
-    ps_roi_visit<A>(index, rois, spatial_scale, rule, shape,
+    ps_roi_visit<A>(index, rois, spatial_scale, sampling, shape,
                     [&](int64_t pixel, A weight) { sum += weight * static_cast<A>(in[pixel]); });
     output[index] = static_cast<T>(sum);
   }
 };
 
-template <typename A, typename T, typename Rule>
+template <typename A, typename T, typename Sampling>
 struct PsRoiBackward {
   const T *grad_output, *rois;
   T* grad_input;
   A spatial_scale;
-  Rule rule;
+  Sampling sampling;
   PsShape shape;
 
   LANNER_HOST_DEVICE void operator()(int64_t index) const {
     const A grad = static_cast<A>(grad_output[index]);
     T* out = grad_input;
-    ps_roi_visit<A>(index, rois, spatial_scale, rule, shape, [&](int64_t pixel, A weight) {
+    ps_roi_visit<A>(index, rois, spatial_scale, sampling, shape, [&](int64_t pixel, A weight) {
       shared_add(out + pixel, static_cast<T>(grad * weight));
     });
   }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "lanner/ops/roi_grid.h"
+#include "lanner/ops/roi_align_sampling.h"
 
 namespace lanner::ops {
 

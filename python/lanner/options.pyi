@@ -22,6 +22,7 @@ class DetectorOptionsBackbone(TypedDict, total=False):
     norm: Literal["frozen_batch", "batch", "group", "layer", "none"]
     norm_eps: float
     trainable_stages: int
+    width: int
 
 class DetectorOptionsAnchors(TypedDict, total=False):
     ratios: Sequence[float]
@@ -93,6 +94,7 @@ class TrainOptionsBackbone(TypedDict, total=False):
     norm: Literal["frozen_batch", "batch", "group", "layer", "none"]
     norm_eps: float
     trainable_stages: int
+    width: int
 
 class TrainOptionsAnchors(TypedDict, total=False):
     ratios: Sequence[float]
@@ -164,6 +166,7 @@ class TrainOptions(TypedDict, total=False):
     momentum: float
     mosaic: float
     normalization: TrainOptionsNormalization
+    object_crop: int
     offset_lr: float
     on_bad_image: Literal["stop", "skip"]
     optimizer: Literal["sgd", "adamw"]
@@ -229,6 +232,7 @@ class PretrainOptions(TypedDict, total=False):
     temperature: float
     warmup_steps: int
     weight_decay: float
+    width: int
     workers: int
 
 class ProbeOptions(TypedDict, total=False):
@@ -288,6 +292,7 @@ class CheckOptions(TypedDict, total=False):
     iou_crop: float
     json: str | PathLike[str]
     mosaic: float
+    object_crop: int
     resize: CheckOptionsResize
     scale_jitter: float
     show: str | PathLike[str]
@@ -299,7 +304,9 @@ class SyntheticOptions(TypedDict, total=False):
     deformation: float
     height: int
     images: int
+    max_object: float
     max_objects: int
+    min_object: float
     seed: int
     width: int
 

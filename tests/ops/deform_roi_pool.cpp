@@ -154,7 +154,7 @@ TEST_CASE("the CUDA kernels of the deformable RoI operators match the CPU") {
   const auto features = at::randn({2, 5, 9, 11}, at::kDouble).set_requires_grad(true);
   const auto roi_offsets = at::randn({12, 2, 3, 2}, at::kDouble).set_requires_grad(true);
   for (const int64_t ratio : {0, 2})
-    check_cuda_kernels(DeformRoiPoolRule{1. / 8, 0.3, ratio}, {2, 5, 9, 11, 3, 2, 1, 1, 3, 2},
+    check_cuda_kernels(DeformRoiPoolSampling{1. / 8, 0.3, ratio}, {2, 5, 9, 11, 3, 2, 1, 1, 3, 2},
                        features, rois, roi_offsets,
                        deform_roi_pool(features, rois, roi_offsets, {1. / 8, 3, 2, ratio, 0.3}));
   const auto ps_features = at::randn({2, 6 * 4, 9, 11}, at::kDouble).set_requires_grad(true);
@@ -162,7 +162,7 @@ TEST_CASE("the CUDA kernels of the deformable RoI operators match the CPU") {
     const auto class_offsets =
         at::randn({12, 2 * classes, 2, 2}, at::kDouble).set_requires_grad(true);
     check_cuda_kernels(
-        DeformPsRoiPoolRule{1. / 8, 0.3, 3}, {2, 6, 9, 11, 4, 3, 2, classes, 2, 2}, ps_features,
+        DeformPsRoiPoolSampling{1. / 8, 0.3, 3}, {2, 6, 9, 11, 4, 3, 2, classes, 2, 2}, ps_features,
         rois, class_offsets,
         deform_ps_roi_pool(ps_features, rois, class_offsets, {1. / 8, 4, 3, 2, 3, 0.3}));
   }

@@ -87,10 +87,10 @@ TEST_CASE("the CUDA kernels of the position-sensitive operators match the CPU") 
   const auto input = at::rand({2, 3 * 4, 9, 11}, at::kDouble).set_requires_grad(true);
   const auto rois = random_rois(12, 2, 40).contiguous();
   for (const bool original : {false, true})
-    check_cuda_kernels(PsPoolRule{original}, input, rois,
+    check_cuda_kernels(PsRoiPoolSampling{original}, input, rois,
                        ps_roi_pool(input, rois, {0.25, 2, 2, original}));
   for (const int64_t ratio : {0, 2})
-    check_cuda_kernels(PsAlignRule{ratio}, input, rois,
+    check_cuda_kernels(PsRoiAlignSampling{ratio}, input, rois,
                        ps_roi_align(input, rois, {0.25, 2, 2, ratio}));
 }
 

@@ -90,7 +90,7 @@ TEST_CASE("flags under their names of version 0.1 work and say what they are cal
   expect("train --data x --out y --min-size 0", 2,
          "warning: min-size is now resize.min-size; the old name works until version 0.3");
   expect("train --data x --out y --min-size=0", 2, "resize.min_size: expected >= 1, got 0");
-  expect("train --data x --out y --fpn-stages 24", 2,
+  expect("train --preset small --data x --out y --fpn-stages 24", 2,
          "backbone.fpn_stages: expected consecutive stages, got 2,4");
   const TemporaryFolder folder;
   write(folder.path / "old.cfg", "box-beta = -1\ncolour-jitter = 0.3\n");
@@ -178,7 +178,7 @@ TEST_CASE(
   expect("train --data " + at("data") + ":train --val " +
              at("data/annotations/instances_val.json") + " --out " + at("run") + " --init " +
              at("pre/best.safetensors") + tiny,
-         0, "tensors of the backbone loaded");
+         0, "tensors loaded");
   expect("train --config " + at("run/config.cfg") + " --epochs 3 --resume", 0, "step 12");
   CHECK_THAT(read(folder.path / "run/config.cfg"), ContainsSubstring("fpn-channels = 32"));
   expect("eval --weights " + at("run/best.safetensors") + " --data " + at("data") +
@@ -253,6 +253,32 @@ TEST_CASE(
   write_voc_folder(folder.path / "voc", voc_object("yeti", "1", "1", "9", "9"));
   expect("eval --weights " + at("run/best.safetensors") + " --data " + at("voc") + ":train", 65,
          "unknown category \"yeti\"");
+}
+
+TEST_CASE("without a preset, train chooses by the data, says why, and a flag has precedence",
+          "[slow]") {
+  const TemporaryFolder folder;
+  const auto at = [&](const std::string& name) { return (folder.path / name).string(); };
+  expect("synth --images 10 --width 128 --height 96 --out " + at("data"), 0, "");
+  const auto result = run("train --data " + at("data") + ":train --out " + at("run") +
+                          " --epochs 1 --batch-size 2 --backbone.width 8 --workers 1");
+  INFO(result.output);
+  REQUIRE(result.code == 0);
+  CHECK_THAT(result.output, ContainsSubstring("settings by the data and the machine") &&
+                                ContainsSubstring("--anchors.sizes") &&
+                                ContainsSubstring("from the smallest objects to the largest"));
+  CHECK_THAT(result.output, !ContainsSubstring("--backbone.width "));
+  const auto config = read(folder.path / "run/config.cfg");
+  CHECK_THAT(config, ContainsSubstring("preset = auto\n") &&
+                         ContainsSubstring("backbone.width = 8\n"));
+  // A run of its configuration has all options given, and chooses nothing.
+  const auto again = run("train --config " + at("run/config.cfg") + " --epochs 2 --resume");
+  CHECK(again.code == 0);
+  CHECK_THAT(again.output, !ContainsSubstring("settings by"));
+  expect("check-data " + at("data") + ":train", 0, "settings that lanner train --preset auto");
+  expect("train --data " + at("nowhere") + " --out " + at("other"), 66, "nowhere");
+  expect("train --data " + at("data") + ":train --out " + at("other") + " --roi.beta -1", 2,
+         "roi.beta: expected > 0, got -1");
 }
 
 TEST_CASE("a video is annotated frame for frame", "[slow]") {

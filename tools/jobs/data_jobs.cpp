@@ -3,9 +3,11 @@
 
 #include "lanner/datasets/evaluation/voc_results.h"
 #include "lanner/datasets/files.h"
+#include "lanner/detectors/auto_options.h"
 #include "lanner/ops/api.h"
-#include "tools/jobs/evaluate.h"
+#include "tools/flags.h"
 #include "tools/jobs.h"
+#include "tools/jobs/evaluate.h"
 #include "tools/jobs/run_job.h"
 
 namespace lanner::tools {
@@ -32,10 +34,24 @@ int eval_files(const EvalOptions& options) {
   return 0;
 }
 
+// What `lanner train` chooses for the data, as flags.
+void write_settings(const datasets::DataSummary& data) {
+  std::cout << "settings that lanner train --preset auto chooses:\n ";
+  size_t column = 1;
+  for (const auto& choice :
+       detectors::choose_options({.data = data, .machine = detectors::this_machine("cpu")})) {
+    const auto flag = " --" + flag_name(choice.option) + " \"" + choice.value + "\"";
+    if (column + flag.size() > 98) std::cout << " \\\n ", column = 1;
+    std::cout << flag, column += flag.size();
+  }
+  std::cout << "\n";
+}
+
 int check_data(const datasets::CheckOptions& options) {
   cv::setNumThreads(1);  // images are decoded side by side
   const auto report = datasets::check_data(options);
   std::cout << datasets::to_text(report);
+  if (report.summary.objects > 0) write_settings(report.summary);
   if (!options.json.empty()) datasets::write_file(options.json, datasets::to_json(report));
   if (!options.show.empty()) std::cout << "pictures in " << options.show.string() << "\n";
   return report.usable() ? 0 : static_cast<int>(ExitCode::bad_data);

@@ -20,33 +20,40 @@ using namespace detectors;
 
 // The architecture of a backbone, and the size of the images and patches it was trained on.
 struct Architecture {
-  int depth, stages;
+  int depth;
+  int64_t width;
+  int stages;
   Norm norm;
   int image_size;
   PatchOptions patch;
 
   std::string name() const {
-    return c10::str("resnet", depth, " to ", stages, " ", datasets::to_text(norm), ", ", image_size,
-                    " px, ", patch.size, "/", patch.stride);
+    return c10::str("resnet", depth, width == 64 ? "" : c10::str(" of width ", width), " to ",
+                    stages, " ", datasets::to_text(norm), ", ", image_size, " px, ", patch.size,
+                    "/", patch.stride);
   }
 };
 
 Architecture architecture_of(const std::filesystem::path& weights, const ProbeOptions& o) {
   const auto metadata = read_safetensors(weights).metadata;
   if (const auto detector = detector_options_of(metadata, weights))
-    return {detector->backbone.depth, 4, detector->backbone.norm, o.image_size, {}};
+    return {detector->backbone.depth,
+            detector->backbone.width,
+            4,
+            detector->backbone.norm,
+            o.image_size,
+            {}};
   if (const auto found = pretrained_backbone_of(metadata, weights))
-    return {found->depth,
-            found->stages,
-            found->norm,
-            found->image_size,
-            {.size = found->patch_size, .stride = found->patch_stride}};
-  return {resnet_depth(o.backbone), 4, o.norm, o.image_size, {}};
+    return {found->depth,      found->width,
+            found->stages,     found->norm,
+            found->image_size, {.size = found->patch_size, .stride = found->patch_stride}};
+  return {resnet_depth(o.backbone), 64, 4, o.norm, o.image_size, {}};
 }
 
 struct Network : torch::nn::Module {
   explicit Network(const Architecture& a)
-      : encoder(ResNetOptions{.depth = a.depth, .norm = a.norm, .stages = a.stages}) {
+      : encoder(
+            ResNetOptions{.depth = a.depth, .width = a.width, .norm = a.norm, .stages = a.stages}) {
     register_module("backbone", encoder);
   }
   Encoder encoder;

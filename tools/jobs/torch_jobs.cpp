@@ -8,13 +8,14 @@
 
 #include "lanner/detectors/inference/detect.h"
 #include "lanner/detectors/pretraining/pretrain.h"
+#include "lanner/detectors/training/auto_input.h"
 #include "lanner/detectors/training/train.h"
 #include "lanner/ops/api.h"
 #include "lanner/ops/cpu_cache.h"
 #include "tools/bench/bench.h"
+#include "tools/jobs.h"
 #include "tools/jobs/doctor.h"
 #include "tools/jobs/eval.h"
-#include "tools/jobs.h"
 #include "tools/jobs/models.h"
 #include "tools/jobs/probe.h"
 #include "tools/jobs/run_job.h"
@@ -26,7 +27,7 @@ void on_signal(int signal) {
   if (received_signal.exchange(signal)) _exit(128 + signal);
 }
 
-// Jobs that ask stopping() handle signals; the others end by them.
+// Jobs that poll stopping() handle signals; a signal ends the others.
 void handle_signals() {
   struct sigaction action {};
   action.sa_handler = on_signal;
@@ -34,8 +35,8 @@ void handle_signals() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-// Freed tensors stay with the process: by default glibc returns large ones to the kernel, and every
-// step pays for their pages again.
+// Keeps freed memory in the process. By default glibc returns large blocks to the kernel, and every
+// step pays for page faults again.
 void keep_freed_memory() {
   mallopt(M_MMAP_THRESHOLD, 1 << 25);  // glibc's maximum
   mallopt(M_TRIM_THRESHOLD, INT_MAX);
@@ -45,7 +46,7 @@ void keep_freed_memory() {
 template <typename Job>
 int run_torch_job(Job job) {
   keep_freed_memory();
-  cv::setNumThreads(1);  // the loader's threads decode images side by side
+  cv::setNumThreads(1);  // the loader's threads already decode in parallel
   return run_job([&] {
     try {
       return job();
@@ -87,6 +88,13 @@ extern "C" LANNER_API const TorchJobs lanner_torch_jobs{
     .probe =
         [](const detectors::ProbeOptions& options) {
           return run_torch_job([&] { return probe_weights(options); });
+        },
+    .auto_input =
+        [](const detectors::TrainOptions& options, detectors::AutoInput& input) {
+          return run_torch_job([&] {
+            input = detectors::auto_input(options);
+            return 0;
+          });
         },
     .train =
         [](const detectors::TrainOptions& options) {

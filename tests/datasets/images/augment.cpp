@@ -1,5 +1,6 @@
 #include "lanner/datasets/images/augment.h"
 
+#include <algorithm>
 #include <opencv2/core.hpp>
 
 #include "tests/catch.h"
@@ -100,4 +101,36 @@ TEST_CASE("mosaic places the objects of four images where their pixels are") {
     max_objects = std::max(max_objects, result.objects.size());
   }
   CHECK(max_objects == 4);
+}
+
+TEST_CASE("crop_around_object shows an object whole, at its scale unless it is too long") {
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 50; ++i) {
+    auto sample = drawn(200, 150, {{20, 30, 60, 60}, {150, 100, 190, 140}});
+    crop_around_object(sample, 96, 1.5, Interpolation::area, random);
+    CHECK(sample.rgb.size() == cv::Size(96, 96));
+    check_within(sample);
+    REQUIRE(!sample.objects.empty());
+    for (const auto& object : sample.objects) {
+      CHECK(object.box.width() <= 61);
+      CHECK(mean_within(sample, object.box) > 200);
+    }
+    CHECK(std::any_of(sample.objects.begin(), sample.objects.end(), [](const Object& object) {
+      return std::abs(object.box.width() - 60) < 1.5;
+    }));
+  }
+  auto sample = drawn(200, 150, {{10, 10, 190, 60}});
+  crop_around_object(sample, 96, 1, Interpolation::area, random);
+  REQUIRE(sample.objects.size() == 1);
+  CHECK(std::abs(sample.objects[0].box.width() - 0.8 * 96) < 1.5);
+}
+
+TEST_CASE("crop_around_object takes what a smaller image has, and any place of an empty one") {
+  std::mt19937_64 random(1);
+  auto small = drawn(60, 40, {{10, 10, 30, 30}});
+  crop_around_object(small, 96, 1, Interpolation::area, random);
+  CHECK(small.rgb.size() == cv::Size(60, 40));
+  auto empty = drawn(200, 150, {});
+  crop_around_object(empty, 96, 1, Interpolation::area, random);
+  CHECK(empty.rgb.size() == cv::Size(96, 96));
 }

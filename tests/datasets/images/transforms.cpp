@@ -4,6 +4,8 @@
 
 #include <ATen/ATen.h>
 
+#include <array>
+
 #include <opencv2/core.hpp>
 
 #include "tests/catch.h"
@@ -67,6 +69,27 @@ TEST_CASE("collate normalizes, pads with zeros, and leaves crowds out") {
   CHECK(batch.images[0][0][9][0].item<float>() == 0);
   CHECK(batch.boxes[0].size(0) == 1);
   CHECK(batch.sizes[1].width == 40);
+}
+
+TEST_CASE("color jitter scales brightness, contrast around the mean, and saturation") {
+  Sample sample{cv::Mat(2, 1, CV_8UC3), {}, 0, "", 0, 0};
+  sample.rgb.at<cv::Vec3b>(0) = {100, 120, 140};
+  sample.rgb.at<cv::Vec3b>(1) = {60, 50, 40};
+  const auto before = sample.rgb.clone();
+  std::mt19937_64 random(3), same(3);
+  jitter_colors(sample, 0.3, random);
+  std::uniform_real_distribution<float> factor(0.7f, 1.3f);
+  const double brightness = factor(same), contrast = factor(same), saturation = factor(same);
+  const double mean = brightness * (100 + 120 + 140 + 60 + 50 + 40) / 6;
+  for (int i = 0; i < 2; ++i) {
+    double color[3], gray = 0;
+    for (int c = 0; c < 3; ++c) {
+      color[c] = (brightness * before.at<cv::Vec3b>(i)[c] - mean) * contrast + mean;
+      gray += std::array{.299, .587, .114}[c] * color[c];
+    }
+    for (int c = 0; c < 3; ++c)
+      CHECK(std::abs(sample.rgb.at<cv::Vec3b>(i)[c] - (gray + (color[c] - gray) * saturation)) < 1);
+  }
 }
 
 TEST_CASE("color jitter of nothing changes nothing") {

@@ -8,9 +8,9 @@ using namespace lanner::detectors;
 
 namespace {
 
-struct Net : torch::nn::Module {
+struct ConvNet : torch::nn::Module {
   torch::nn::Conv2d conv{torch::nn::Conv2dOptions(3, 4, 3)};
-  Net() {
+  ConvNet() {
     register_module("conv", conv);
     conv->weight.set_data(conv->weight.contiguous(at::MemoryFormat::ChannelsLast));
     register_buffer("steps", torch::zeros({1}, torch::kLong));
@@ -21,7 +21,7 @@ struct Net : torch::nn::Module {
 
 TEST_CASE("the averaged weights are in the module for a scope, whatever is thrown in it") {
   torch::manual_seed(1);
-  Net net;
+  ConvNet net;
   Ema ema(net, 0.5);
   const torch::NoGradGuard no_grad;
   const auto first = net.conv->weight.clone();
@@ -43,7 +43,7 @@ TEST_CASE(
   torch::manual_seed(2);
   for (const std::string prefix : {"training.raw.", "training.live."}) {
     const torch::NoGradGuard no_grad;
-    Net net, resumed;
+    ConvNet net, resumed;
     Ema ema(net, 0.5);
     net.conv->weight.add_(1);
     ema.update(1000);

@@ -244,7 +244,7 @@ TEST_CASE("a folder that holds a run is not written over") {
   const auto options = tiny_run(folder.path / "data", folder.path / "run");
   train(options, never);
   const auto before = read(folder.path / "run/last.safetensors");
-  CHECK_THROWS_WITH(train(options, never), ContainsSubstring("run already holds a run"));
+  CHECK_THROWS_WITH(train(options, never), ContainsSubstring("run already contains a run"));
   CHECK(read(folder.path / "run/last.safetensors") == before);
 }
 

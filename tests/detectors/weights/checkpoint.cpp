@@ -114,3 +114,24 @@ TEST_CASE("device_from_name rejects unknown and unavailable devices") {
   if (!torch::cuda::is_available())
     CHECK_THROWS_WITH(device_from_name("cuda"), ContainsSubstring("device: cuda"));
 }
+
+TEST_CASE(
+    "load_matching takes FPN, RPN and head of a detector, but not what predicts other classes") {
+  const TemporaryFolder folder;
+  torch::manual_seed(3);
+  const Detector source(tiny_options(2));
+  save_detector(folder.path / "two.safetensors", source);
+  Detector target(tiny_options(3));
+  const auto report = load_matching(*target, folder.path / "two.safetensors");
+  const auto from = state_of(*source), to = state_of(*target);
+  for (const std::string name :
+       {"backbone.body.conv1.weight", "backbone.fpn.inner_blocks.0.0.weight",
+        "rpn.head.cls_logits.weight", "roi_heads.box_head.fc6.weight"})
+    CHECK(at::equal(from.at(name), to.at(name)));
+  for (const std::string name :
+       {"roi_heads.box_predictor.cls_score.weight", "roi_heads.box_predictor.bbox_pred.bias"}) {
+    CHECK(std::count(report.missing.begin(), report.missing.end(), name) == 1);
+    CHECK(std::count(report.unused.begin(), report.unused.end(), name) == 1);
+  }
+  CHECK(report.loaded.size() + report.missing.size() == to.size());
+}

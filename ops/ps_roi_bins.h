@@ -2,11 +2,11 @@
 
 #include <cmath>
 
-#include "lanner/ops/roi_grid.h"
+#include "lanner/ops/roi_align_sampling.h"
 
 namespace lanner::ops {
 
-// The pixels that a bin of each position-sensitive RoI operator reads, and their weights. Shared by
+// The pixels that each bin of a position-sensitive RoI operator reads, and their weights. Shared by
 // the CPU and CUDA kernels.
 
 struct PsShape {
@@ -27,8 +27,8 @@ LANNER_HOST_DEVICE int64_t clip_index(T position, int64_t limit) {
   return position < T(limit) ? static_cast<int64_t>(position) : limit;
 }
 
-// The rule of ps_roi_pool along one axis; see PsRoiPoolOptions::original. low, high: in image
-// pixels.
+// The pixels that a bin of ps_roi_pool covers along one axis; see PsRoiPoolOptions::original. low,
+// high: in image pixels.
 template <typename T>
 LANNER_HOST_DEVICE PixelRange ps_roi_pool_range(T low, T high, T spatial_scale, bool original,
                                                 int64_t bins, int64_t bin, int64_t size) {
@@ -45,7 +45,7 @@ LANNER_HOST_DEVICE PixelRange ps_roi_pool_range(T low, T high, T spatial_scale, 
           clip_index(std::ceil(T(bin + 1) * step) + start, size - 1)};
 }
 
-struct PsPoolRule {
+struct PsRoiPoolSampling {
   bool original;
 
   // Calls visit(index, weight) for each pixel of bin (i, j), with index = row * width + column.
@@ -65,7 +65,7 @@ struct PsPoolRule {
   }
 };
 
-struct PsAlignRule {
+struct PsRoiAlignSampling {
   int64_t sampling_ratio;
 
   template <typename A, typename T, typename Visit>

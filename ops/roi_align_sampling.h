@@ -6,15 +6,15 @@
 
 namespace lanner::ops {
 
-// The indices [begin, end) of those positions first + i * step, i < samples, that may be within one
-// pixel of 0..size - 1. A box of 1e9 pixels has about as many samples per bin, nearly all of them
-// outside the map.
 struct SampleRange {
   int64_t begin, end;
 };
 
+// The range [begin, end) of the sample indices i < samples whose positions first + i * step may be
+// within one pixel of 0..size - 1. Skipping the others matters for huge boxes: one that is 1e9
+// pixels long has about 1e9 samples per bin.
 template <typename T>
-LANNER_HOST_DEVICE SampleRange samples_near(T first, T step, int64_t samples, int64_t size) {
+LANNER_HOST_DEVICE SampleRange samples_in_map(T first, T step, int64_t samples, int64_t size) {
   if (samples <= 64 || step == T(0)) return {0, samples};
   const T a = (T(-1) - first) / step, b = (T(size) - first) / step;
   const T low_index = a < b ? a : b, high_index = a < b ? b : a;
@@ -38,7 +38,7 @@ struct RoiAxis {
   }
   // The samples of a bin that may be inside the map.
   LANNER_HOST_DEVICE SampleRange range(int64_t bin_index, int64_t size) const {
-    return samples_near(position(bin_index, 0), bin / T(samples), samples, size);
+    return samples_in_map(position(bin_index, 0), bin / T(samples), samples, size);
   }
 };
 

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "lanner/ops/bilinear.h"
-#include "lanner/ops/roi_grid.h"
+#include "lanner/ops/roi_align_sampling.h"
 
 namespace lanner::ops {
 
@@ -40,16 +40,16 @@ template <typename A>
 struct SampleLine {
   A first, step;
   int64_t samples;
-  A pixels_per_offset;  // distance moved by an offset of 1
+  A pixels_per_offset;  // how far an offset of 1 moves the bin
 
   LANNER_HOST_DEVICE A position(int64_t i) const { return first + A(i) * step; }
   LANNER_HOST_DEVICE SampleRange range(int64_t size) const {
-    return samples_near(first, step, samples, size);
+    return samples_in_map(first, step, samples, size);
   }
 };
 
-// RoIAlign's samples. Samples outside the map count as 0.
-struct DeformRoiPoolRule {
+// deform_roi_pool samples as RoIAlign does. Samples outside the map count as 0.
+struct DeformRoiPoolSampling {
   double spatial_scale, gamma;
   int64_t sampling_ratio;
   static constexpr bool counts_outside = true;
@@ -71,7 +71,7 @@ struct DeformRoiPoolRule {
 };
 
 // The samples of the operator in the official DCN code. Samples outside the map are excluded.
-struct DeformPsRoiPoolRule {
+struct DeformPsRoiPoolSampling {
   double spatial_scale, trans_std;
   int64_t sample_per_part;
   static constexpr bool counts_outside = false;
@@ -93,9 +93,9 @@ struct DeformPsRoiPoolRule {
 };
 
 // The weight of a sample in the mean of its line, of which `inside` samples are inside the map.
-template <typename Rule, typename A>
+template <typename Sampling, typename A>
 LANNER_HOST_DEVICE A line_sample_weight(const SampleLine<A>& line, int64_t inside) {
-  const int64_t count = Rule::counts_outside ? line.samples : inside;
+  const int64_t count = Sampling::counts_outside ? line.samples : inside;
   return A(1) / A(count > 1 ? count : 1);
 }
 

@@ -1,0 +1,42 @@
+#include "lanner/detectors/training/auto_input.h"
+
+#include "lanner/detectors/weights/metadata.h"
+#include "lanner/detectors/weights/safetensors.h"
+
+namespace lanner::detectors {
+namespace {
+
+// The architecture of a ResNet by its tensors, with torchvision's names; nothing for other files.
+std::optional<AutoInput::Backbone> resnet_of(const SafeTensors& content) {
+  const std::string prefix =
+      content.tensors.contains("backbone.body.conv1.weight") ? "backbone.body." : "";
+  const auto has = [&](const std::string& name) { return content.tensors.contains(prefix + name); };
+  if (!has("conv1.weight")) return std::nullopt;
+  int blocks = 0;  // of stage 3
+  while (has("layer3." + std::to_string(blocks) + ".conv1.weight")) ++blocks;
+  const bool bottleneck = has("layer1.0.conv3.weight");
+  const int depth = bottleneck ? (blocks > 23 ? 152 : blocks > 6 ? 101 : 50) : blocks > 2 ? 34 : 18;
+  return AutoInput::Backbone{depth, content.tensors.at(prefix + "conv1.weight").size(0),
+                             has("bn1.running_mean") ? Norm::frozen_batch : Norm::layer};
+}
+
+}  // namespace
+
+AutoInput auto_input(const TrainOptions& options) {
+  datasets::check_fields(options);
+  datasets::Issues ignored;  // train() reports them
+  const auto data = datasets::read_dataset(options.data, options.image_root, nullptr, ignored);
+  AutoInput input{.data = datasets::summarize(data),
+                  .machine = this_machine(options.loop.device),
+                  .max_minutes = options.loop.max_minutes};
+  if (options.init.empty()) return input;
+  const auto content = read_safetensors(options.init);
+  input.init = detector_options_of(content.metadata, options.init);
+  if (const auto backbone = pretrained_backbone_of(content.metadata, options.init))
+    input.backbone = AutoInput::Backbone{backbone->depth, backbone->width, backbone->norm};
+  else if (!input.init)
+    input.backbone = resnet_of(content);
+  return input;
+}
+
+}  // namespace lanner::detectors
