@@ -47,7 +47,7 @@ sanitize: dependencies
 
 # clang-tidy with the short list of .clang-tidy, over what includes no LibTorch: the rest takes half an
 # hour. `make lint LINT=.` checks all.
-LINT ?= '^(?!.*/tests/).*(datasets/(?!loading)|tools/[a-z_]*\.cpp)'
+LINT ?= '^(?!.*/tests/).*(datasets/(?!loading)|tools/(commands/)?[a-z_]*\.cpp)'
 lint: configure
 	@run-clang-tidy-14 -p $(BUILD) -quiet -j $(JOBS) $(LINT) 2>/dev/null
 

@@ -25,10 +25,11 @@ runs = arguments.runs
 
 def lanner(*words) -> str:
     """Runs the program; returns what it printed."""
-    result = subprocess.run(
-        [arguments.lanner, *map(str, words)], check=True, text=True, capture_output=True
-    )
-    return result.stdout + result.stderr
+    result = subprocess.run([arguments.lanner, *map(str, words)], text=True, capture_output=True)
+    output = result.stdout + result.stderr
+    if result.returncode:
+        sys.exit(output)
+    return output
 
 
 scenes = runs / "scenes"
@@ -84,6 +85,12 @@ def keep_ten_images(content):
     content["annotations"] = [a for a in content["annotations"] if a["image_id"] in ids]
 
 
+def fit(*changes) -> list:
+    """Options that suit the scenes, with changes."""
+    options = dict(zip(FIT[::2], FIT[1::2])) | dict(zip(changes[::2], changes[1::2]))
+    return [word for option in options.items() for word in option]
+
+
 train, val = f"{scenes}:train", f"{scenes}:val"
 FIT = ["--resize.min-size", 192, "--resize.max-size", 256, "--anchors.sizes", "20,32;48,64;88,120",
        "--backbone.width", 32, "--backbone.fpn-channels", 64]  # fmt: skip
@@ -91,15 +98,15 @@ FIT = ["--resize.min-size", 192, "--resize.max-size", 256, "--anchors.sizes", "2
 RUNS = {
     "sound": (None, train, val, FIT),
     "sound, another seed and auto": (None, train, val, ["--preset", "auto", "--seed", 9]),
-    "sound, another rate": (None, train, val, [*FIT, "--lr", 0.01, "--seed", 3]),
+    "sound, another rate": (None, train, val, fit("--lr", 0.01, "--seed", 3)),
     "anchors too large": (["too small to match"], train, val,
-                          [*FIT, "--anchors.sizes", "200,240;280,320;360,400"]),
+                          fit("--anchors.sizes", "200,240;280,320;360,400")),
     "anchors too small": (["too large to match"], train, val,
-                          [*FIT, "--anchors.sizes", "4,5;6,7;8,9"]),
+                          fit("--anchors.sizes", "4,5;6,7;8,9")),
     "images too small": (["less than 4", "too small to match"], train, val,
-                         [*FIT, "--resize.min-size", 32, "--resize.max-size", 48]),
-    "learning rate x100": (["a tenth of the --lr"], train, val, [*FIT, "--lr", 2]),
-    "learning rate /3000": (["ten times the --lr"], train, val, [*FIT, "--lr", 0.000007]),
+                         fit("--resize.min-size", 32, "--resize.max-size", 48)),
+    "learning rate x100": (["a tenth of the --lr"], train, val, fit("--lr", 2)),
+    "learning rate /3000": (["ten times the --lr"], train, val, fit("--lr", 0.000007)),
     "labels shuffled": (["get the right class"], changed("shuffled", "train", shuffle_labels), val, FIT),
     "boxes scattered": (["does not fall", "predicts background", "proposes only", "had learned"],
                         changed("scattered", "train", scatter_boxes), val, FIT),
@@ -112,7 +119,7 @@ RUNS = {
     "left and right mirrored": (["mirroring changes"], changed("named", "train", name_left_and_right),
                                 changed("named", "val", name_left_and_right), FIT),
     "frozen without weights": (["frozen with random"], train, val,
-                               [*FIT, "--backbone.trainable-stages", 0]),
+                               fit("--backbone.trainable-stages", 0)),
     "ten images": (["overfits"], changed("ten", "train", keep_ten_images), val, FIT),
 }  # fmt: skip
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the whole pipeline on synthetic scenes, in about six minutes on two cores: demo.sh LANNER OUT
+# Runs the whole pipeline on synthetic scenes, in about seven minutes on two cores: demo.sh LANNER OUT
 # Pretrains on unlabeled scenes, trains a detector on labeled ones, evaluates it and detects.
 # The numbers of steps are fixed, so that the result does not depend on the machine's speed.
 set -euo pipefail
@@ -18,9 +18,9 @@ step "pretraining a backbone without labels (12 epochs, 300 steps)"
 "$lanner" pretrain --images "$out/unlabeled/JPEGImages" --out "$out/pretrain" --epochs 12 \
   --width 32 --amp auto
 
-step "training a detector on 400 scenes (30 epochs, 1,320 steps)"
+step "training a detector on 400 scenes (40 epochs, 1,760 steps)"
 "$lanner" train --data "$out/data:train" --val "$out/data:val" --out "$out/train" \
-  --init "$out/pretrain/best.safetensors" --epochs 30 --evaluations 4
+  --init "$out/pretrain/best.safetensors" --epochs 40 --evaluations 4
 
 step "evaluating it on the 100 scenes of the val split"
 "$lanner" eval --weights "$out/train/best.safetensors" --data "$out/data:val" \

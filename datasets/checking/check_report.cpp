@@ -85,7 +85,8 @@ std::string to_json(const CheckReport& report) {
             {"objects", report.objects},
             {"images_without_objects", report.images_without_objects},
             {"usable", report.usable()}};
-  for (const auto& [name, count] : report.objects_per_class) root["objects_per_class"][name] = count;
+  for (const auto& [name, count] : report.objects_per_class)
+    root["objects_per_class"][name] = count;
   root["boxes"] = {{"quantiles", kQuantiles},
                    {"width", report.boxes.width},
                    {"height", report.boxes.height},

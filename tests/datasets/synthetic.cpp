@@ -77,9 +77,8 @@ TEST_CASE("objects have the lengths that were asked for, each octave as often") 
 
 TEST_CASE("invalid synthetic options are rejected") {
   const TemporaryFolder folder;
-  CHECK_THROWS_WITH(
-      write_synthetic({.out = folder.path, .min_object = 100, .max_object = 50}),
-      ContainsSubstring("max_object: expected at least min_object, 100, got 50"));
+  CHECK_THROWS_WITH(write_synthetic({.out = folder.path, .min_object = 100, .max_object = 50}),
+                    ContainsSubstring("max_object: expected at least min_object, 100, got 50"));
   CHECK_THROWS_WITH(write_synthetic({.out = folder.path, .images = 1}),
                     ContainsSubstring("images: expected 2 to"));
   CHECK_THROWS_WITH(write_synthetic({.out = folder.path, .width = 10}),

@@ -51,7 +51,8 @@ void print_markdown() {
          "FILE`) `NAME = VALUE`, and in Python\n`NAME=VALUE` with `_` in place of `-` and nested "
          "dicts in place of dots: `lanner.train(roi={\"beta\": 0.5})`.\nChecks name an option by "
          "its path, `roi.beta`. Lists are written `2,3,4`, lists of lists `32;64,96`, an empty\n"
-         "list `none`. `lanner train` shows the options that `--preset auto` starts from; `lanner train "
+         "list `none`. `lanner train` shows the options that `--preset auto` starts from; `lanner "
+         "train "
          "--preset NAME --help`\nshows those of another.\n";
   for (const auto& group : all_groups()) {
     std::cout << "\n## lanner " << group.command << "\n";

@@ -11,7 +11,8 @@
 namespace lanner::tools {
 namespace {
 
-// Flags that set several fields at once; a field's own flag has precedence.
+// Flags that set several fields at once; a field's own flag has precedence. All other flags are the
+// fields of detectors::TrainOptions (detectors/training/options.h).
 struct Shorthands {
   std::string preset;
   std::string backbone;
