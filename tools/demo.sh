@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the whole pipeline on synthetic scenes, in about seven minutes on two cores: demo.sh LANNER OUT
+# Runs the whole pipeline on synthetic scenes, in about six minutes on two cores: demo.sh LANNER OUT
 # Pretrains on unlabeled scenes, trains a detector on labeled ones, evaluates it and detects.
 # The numbers of steps are fixed, so that the result does not depend on the machine's speed.
 set -euo pipefail
