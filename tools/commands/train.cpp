@@ -122,6 +122,7 @@ int train(const std::vector<std::string>& arguments) {
   if (shorthands.preset == kAuto) {
     detectors::AutoInput input;
     if (const int code = torch_jobs().auto_input(options, input)) return code;
+    if (!line.given("backbone")) shorthands.backbone.clear();  // the first call filled it in
     options = resolve(shorthands, line, chosen_words(detectors::choose_options(input), line));
   }
   options.loop.config = "preset = " + shorthands.preset + "\n" + config_text(flags_of(options));
