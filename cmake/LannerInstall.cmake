@@ -20,8 +20,9 @@ endif()
 foreach(header
     datasets/dataset.h datasets/error.h datasets/fields.h datasets/images/image.h datasets/loading/batch.h
     datasets/options.h datasets/sample.h
-    detectors/detections.h detectors/detector.h detectors/device.h detectors/inference/detect.h
-    detectors/inference/options.h detectors/options.h detectors/sampling_locations.h detectors/thresholds.h
+    detectors/backbones/options.h detectors/detections.h detectors/detector.h detectors/device.h detectors/inference/detect.h
+    detectors/inference/options.h detectors/options.h detectors/roi_heads/options.h detectors/rpn/options.h
+    detectors/sampling_locations.h detectors/thresholds.h
     detectors/weights/checkpoint.h detectors/weights/safetensors.h
     ops/api.h ops/boxes.h ops/cpu_cache.h ops/cuda.h ops/deform_conv2d.h ops/deform_roi_pool.h ops/nms.h
     ops/ps_roi_align.h ops/ps_roi_pool.h ops/roi_align.h ops/roi_pool.h ops/soft_nms.h ops/torch.h)

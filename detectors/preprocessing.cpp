@@ -4,6 +4,7 @@
 
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/images/transforms.h"
+#include "lanner/detectors/options.h"
 
 namespace lanner::detectors {
 namespace {

@@ -4,11 +4,12 @@
 #include <vector>
 
 #include "lanner/datasets/loading/batch.h"
-#include "lanner/detectors/options.h"
 
 // From images to the batch that a detector takes: resized, normalized, padded. Loader, program, C++
 // and Python all go this way, so that one image gives the same detections everywhere.
 namespace lanner::detectors {
+
+struct DetectorOptions;
 
 // images: CV_8UC3, RGB, of any sizes. The batch is on the CPU and has no targets.
 datasets::Batch preprocess(const std::vector<cv::Mat>& images, const DetectorOptions& options);

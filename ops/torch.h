@@ -3,7 +3,6 @@
 // The subset of LibTorch that lanner uses. It compiles in half the time of torch/torch.h, and the
 // build precompiles it for every source file that includes torch.
 #include <ATen/Parallel.h>
-#include <torch/csrc/autograd/custom_function.h>
 #include <torch/cuda.h>
 #include <torch/library.h>
 #include <torch/nn/init.h>

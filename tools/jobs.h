@@ -4,6 +4,7 @@
 #include "lanner/datasets/synthetic.h"
 #include "lanner/detectors/auto_options.h"
 #include "lanner/detectors/pretraining/options.h"
+#include "lanner/detectors/training/options.h"
 #include "tools/options.h"
 
 // The work of the subcommands, in two libraries that are loaded when there is work: LibTorch takes

@@ -7,6 +7,7 @@
 #include "lanner/datasets/checking/box_statistics.h"
 #include "lanner/datasets/checking/data_summary.h"
 #include "lanner/datasets/dataset.h"
+#include "lanner/datasets/images/augment_options.h"
 #include "lanner/datasets/options.h"
 #include "lanner/ops/api.h"
 

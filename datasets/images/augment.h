@@ -3,6 +3,7 @@
 #include <array>
 #include <random>
 
+#include "lanner/datasets/images/augment_options.h"
 #include "lanner/datasets/options.h"
 #include "lanner/datasets/sample.h"
 #include "lanner/ops/api.h"

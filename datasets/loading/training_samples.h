@@ -6,6 +6,7 @@
 
 #include "lanner/datasets/loading/bad_image_policy.h"
 #include "lanner/datasets/loading/shuffle.h"
+#include "lanner/datasets/images/augment_options.h"
 #include "lanner/datasets/options.h"
 #include "lanner/datasets/sample.h"
 #include "lanner/ops/api.h"

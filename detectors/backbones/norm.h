@@ -2,7 +2,7 @@
 
 #include "lanner/ops/torch.h"
 
-#include "lanner/detectors/options.h"
+#include "lanner/detectors/backbones/options.h"
 
 namespace lanner::detectors {
 

@@ -1,5 +1,6 @@
 #include "lanner/detectors/pretraining/info_nce.h"
 
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/nn/functional/normalization.h>
 
 namespace lanner::detectors {

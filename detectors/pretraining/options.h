@@ -1,6 +1,12 @@
 #pragma once
 
-#include "lanner/detectors/training/options.h"
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "lanner/detectors/backbones/options.h"
+#include "lanner/detectors/training/loop_options.h"
 #include "lanner/ops/api.h"
 
 // Options of `lanner pretrain` and `lanner probe`. Plain structs, without LibTorch.

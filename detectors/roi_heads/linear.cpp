@@ -1,6 +1,7 @@
 #include "lanner/detectors/roi_heads/linear.h"
 
 #include <ATen/autocast_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include "lanner/ops/matmul_transposed.h"
 

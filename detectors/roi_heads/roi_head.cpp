@@ -2,6 +2,7 @@
 
 #include <torch/nn/modules/container/sequential.h>
 
+#include "lanner/detectors/options.h"
 #include "lanner/detectors/roi_heads/box_head.h"
 #include "lanner/detectors/roi_heads/position_sensitive_head.h"
 #include "lanner/detectors/roi_heads/stage_head.h"

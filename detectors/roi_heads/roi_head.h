@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "lanner/detectors/backbones/backbone.h"
-#include "lanner/detectors/options.h"
 
 namespace lanner::detectors {
+
+struct DetectorOptions;
 
 // The RoIs of all images of a batch, image by image.
 struct RoiBatch {

@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "lanner/detectors/options.h"
+#include "lanner/detectors/roi_heads/options.h"
 
 namespace lanner::detectors {
 

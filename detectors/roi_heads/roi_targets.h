@@ -2,6 +2,7 @@
 
 #include "lanner/datasets/loading/batch.h"
 #include "lanner/detectors/detections.h"
+#include "lanner/detectors/roi_heads/options.h"
 #include "lanner/detectors/roi_heads/roi_head.h"
 #include "lanner/detectors/rpn/rpn.h"
 

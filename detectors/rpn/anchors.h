@@ -3,7 +3,7 @@
 #include "lanner/ops/torch.h"
 
 #include "lanner/datasets/loading/batch.h"
-#include "lanner/detectors/options.h"
+#include "lanner/detectors/rpn/options.h"
 
 namespace lanner::detectors {
 

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "lanner/detectors/training/metrics_log.h"
-#include "lanner/detectors/training/options.h"
+#include "lanner/detectors/training/loop_options.h"
 #include "lanner/detectors/training/run_state.h"
 #include "lanner/detectors/weights/metadata.h"
 

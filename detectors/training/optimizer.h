@@ -2,7 +2,7 @@
 
 #include "lanner/ops/torch.h"
 
-#include "lanner/detectors/training/options.h"
+#include "lanner/detectors/training/loop_options.h"
 #include "lanner/ops/api.h"
 
 namespace lanner::detectors {

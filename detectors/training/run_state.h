@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "lanner/detectors/training/options.h"
+#include "lanner/detectors/training/loop_options.h"
 #include "lanner/detectors/weights/safetensors.h"
 #include "lanner/ops/api.h"
 

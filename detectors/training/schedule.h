@@ -1,6 +1,6 @@
 #pragma once
 
-#include "lanner/detectors/training/options.h"
+#include "lanner/detectors/training/loop_options.h"
 
 namespace lanner::detectors {
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lanner/datasets/error.h"
+#include "lanner/detectors/options.h"
 
 namespace lanner::detectors {
 namespace {

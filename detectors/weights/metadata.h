@@ -5,13 +5,15 @@
 #include <optional>
 #include <string>
 
-#include "lanner/detectors/options.h"
+#include "lanner/detectors/backbones/options.h"
 #include "lanner/ops/api.h"
 
 // The metadata of weight files: what the tensors are the weights of. A detector's file holds its
 // options, a pretrained backbone's what it was pretrained as; both hold the version of the format.
 // The state of a run, "training", is in training/run_state.h.
 namespace lanner::detectors {
+
+struct DetectorOptions;
 
 using Metadata = std::map<std::string, std::string>;
 
