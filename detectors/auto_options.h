@@ -1,24 +1,18 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "lanner/datasets/checking/data_summary.h"
-#include "lanner/detectors/options.h"
+#include "lanner/detectors/machine.h"
+#include "lanner/detectors/training/options.h"
 #include "lanner/ops/api.h"
 
 // `--preset auto` chooses the options of a run from its data and machine. The same data, machine
 // and minutes give the same choices, because nothing is benchmarked.
 namespace lanner::detectors {
-
-struct Machine {
-  int cores = 1;
-  bool bfloat16 = false;  // AVX-512 BF16 or AMX: bfloat16 is faster than float32
-  double memory = 1;      // gigabytes
-  bool gpu = false;
-};
-LANNER_API Machine this_machine(const std::string& device);
 
 // A chosen option: its path, its value as text, and why.
 struct Choice {
@@ -29,13 +23,17 @@ struct Choice {
 struct AutoInput {
   datasets::DataSummary data;
   Machine machine;
-  double max_minutes = 0;  // 0: not limited
+  TrainOptions options{};  // as given by the user; others have defaults
+  // Whether the user gave the option of this path. Such options are not chosen, and the choice of
+  // others respects them.
+  std::function<bool(const std::string&)> is_given = [](const std::string&) { return false; };
   // Architecture of the --init weights: `init` of a detector, `backbone` of a pretrained backbone.
   std::optional<DetectorOptions> init{};
   struct Backbone {
     int depth;
     int64_t width;
     Norm norm;
+    int64_t groups = 1, group_width = 64;
   };
   std::optional<Backbone> backbone{};
 };

@@ -52,6 +52,11 @@ void check_backbone(const BackboneOptions& backbone) {
   expect(plain || (depth >= 50 && backbone.groups * backbone.group_width <= 4096),
          "backbone.groups", "1 of width 64, or others from ResNet-50 on",
          std::to_string(backbone.groups) + " of width " + std::to_string(backbone.group_width));
+  // The 3x3 convolutions of stage 1 have groups of group_width * width / 64 channels.
+  expect(backbone.group_width * backbone.width % 64 == 0, "backbone.group_width",
+         "a multiple of " + std::to_string(64 / std::min<int64_t>(64, backbone.width)) +
+             ", for a width of " + std::to_string(backbone.width),
+         backbone.group_width);
   const auto& stages = backbone.fpn_stages;
   expect(!stages.empty(), "backbone.fpn_stages", "at least one of 1..4", stages);
   for (size_t i = 1; i < stages.size(); ++i)

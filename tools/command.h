@@ -18,6 +18,7 @@ int synth(const std::vector<std::string>& arguments);
 int check_data(const std::vector<std::string>& arguments);
 int pretrain(const std::vector<std::string>& arguments);
 int probe(const std::vector<std::string>& arguments);
+int tune(const std::vector<std::string>& arguments);
 int train(const std::vector<std::string>& arguments);
 int eval(const std::vector<std::string>& arguments);
 int detect(const std::vector<std::string>& arguments);

@@ -5,6 +5,7 @@
 #include "lanner/detectors/auto_options.h"
 #include "lanner/detectors/pretraining/options.h"
 #include "lanner/detectors/training/options.h"
+#include "lanner/detectors/tuning/tune.h"
 #include "tools/options.h"
 
 // The work of the subcommands, in two libraries that are loaded when there is work: LibTorch takes
@@ -19,6 +20,7 @@ struct TorchJobs {
   // Fills in what `--preset auto` chooses by.
   int (*auto_input)(const detectors::TrainOptions&, detectors::AutoInput&);
   int (*train)(const detectors::TrainOptions&);
+  int (*tune)(const detectors::TuneOptions&, const detectors::ConfigWriter&);
   int (*eval)(const EvalOptions&);
   int (*detect)(const detectors::DetectOptions&);
   int (*models)(const ModelsOptions&);

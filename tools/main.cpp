@@ -16,6 +16,7 @@ constexpr Command kCommands[] = {
      lanner::tools::pretrain},
     {"probe", "measure how well the features of a backbone separate classes", lanner::tools::probe},
     {"train", "train a detector on VOC, COCO or YOLO data", lanner::tools::train},
+    {"tune", "find learning rate and batch size of a long run by short ones", lanner::tools::tune},
     {"eval", "evaluate a detector, or results of any other program, by the rules of COCO or VOC",
      lanner::tools::eval},
     {"detect", "find objects in images and videos", lanner::tools::detect},

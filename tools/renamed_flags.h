@@ -15,6 +15,7 @@ constexpr RenamedFlag kRenamedFlags[] = {
     {"anchor-sizes", "anchors.sizes"},
     {"box-beta", "roi.beta"},
     {"colour-jitter", "color-jitter"},
+    {"cut-out", "cutout"},
     {"dc5-channels", "backbone.dc5-channels"},
     {"deformable-groups", "backbone.deformable.groups"},
     {"deformable-pooling", "roi.deformable"},

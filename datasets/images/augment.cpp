@@ -130,7 +130,7 @@ void crop_around_object(Sample& sample, int side, double scale, Interpolation in
          interpolation);
 }
 
-void cut_out(Sample& sample, std::mt19937_64& random) {
+void cutout(Sample& sample, std::mt19937_64& random) {
   const double area = uniform(random, 0.02, 0.2), shape = std::exp(uniform(random, -0.7, 0.7));
   const int width = std::clamp(int(sample.rgb.cols * std::sqrt(area * shape)), 1, sample.rgb.cols);
   const int height = std::clamp(int(sample.rgb.rows * std::sqrt(area / shape)), 1, sample.rgb.rows);

@@ -33,7 +33,7 @@ void crop_around_object(Sample& sample, int side, double scale, Interpolation in
 
 // Fills a random rectangle of 2 to 20 % of the image with the mean color of ImageNet (cutout, arXiv
 // 1708.04552). Boxes of which less than a quarter stays visible are dropped.
-void cut_out(Sample& sample, std::mt19937_64& random);
+void cutout(Sample& sample, std::mt19937_64& random);
 
 // Mosaic of YOLOv4 (arXiv 2004.10934, 3.3): four images around a random point of a canvas of the
 // size of the first image, each scaled to cover its quadrant. The result has the id and path of the

@@ -4,7 +4,8 @@
 
 namespace lanner::datasets {
 
-// Random augmentation in training. A plain struct, without LibTorch. A value of 0 turns an augmentation off.
+// Random augmentation in training. A plain struct, without LibTorch. A value of 0 turns an
+// augmentation off.
 struct AugmentOptions {
   double horizontal_flip = 0.5;
   double vertical_flip = 0;
@@ -12,7 +13,7 @@ struct AugmentOptions {
   double color_jitter = 0;
   int object_crop = 0;
   double iou_crop = 0;
-  double cut_out = 0;
+  double cutout = 0;
   double mosaic = 0;
 
   static void visit(auto& o, auto&& field) {
@@ -39,9 +40,9 @@ struct AugmentOptions {
     field(o.iou_crop, {.name = "iou_crop",
                        .help = "probability of a random crop that overlaps some box (SSD)",
                        .limits = between(0, 1)});
-    field(o.cut_out, {.name = "cut_out",
-                      .help = "probability that a random rectangle is filled",
-                      .limits = between(0, 1)});
+    field(o.cutout, {.name = "cutout",
+                     .help = "probability that a random rectangle is filled",
+                     .limits = between(0, 1)});
     field(o.mosaic, {.name = "mosaic",
                      .help = "probability that four images are combined into one",
                      .limits = between(0, 1)});

@@ -88,20 +88,18 @@ Sample TrainingSamples::load_resized(int64_t image, const ResizeOptions& resize_
   Sample sample = bad_images_.replaced(image, std::ssize(dataset_.images),
                                        [&](int64_t candidate) { return load(candidate); });
   if (happens(options_.augment.iou_crop, random)) crop_by_iou(sample, random);
+  // The sides of a scaled decoding are rounded, so the new size is computed from the original size.
+  const bool cropped = options_.augment.iou_crop > 0;
+  const auto size = resized(cropped ? ImageSize{sample.rgb.rows, sample.rgb.cols}
+                                    : ImageSize{sample.original_height, sample.original_width},
+                            resize_options);
   if (options_.augment.object_crop > 0) {
-    const auto size = resized({sample.original_height, sample.original_width}, resize_options);
     crop_around_object(sample, options_.augment.object_crop,
                        static_cast<double>(size.width) / sample.rgb.cols,
                        resize_options.interpolation, random);
     return sample;
   }
-  // The sides of a scaled decoding are rounded, so the new size is computed from the original size.
-  const bool cropped = options_.augment.iou_crop > 0;
-  resize(sample,
-         resized(cropped ? ImageSize{sample.rgb.rows, sample.rgb.cols}
-                         : ImageSize{sample.original_height, sample.original_width},
-                 resize_options),
-         resize_options.interpolation);
+  resize(sample, size, resize_options.interpolation);
   return sample;
 }
 
@@ -120,7 +118,7 @@ Sample TrainingSamples::load_augmented(int64_t image, const ResizeOptions& resiz
   if (happens(augment.horizontal_flip, random)) flip_horizontally(sample);
   if (happens(augment.vertical_flip, random)) flip_vertically(sample);
   if (augment.color_jitter > 0) jitter_colors(sample, augment.color_jitter, random);
-  if (happens(augment.cut_out, random)) cut_out(sample, random);
+  if (happens(augment.cutout, random)) cutout(sample, random);
   return sample;
 }
 

@@ -4,9 +4,9 @@
 #include <random>
 #include <unordered_map>
 
+#include "lanner/datasets/images/augment_options.h"
 #include "lanner/datasets/loading/bad_image_policy.h"
 #include "lanner/datasets/loading/shuffle.h"
-#include "lanner/datasets/images/augment_options.h"
 #include "lanner/datasets/options.h"
 #include "lanner/datasets/sample.h"
 #include "lanner/ops/api.h"

@@ -27,8 +27,8 @@ struct Chart {
 // Returns an empty string if there are no points.
 LANNER_API std::string line_chart(const Chart& chart);
 
-std::string html_table(const std::vector<std::string>& heads,
-                       const std::vector<std::vector<std::string>>& rows);
+LANNER_API std::string html_table(const std::vector<std::string>& heads,
+                                  const std::vector<std::vector<std::string>>& rows);
 
 // An embedded JPEG whose long side is at most `side` pixels.
 LANNER_API std::string html_image(const cv::Mat& rgb, const std::string& caption, int side = 480);

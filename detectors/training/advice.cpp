@@ -109,6 +109,15 @@ void advise_on_anchors(const TrainOptions& options, const datasets::Dataset& tra
                               "suggests"});
 }
 
+// Names joined by commas, at most ten.
+std::string list(const std::vector<std::string>& names) {
+  constexpr size_t kMax = 10;
+  std::string joined;
+  for (size_t i = 0; i < std::min(kMax, names.size()); ++i) joined += (i ? ", " : "") + names[i];
+  return names.size() > kMax ? joined + " and " + text(names.size() - kMax, " other classes")
+                             : joined;
+}
+
 std::map<int64_t, int64_t> objects_per_label(const datasets::Dataset& data) {
   std::map<int64_t, int64_t> counts;
   for (const auto& image : data.images)
@@ -119,22 +128,40 @@ std::map<int64_t, int64_t> objects_per_label(const datasets::Dataset& data) {
 void advise_on_classes(const datasets::Dataset& train, const datasets::Dataset& val,
                        AdviceList& advice) {
   const auto in_train = objects_per_label(train), in_val = objects_per_label(val);
-  std::string only_train, only_val;
+  std::vector<std::string> only_train, only_val;
   for (size_t i = 0; i < train.categories.size(); ++i) {
     const auto label = static_cast<int64_t>(i) + 1;
-    auto& list = in_train.contains(label) ? only_train : only_val;
     if (in_train.contains(label) != in_val.contains(label))
-      list += (list.empty() ? "" : ", ") + train.categories[i].name;
+      (in_train.contains(label) ? only_train : only_val).push_back(train.categories[i].name);
   }
   if (!val.images.empty() && !only_train.empty())
-    advice.push_back({"classes missing in val", "val has no object of " + only_train +
+    advice.push_back({"classes missing in val", "val has no object of " + list(only_train) +
                                                     ": their AP cannot be measured; add "
                                                     "images of them to --val"});
   if (!only_val.empty())
     advice.push_back(
-        {"classes missing in train", "train has no object of " + only_val +
+        {"classes missing in train", "train has no object of " + list(only_val) +
                                          ", which val has: they cannot be learned; add images "
                                          "of them to --data"});
+}
+
+// What keeps the detector from learning.
+void advise_on_learning(const TrainOptions& options, const WindowSummary& window, double found,
+                        AdviceList& advice) {
+  if (window.relative_update > 0 && window.relative_update < 2e-4 && found < 0.1)
+    advice.push_back(
+        {"learning rate too low", "the weights hardly change: try ten times the --lr of " +
+                                      datasets::to_text(options.loop.lr)});
+  // A flat loss alone is not a fault: the head's loss grows as the RPN proposes more objects.
+  else if (window.progress > 0.25 && window.loss > 0.97 * window.first_loss && found < 0.3)
+    advice.push_back(
+        {"loss does not fall", "the loss does not fall: try a third and three times the --lr of " +
+                                   datasets::to_text(options.loop.lr)});
+  else if (window.progress > 0.1 && window.gauges.positives > 100 && found < 0.02)
+    advice.push_back(
+        {"only background",
+         "the classifier predicts background for every RoI: check the labels "
+         "(lanner check-data --show DIR), and try a lower --lr or larger --batch-size"});
 }
 
 }  // namespace
@@ -166,27 +193,15 @@ AdviceList advise_on_window(const TrainOptions& options, const WindowSummary& wi
   const auto& g = window.gauges;
   const double found = g.positives ? static_cast<double>(g.found) / g.positives : 1;
   const double right = g.positives ? static_cast<double>(g.right_class) / g.positives : 1;
-  if (window.relative_update > 0.02)
+  if (window.relative_update > 0.05)
     advice.push_back({"learning rate too high",
                       "a step changes the weights by " +
                           text(std::setprecision(1), 100 * window.relative_update, " %") +
                           ", which undoes what was learned: "
                           "try a tenth of the --lr of " +
                           datasets::to_text(options.loop.lr)});
-  else if (window.relative_update > 0 && window.relative_update < 3e-6)
-    advice.push_back(
-        {"learning rate too low", "the weights hardly change: try ten times the --lr of " +
-                                      datasets::to_text(options.loop.lr)});
-  // A flat loss alone is not a fault: the head's loss grows as the RPN proposes more objects.
-  else if (window.progress > 0.25 && window.loss > 0.97 * window.first_loss && found < 0.3)
-    advice.push_back(
-        {"loss does not fall", "the loss does not fall: try a third and three times the --lr of " +
-                                   datasets::to_text(options.loop.lr)});
-  else if (g.positives > 100 && found < 0.02)
-    advice.push_back(
-        {"only background",
-         "the classifier predicts background for every RoI: check the labels "
-         "(lanner check-data --show DIR), and try a lower --lr or larger --batch-size"});
+  if (window.first_loss == 0) return advice;
+  if (advice.empty()) advise_on_learning(options, window, found, advice);
   if (window.data_wait > 0.2)
     advice.push_back(
         {"waiting for data", percent(window.data_wait) +
@@ -234,8 +249,8 @@ Advice explain_failure(const Gauges& g) {
 
 AdviceList advise_on_evaluation(const EvaluationSummary& e) {
   AdviceList advice;
-  if (e.progress < 0.5) return advice;
-  if (e.train_AP50 >= 0.5 && e.val_AP50 < 0.6 * e.train_AP50) {
+  if (e.progress < 0.5 || e.val_AP50 < 0) return advice;
+  if (e.train_AP50 >= 0.15 && e.val_AP50 < 0.6 * e.train_AP50) {
     if (e.localization_gain > 0.5 * (e.train_AP50 - e.val_AP50))
       advice.push_back({"val boxes are offset",
                         "detections on val are offset from the ground-truth boxes (AP50 on train " +
@@ -243,7 +258,7 @@ AdviceList advise_on_evaluation(const EvaluationSummary& e) {
                             ", with the offset removed " +
                             percent(e.val_AP50 + e.localization_gain) +
                             "): are the boxes of --val drawn in the same way as those of --data?"});
-    else
+    else if (e.train_AP50 >= 0.5)
       advice.push_back(
           {"overfitting", "the detector overfits (AP50 on train " + percent(e.train_AP50) +
                               ", on val " + percent(e.val_AP50) +

@@ -26,11 +26,12 @@ AdviceList advise_on_data(const TrainOptions& options, const datasets::Dataset& 
 
 // Statistics over a window of steps after the warm-up.
 struct WindowSummary {
-  double progress = 0;         // of the run, 0..1
-  double loss = 0;             // mean
-  double first_loss = 0;       // mean over the first window
-  double data_wait = 0;        // fraction of the time
-  double relative_update = 0;  // change of the weights in a step, relative to the weights
+  double progress = 0;    // of the run, 0..1
+  double loss = 0;        // mean
+  double first_loss = 0;  // mean over the first window; 0: this is the first
+  double data_wait = 0;   // fraction of the time
+  // Change of the weights in a step, relative to the weights, at the full learning rate.
+  double relative_update = 0;
   Gauges gauges{};
   int64_t classes = 1;
   double majority_class = 1;  // fraction of the objects that are of the most frequent class
@@ -40,9 +41,9 @@ AdviceList advise_on_window(const TrainOptions& options, const WindowSummary& wi
 // Metrics on val and, if these are poor, on a part of train.
 struct EvaluationSummary {
   double progress = 0;
-  double val_AP50 = 0, val_AP75 = 0;
-  double train_AP50 = -1;        // -1: not measured
-  double localization_gain = 0;  // AP50 that val would gain if offset boxes were corrected
+  double val_AP50 = 0, val_AP75 = 0;  // -1: val has no objects
+  double train_AP50 = -1;             // -1: not measured
+  double localization_gain = 0;       // AP50 that val would gain if offset boxes were corrected
 };
 AdviceList advise_on_evaluation(const EvaluationSummary& evaluation);
 

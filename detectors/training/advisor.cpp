@@ -45,7 +45,8 @@ void Advisor::give(const AdviceList& advice) {
   }
 }
 
-void Advisor::begin_step(int64_t step, const torch::nn::Module& module) {
+void Advisor::begin_step(int64_t step, double progress, const torch::nn::Module& module) {
+  progress_ = progress;
   const torch::NoGradGuard no_grad;
   if (!weight_.defined()) {
     weight_ = largest_weight(module).detach();
@@ -55,28 +56,27 @@ void Advisor::begin_step(int64_t step, const torch::nn::Module& module) {
     before_ = weight_.clone();
   } else if (step % kEvery == 0 && before_.defined()) {
     const double change = ((weight_ - before_).norm() / before_.norm()).item<double>();
-    window_.relative_update += change / kWindow;
+    const double factor = schedule_factor(options_.loop, step - 1, progress);
+    if (factor > 0.01) window_.relative_update += change / factor / kWindow;
   }
 }
 
-void Advisor::observe(double progress, double loss, double waited, const Gauges& gauges) {
-  progress_ = progress;
+void Advisor::observe(int64_t step, double loss, double waited, const Gauges& gauges) {
+  if (first_loss_ == 0) last_gauges_ += gauges;  // runs may end before the first window
+  if (warming_up(options_.loop, step, progress_)) return;
   window_.loss += loss / kWindow;
   window_.data_wait += waited * kEvery;
   window_.gauges += gauges;
   if (++observed_ < kWindow) return;
-  end_window(progress);
+  end_window();
 }
 
-void Advisor::end_window(double progress) {
-  window_.progress = progress;
+void Advisor::end_window() {
+  window_.progress = progress_;
   window_.data_wait /= std::max(1e-9, seconds() - window_begin_);
-  if (first_loss_ == 0) {
-    first_loss_ = window_.loss;  // the first window contains the warm-up and gives no advice
-  } else {
-    window_.first_loss = first_loss_;
-    give(advise_on_window(options_, window_));
-  }
+  window_.first_loss = first_loss_;  // 0 in the first window
+  give(advise_on_window(options_, window_));
+  if (first_loss_ == 0) first_loss_ = window_.loss;
   last_gauges_ = window_.gauges;
   window_ = {.classes = window_.classes, .majority_class = window_.majority_class};
   observed_ = 0;
@@ -86,7 +86,7 @@ void Advisor::end_window(double progress) {
 void Advisor::evaluated(EvaluationSummary evaluation) {
   evaluation.progress = progress_;
   give(advise_on_evaluation(evaluation));
-  if (evaluation.val_AP50 < 0.1 && progress_ > 0.95 && advice_.empty())
+  if (evaluation.val_AP50 >= 0 && evaluation.val_AP50 < 0.1 && progress_ > 0.95 && advice_.empty())
     give({explain_failure(last_gauges_)});
 }
 

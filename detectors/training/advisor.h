@@ -18,8 +18,8 @@ class Advisor {
   // Whether the step is one that is observed: gauges cost a little.
   bool observes(int64_t step) const { return step % kEvery == kEvery - 1; }
   // Called before every step. `module` is what is trained.
-  void begin_step(int64_t step, const torch::nn::Module& module);
-  void observe(double progress, double loss, double waited, const Gauges& gauges);
+  void begin_step(int64_t step, double progress, const torch::nn::Module& module);
+  void observe(int64_t step, double loss, double waited, const Gauges& gauges);
   void evaluated(EvaluationSummary evaluation);
 
   std::string html() const;  // all advice given; empty if there was none
@@ -27,7 +27,7 @@ class Advisor {
  private:
   static constexpr int kEvery = 5, kWindow = 40;  // steps between observations, and their number
   void give(const AdviceList& advice);
-  void end_window(double progress);
+  void end_window();
 
   const TrainOptions& options_;
   std::set<std::string> given_;
@@ -35,7 +35,7 @@ class Advisor {
   WindowSummary window_;
   int observed_ = 0;
   double progress_ = 0;
-  Gauges last_gauges_;  // of the last full window
+  Gauges last_gauges_;  // of the last full window, or of the first
   double window_begin_ = 0, first_loss_ = 0;
   at::Tensor before_, weight_;  // a large weight, a step ago and now
 };

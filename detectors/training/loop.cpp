@@ -103,7 +103,8 @@ class Run {
         result.loss.item<double>();  // after backward(), because item() waits for the GPU
     diverged_ = !std::isfinite(loss);
     if (diverged_)
-      throw bad_data(c10::str("step ", state_.step, ": the loss is not finite (", loss,
+      throw Diverged(ExitCode::bad_data,
+                     c10::str("step ", state_.step, ": the loss is not finite (", loss,
                               "); images: ", c10::Join(", ", result.paths),
                               "; a lower lr or clip_norm may help"));
     if (options_.clip_norm > 0) optimizer_.clip_gradients(options_.clip_norm);

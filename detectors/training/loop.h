@@ -5,8 +5,10 @@
 #include <functional>
 #include <optional>
 
-#include "lanner/detectors/training/metrics_log.h"
+#include "lanner/datasets/error.h"
+#include "lanner/detectors/training/loop_end.h"
 #include "lanner/detectors/training/loop_options.h"
+#include "lanner/detectors/training/metrics_log.h"
 #include "lanner/detectors/training/run_state.h"
 #include "lanner/detectors/weights/metadata.h"
 
@@ -44,11 +46,14 @@ struct TrainingTask {
   Metadata metadata{};  // of the checkpoints
 };
 
-enum class LoopEnd { finished, stopped };
+// The error of a loss that is not finite.
+struct Diverged : Error {
+  using Error::Error;
+};
 
 // The one step loop. Writes OUT/metrics.jsonl, OUT/last.safetensors (weights and training state)
 // and, after evaluations, OUT/best.safetensors; without evaluations best is last. Stops when stop()
-// returns true, after saving. Throws bad_data naming step and images where the loss is not finite;
+// returns true, after saving. Throws Diverged naming step and images where the loss is not finite;
 // last.safetensors is then of an earlier step. After any other exception the weights are saved
 // before it is passed on. Torch's default generator is left as it was.
 LoopEnd run_loop(TrainingTask& task, const LoopOptions& options, std::optional<ResumedRun> resumed,

@@ -111,10 +111,9 @@ class Validation {
     const auto truth = datasets::to_coco(val_);
     const auto metrics = datasets::evaluate_coco(truth, detections);
     EvaluationSummary summary{.val_AP50 = metrics.AP50, .val_AP75 = metrics.AP75};
-    if (metrics.AP50 < kPoor) {
-      const auto on_train = detect(train_);
+    if (metrics.AP50 >= 0 && metrics.AP50 < kPoor) {
+      summary.train_AP50 = train_AP50();
       if (stop_()) return std::nullopt;
-      summary.train_AP50 = datasets::evaluate_coco(datasets::to_coco(train_), on_train).AP50;
       const auto errors = datasets::analyze_errors(truth, detections, metrics);
       summary.localization_gain = errors.kinds[int(datasets::ErrorKind::localization)].ap_gain;
     }
@@ -132,6 +131,15 @@ class Validation {
  private:
   static constexpr size_t kTrainImages = 40;  // that are evaluated where val is poor
   static constexpr double kPoor = 0.5;        // AP50
+
+  // On a part of train; -1 where that cannot be measured.
+  double train_AP50() {
+    try {
+      return datasets::evaluate_coco(datasets::to_coco(train_), detect(train_)).AP50;
+    } catch (const Error&) {  // an image that the run skips (on_bad_image)
+      return -1;
+    }
+  }
 
   std::vector<datasets::CocoDetection> detect(const datasets::Dataset& data) {
     return detect_dataset(detector_, data, loop_.batch_size, loop_.workers, {}, stop_);
@@ -196,13 +204,13 @@ LoopEnd train(const TrainOptions& options, const Stop& stop) {
       .steps_per_epoch = per_epoch,
       .step =
           [&](int64_t step, double progress) {
-            advisor.begin_step(step, *detector);
+            advisor.begin_step(step, progress, *detector);
             Gauges gauges;
             const bool observed = advisor.observes(step);
             auto result =
                 detection_step(detector, *loader, device, bfloat16, observed ? &gauges : nullptr);
             if (observed)
-              advisor.observe(progress, result.loss.item<double>(), result.data_time, gauges);
+              advisor.observe(step, result.loss.item<double>(), result.data_time, gauges);
             return result;
           },
       .metadata = metadata_of(detector_options)};

@@ -15,6 +15,17 @@ bool is_ignored(const std::string& name) {
   return name.starts_with("training.") || name.ends_with(".num_batches_tracked");
 }
 
+// Layers whose outputs are per class, as are those of R-FCN's score maps.
+bool predicts_classes(const std::string& name) {
+  return name.starts_with("roi_heads.box_predictor.") || name.starts_with("roi_heads.score_");
+}
+
+bool has_same_names(const std::vector<datasets::Category>& a,
+                    const std::vector<datasets::Category>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const auto& x, const auto& y) { return x.name == y.name; });
+}
+
 }  // namespace
 
 std::map<std::string, at::Tensor> state_of(const torch::nn::Module& module) {
@@ -87,12 +98,15 @@ TransferReport load_backbone(torch::nn::Module& module, const fs::path& file) {
   return report;
 }
 
-TransferReport load_matching(torch::nn::Module& module, const fs::path& file) {
-  auto report = load_backbone(module, file);
+TransferReport load_matching(DetectorImpl& detector, const fs::path& file) {
+  auto report = load_backbone(detector, file);
   const torch::NoGradGuard no_grad;
   const auto content = read_safetensors(file);
-  auto state = state_of(module);
+  const auto init = detector_options_of(content.metadata, file);
+  const bool same_classes = init && has_same_names(init->categories, detector.options.categories);
+  auto state = state_of(detector);
   std::erase_if(report.unused, [&](const std::string& name) {
+    if (!same_classes && predicts_classes(name)) return false;
     const auto& tensor = content.tensors.at(name);
     const auto found = state.find(name);
     if (found == state.end() || found->second.sizes() != tensor.sizes()) return false;
@@ -100,7 +114,7 @@ TransferReport load_matching(torch::nn::Module& module, const fs::path& file) {
     report.loaded.push_back(name);
     return true;
   });
-  if (!detector_options_of(content.metadata, file)) return report;
+  if (!init) return report;
   for (const auto& name : report.loaded) state.erase(name);
   for (const auto& [name, tensor] : state)
     if (!name.starts_with("backbone.body.")) report.missing.push_back(name);

@@ -33,10 +33,9 @@ LANNER_API TransferReport load_backbone(torch::nn::Module& module,
                                         const std::filesystem::path& file);
 
 // As load_backbone, and where the file is a detector's, also copies the tensors of FPN, RPN and RoI
-// head whose name and shape are those of the module: all but the predictions for other classes or
-// anchors. load_backbone's errors hold for the backbone.
-LANNER_API TransferReport load_matching(torch::nn::Module& module,
-                                        const std::filesystem::path& file);
+// head whose name and shape are those of the detector; those that predict classes only where both
+// have the same class names. load_backbone's errors hold for the backbone.
+LANNER_API TransferReport load_matching(DetectorImpl& detector, const std::filesystem::path& file);
 
 // Returns a summary of a report as lines of text.
 LANNER_API std::string describe(const TransferReport& report, const std::filesystem::path& file);

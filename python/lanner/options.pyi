@@ -145,7 +145,7 @@ class TrainOptions(TypedDict, total=False):
     batch_size: int
     clip_norm: float
     color_jitter: float
-    cut_out: float
+    cutout: float
     deformable: bool
     device: str
     ema_decay: float
@@ -286,7 +286,7 @@ class CheckOptions(TypedDict, total=False):
     against: str | Sequence[str]
     annotations_only: bool
     color_jitter: float
-    cut_out: float
+    cutout: float
     horizontal_flip: float
     image_root: str | PathLike[str]
     iou_crop: float

@@ -1,6 +1,7 @@
 #include "lanner/detectors/auto_options.h"
 
 #include <map>
+#include <set>
 
 #include "tests/catch.h"
 
@@ -15,22 +16,32 @@ datasets::DataSummary data() {
   return {.images = 500,
           .objects = 2500,
           .classes = 5,
-          .width = 640,
-          .height = 480,
+          .short_side = 480,
+          .long_side = 640,
           .sides = {20, 40, 80, 160, 240},
           .ratios = {0.7, 1.5},
           .objects_per_image = 12};
 }
 
-Choices choices(const datasets::DataSummary& data, double minutes = 12) {
+TrainOptions limited_to(double minutes) {
+  TrainOptions options;
+  options.loop.max_minutes = minutes;
+  return options;
+}
+
+Choices choices(const AutoInput& input) {
   Choices all;
-  const Machine machine{.cores = 2, .bfloat16 = true, .memory = 24};
-  for (const auto& choice :
-       choose_options({.data = data, .machine = machine, .max_minutes = minutes})) {
+  for (const auto& choice : choose_options(input)) {
     CHECK(!choice.reason.empty());
-    all[choice.option] = choice.value;
+    CHECK(all.emplace(choice.option, choice.value).second);
   }
   return all;
+}
+
+constexpr Machine kTwoCores{.cores = 2, .bfloat16 = true, .memory = 24};
+
+Choices choices(const datasets::DataSummary& data, double minutes = 12) {
+  return choices({.data = data, .machine = kTwoCores, .options = limited_to(minutes)});
 }
 
 // Checks the choices named in `expected`.
@@ -46,7 +57,7 @@ void check(const Choices& all, const Choices& expected) {
 TEST_CASE("the choice for six kinds of data on two cores") {
   SECTION("tiny objects") {
     auto tiny = data();
-    tiny.width = 1024, tiny.height = 768, tiny.sides = {6, 9, 15, 30, 50};
+    tiny.short_side = 768, tiny.long_side = 1024, tiny.sides = {6, 9, 15, 30, 50};
     check(choices(tiny), {{"resize.min_size", "768"},
                           {"backbone.fpn_stages", "1,2,3,4"},
                           {"anchors.sizes", "7,9;11,15;20,26;34,45"},
@@ -74,12 +85,14 @@ TEST_CASE("the choice for six kinds of data on two cores") {
     auto thin = data();
     thin.ratios = {0.1, 0.4};
     check(choices(thin), {{"anchors.ratios", "0.13,0.2,0.308"}});
+    thin.ratios = {0.3, 0.31};
+    check(choices(thin), {{"anchors.ratios", "0.305"}});
     thin.ratios = {0.2, 5};
     check(choices(thin), {{"anchors.ratios", "0.26,1,3.85"}});
   }
   SECTION("3,000 pixels wide") {
     auto wide = data();
-    wide.width = 3000, wide.height = 2000, wide.sides = {60, 120, 250, 500, 900};
+    wide.short_side = 2000, wide.long_side = 3000, wide.sides = {60, 120, 250, 500, 900};
     check(choices(wide), {{"resize.min_size", "640"}, {"resize.max_size", "968"}});
   }
 }
@@ -89,8 +102,8 @@ TEST_CASE("more time, and a GPU, allow a wider backbone") {
   CHECK(choices(data(), 30).at("backbone.width") == "32");
   CHECK(choices(data(), 240).at("backbone.width") == "64");
   const Machine gpu{.cores = 8, .memory = 64, .gpu = true};
-  for (const auto& choice : choose_options({.data = data(), .machine = gpu, .max_minutes = 5}))
-    if (choice.option == "backbone.width") CHECK(choice.value == "64");
+  CHECK(choices({.data = data(), .machine = gpu, .options = limited_to(5)}).at("backbone.width") ==
+        "64");
 }
 
 TEST_CASE("images are not mirrored where classes tell left from right") {
@@ -104,14 +117,46 @@ TEST_CASE("the weights to start from decide the architecture") {
   DetectorOptions init;
   init.backbone.depth = 34;
   init.anchors.ratios = {0.5, 2};
-  Choices all;
-  for (const auto& choice :
-       choose_options({.data = data(), .machine = {}, .max_minutes = 12, .init = init}))
-    all[choice.option] = choice.value;
+  const auto all = choices({.data = data(), .machine = {}, .init = init});
   check(all, {{"backbone.depth", "34"},
               {"backbone.norm", "frozen_batch"},
               {"backbone.trainable_stages", "3"},
               {"anchors.ratios", "0.5,2"},
               {"rpn.post_nms_test", "1000"}});
   CHECK(!all.contains("roi.score_threshold"));
+}
+
+TEST_CASE("weights to start from do not limit the objects per image") {
+  auto crowded = data();
+  crowded.objects_per_image = 400;
+  const DetectorOptions init;
+  check(choices({.data = crowded, .machine = {}, .init = init}),
+        {{"rpn.post_nms_test", "2000"}, {"roi.max_detections", "600"}});
+}
+
+TEST_CASE("options that are given are not chosen, and the choice of others respects them") {
+  AutoInput input{.data = data(), .machine = kTwoCores, .options = limited_to(12)};
+  std::set<std::string> given;
+  input.is_given = [&](const std::string& option) { return given.contains(option); };
+  const auto with = [&](const std::set<std::string>& options) {
+    given = options;
+    auto all = choices(input);
+    for (const auto& option : options) CHECK(!all.contains(option));
+    return all;
+  };
+  input.options.detector.resize = {.min_size = 96, .max_size = 128};
+  check(with({"resize.min_size"}), {{"anchors.sizes", "4,6;8,12;16,22;31,43"}});
+  check(with({"resize.min_size", "resize.max_size"}), {{"batch_size", "16"}});
+  input.options.loop.batch_size = 1;
+  check(with({"batch_size"}), {{"lr", "0.01"}, {"epochs", "100000"}});
+  input.options.detector.backbone.fpn_stages = {2, 3};
+  check(with({"backbone.fpn_stages"}), {{"anchors.sizes", "22,47;101,216"}});
+  input.options.detector.backbone.neck = Neck::c4;
+  check(with({"backbone.neck"}), {{"anchors.sizes", "22,35,55,87,137,216"}});
+}
+
+TEST_CASE("an epoch is counted in whole batches") {
+  auto few = data();
+  few.images = 10;  // one batch of 7 per epoch
+  check(choices(few, 0), {{"batch_size", "7"}, {"epochs", "6000"}});
 }

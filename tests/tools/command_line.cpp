@@ -269,8 +269,8 @@ TEST_CASE("without a preset, train chooses by the data, says why, and a flag has
                                 ContainsSubstring("from the smallest objects to the largest"));
   CHECK_THAT(result.output, !ContainsSubstring("--backbone.width "));
   const auto config = read(folder.path / "run/config.cfg");
-  CHECK_THAT(config,
-             ContainsSubstring("preset = auto\n") && ContainsSubstring("backbone.width = 8\n"));
+  CHECK_THAT(config, ContainsSubstring("# chosen by --preset auto\npreset = small\n") &&
+                         ContainsSubstring("backbone.width = 8\n"));
   // A run of its configuration has all options given, and chooses nothing.
   const auto again = run("train --config " + at("run/config.cfg") + " --epochs 2 --resume");
   CHECK(again.code == 0);

@@ -28,6 +28,7 @@ struct Group {
 
 std::vector<Group> all_groups() {
   return {{"train", "TrainOptions", train_flags()},
+          {"tune", "TuneOptions", flags_of(detectors::SearchOptions())},
           {"pretrain", "PretrainOptions", flags_of(detectors::PretrainOptions())},
           {"probe", "ProbeOptions", flags_of(detectors::ProbeOptions())},
           {"eval", "EvalOptions", flags_of(EvalOptions())},

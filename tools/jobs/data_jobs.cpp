@@ -36,7 +36,8 @@ int eval_files(const EvalOptions& options) {
 
 // What `lanner train` chooses for the data, as flags.
 void write_settings(const datasets::DataSummary& data) {
-  std::cout << "settings that lanner train --preset auto chooses:\n ";
+  std::cout
+      << "settings that lanner train --preset auto chooses on a CPU without --max-minutes:\n ";
   size_t column = 1;
   for (const auto& choice :
        detectors::choose_options({.data = data, .machine = detectors::this_machine("cpu")})) {

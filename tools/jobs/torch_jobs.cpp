@@ -10,6 +10,7 @@
 #include "lanner/detectors/pretraining/pretrain.h"
 #include "lanner/detectors/training/auto_input.h"
 #include "lanner/detectors/training/train.h"
+#include "lanner/detectors/tuning/tune.h"
 #include "lanner/ops/api.h"
 #include "lanner/ops/cpu_cache.h"
 #include "tools/bench/bench.h"
@@ -99,6 +100,10 @@ extern "C" LANNER_API const TorchJobs lanner_torch_jobs{
     .train =
         [](const detectors::TrainOptions& options) {
           return run_stoppable_job([&] { detectors::train(options, stopping); });
+        },
+    .tune =
+        [](const detectors::TuneOptions& options, const detectors::ConfigWriter& config) {
+          return run_stoppable_job([&] { detectors::tune(options, config, stopping); });
         },
     .eval =
         [](const EvalOptions& options) {

@@ -67,13 +67,13 @@ TEST_CASE("crop_by_iou moves boxes with the pixels") {
   CHECK(single_pixel.rgb.cols == 1);
 }
 
-TEST_CASE("cut_out drops covered boxes and does not change the source image") {
+TEST_CASE("cutout drops covered boxes and does not change the source image") {
   int hidden = 0;
   for (uint64_t seed = 0; seed < 60; ++seed) {
     std::mt19937_64 random(seed);
     const auto before = drawn(200, 150, {{20, 30, 40, 50}, {100, 60, 190, 140}});
     auto sample = before;
-    cut_out(sample, random);
+    cutout(sample, random);
     hidden += sample.objects.size() < 2;
     CHECK(cv::mean(before.rgb(cv::Rect(20, 30, 20, 20)))[0] == 255);
     CHECK(cv::countNonZero(sample.rgb.reshape(1) == 116) > 0);

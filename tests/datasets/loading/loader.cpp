@@ -25,7 +25,7 @@ TrainingSampleOptions training_options() {
                       .scale_jitter = 0.3,
                       .color_jitter = 0.3,
                       .iou_crop = 0.5,
-                      .cut_out = 0.5,
+                      .cutout = 0.5,
                       .mosaic = 0.5}};
 }
 

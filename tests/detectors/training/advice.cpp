@@ -85,6 +85,14 @@ TEST_CASE("data that anchors, image size or classes do not suit get the advice t
   CHECK(kinds(advise_on_data(single, data(60), {})) == Kinds{"batch of one"});
 }
 
+TEST_CASE("long lists of classes are cut") {
+  std::vector<std::string> names;
+  for (int i = 0; i < 30; ++i) names.push_back("class" + std::to_string(i));
+  const auto advice = advise_on_data(options(), data(60, names), {{}, {{1, {}, 640, 480, {}}}});
+  REQUIRE(kinds(advice) == std::vector<std::string>{"classes missing in val"});
+  CHECK_THAT(advice[0].text, ContainsSubstring("class9 and 20 other classes"));
+}
+
 TEST_CASE("crops show long objects smaller, which their anchors reach") {
   auto cropped = options();
   cropped.augment.object_crop = 160;
@@ -99,11 +107,13 @@ TEST_CASE("windows of broken runs get the advice that names the fault") {
   };
   using Kinds = std::vector<std::string>;
   CHECK(advice([](auto& w) { w.relative_update = 0.1; }) == Kinds{"learning rate too high"});
-  CHECK(advice([](auto& w) { w.relative_update = 1e-7; }) == Kinds{"learning rate too low"});
+  CHECK(advice([](auto& w) { w.relative_update = 5e-5, w.gauges.found = 10; }) ==
+        Kinds{"learning rate too low"});
   CHECK(advice([](auto& w) { w.loss = 1.6, w.gauges.found = 1000; }) ==
         Kinds{"loss does not fall"});
   CHECK(advice([](auto& w) { w.loss = 1.6; }).empty());
   CHECK(advice([](auto& w) { w.gauges.found = 10; }) == Kinds{"only background"});
+  CHECK(advice([](auto& w) { w.gauges.found = 10, w.progress = 0.05; }).empty());
   CHECK(advice([](auto& w) { w.data_wait = 0.5; }) == Kinds{"waiting for data"});
   CHECK(advice([](auto& w) { w.gauges.proposed[2] = 100; }) == Kinds{"objects are not proposed"});
   CHECK(advice([](auto& w) { w.gauges.right_class = 2600; }) == Kinds{"classes are confused"});
@@ -119,6 +129,12 @@ TEST_CASE("evaluations tell overfitting from a val whose boxes are offset") {
                 .val_AP75 = 0.1,
                 .train_AP50 = 0.9,
                 .localization_gain = 0.6}) == Kinds{"val boxes are offset"});
+  CHECK(advice({.progress = 1,
+                .val_AP50 = 0.01,
+                .val_AP75 = 0,
+                .train_AP50 = 0.3,
+                .localization_gain = 0.2}) == Kinds{"val boxes are offset"});
   CHECK(advice({.progress = 1, .val_AP50 = 0.6, .val_AP75 = 0.02}) == Kinds{"loose boxes"});
+  CHECK(advice({.progress = 1, .val_AP50 = -1, .val_AP75 = -1, .train_AP50 = 0.9}).empty());
   CHECK(advice({.progress = 0.2, .val_AP50 = 0.2, .val_AP75 = 0.1, .train_AP50 = 0.9}).empty());
 }
