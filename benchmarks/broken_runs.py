@@ -107,7 +107,7 @@ RUNS = {
     "images too small": (["less than 4", "too small to match"], train, val,
                          fit("--resize.min-size", 32, "--resize.max-size", 48)),
     "learning rate x100": (["a tenth of the --lr"], train, val, fit("--lr", 2)),
-    "learning rate /3000": (["ten times the --lr"], train, val, fit("--lr", 0.000007)),
+    "learning rate divided by 3000": (["ten times the --lr"], train, val, fit("--lr", 0.000007)),
     "labels shuffled": (["get the right class"], changed("shuffled", "train", shuffle_labels), val, FIT),
     "boxes scattered": (["does not fall", "predicts background", "proposes only", "had learned"],
                         changed("scattered", "train", scatter_boxes), val, FIT),

@@ -31,8 +31,8 @@ int usable_cores() {
 }
 
 double usable_memory() {
-  const double installed = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
-                           static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  const double installed =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
   return std::min(installed, first_number("/sys/fs/cgroup/memory.max", installed)) / 1e9;
 }
 

@@ -16,7 +16,7 @@ namespace {
 constexpr int kResamplings = 200;
 constexpr double kFarFromBest = 0.15;  // of log(loss): half of the weight is gone
 constexpr int kRefits = 20;
-constexpr int kGrid = 41;              // steps per axis in the search for the lowest loss
+constexpr int kGrid = 41;  // steps per axis in the search for the lowest loss
 
 // Coefficients in the order of features().
 enum { kConstant, kImages, kLr, kLrLr, kLrImages, kBatch, kBatchBatch, kBatchImages, kLrBatch };
@@ -112,8 +112,8 @@ void LossSurface::solve(const std::vector<Trial>& trials) {
   beta_.assign(solution.begin(), solution.end());
 }
 
-// Half of h' H^-1 h, with the Hessian H by log(lr) and log(batch size), and how its gradient changes
-// with log(images), h.
+// Half of h' H^-1 h, with the Hessian H by log(lr) and log(batch size), and how its gradient
+// changes with log(images), h.
 double LossSurface::implied_images_squared() const {
   const double lr = beta_[kLrImages];
   if (!varies_batch_) return lr * lr / (4 * beta_[kLrLr]);
@@ -145,8 +145,7 @@ std::pair<double, double> LossSurface::best_lr_and_batch(double images, int vari
   double lowest = INFINITY;
   for (int i = 0; i < kGrid; ++i)
     for (int j = 0; j < (varies_batch_ ? kGrid : 1); ++j) {
-      const double lr =
-          std::exp(lr_range_[0] + (lr_range_[1] - lr_range_[0]) * i / (kGrid - 1.));
+      const double lr = std::exp(lr_range_[0] + (lr_range_[1] - lr_range_[0]) * i / (kGrid - 1.));
       const double batch =
           std::exp(batch_range_[0] + (batch_range_[1] - batch_range_[0]) * j / (kGrid - 1.));
       if (const double value = loss(lr, batch, images, variant); value < lowest)
@@ -180,9 +179,9 @@ std::pair<PowerLaw, PowerLaw> LossSurface::laws() const {
   };
   const auto at_center = solve(beta_[kLr], varies_batch_ ? beta_[kBatch] : 0);
   const auto exponent = solve(beta_[kLrImages], varies_batch_ ? beta_[kBatchImages] : 0);
-  return {{std::exp(center_[0] + at_center.first - exponent.first * center_[2]), exponent.first},
-          {std::exp(center_[1] + at_center.second - exponent.second * center_[2]),
-           exponent.second}};
+  return {
+      {std::exp(center_[0] + at_center.first - exponent.first * center_[2]), exponent.first},
+      {std::exp(center_[1] + at_center.second - exponent.second * center_[2]), exponent.second}};
 }
 
 namespace {
@@ -202,8 +201,8 @@ std::vector<std::string> doubts_of(const LossSurface& surface, const std::vector
                      " coefficients: allow more --minutes, or more --lrs");
   if (!surface.has_minimum())
     doubts.push_back("the loss has no minimum over learning rate and batch size");
-  const auto [low, high] = std::minmax_element(
-      trials.begin(), trials.end(), [](auto& a, auto& b) { return a.lr < b.lr; });
+  const auto [low, high] = std::minmax_element(trials.begin(), trials.end(),
+                                               [](auto& a, auto& b) { return a.lr < b.lr; });
   if (tuned.lr.value < 1.05 * low->lr || tuned.lr.value > 0.95 * high->lr)
     doubts.push_back("the best learning rate is at the end of the tested range: widen --lrs");
   if (tuned.lr.high > 4 * tuned.lr.low)
@@ -236,8 +235,7 @@ Tuned predict(const std::vector<Trial>& all, double images) {
   std::vector<double> log_loss, AP, residuals;
   for (const auto& t : trials) {
     log_loss.push_back(std::log(t.loss)), AP.push_back(t.AP);
-    residuals.push_back(
-        std::log(t.loss / surface.loss(t.lr, t.batch_size, t.images, t.variant)));
+    residuals.push_back(std::log(t.loss / surface.loss(t.lr, t.batch_size, t.images, t.variant)));
   }
   const auto AP_line = line(log_loss, AP, surface.weights());
   double AP_error = 0, weight = 0;

@@ -14,10 +14,10 @@ namespace lanner::detectors {
 struct Trial {
   int round = 0;  // trials of one round are of the same length, in later ones longer
   double lr = 0, batch_size = 0;
-  double images = 0;      // seen in training
-  double loss = 0;        // on val; infinite if the run diverged
-  double AP = 0;          // on val, 0..1
-  int variant = 0;        // of the other options that vary
+  double images = 0;  // seen in training
+  double loss = 0;    // on val; infinite if the run diverged
+  double AP = 0;      // on val, 0..1
+  int variant = 0;    // of the other options that vary
 };
 
 // value = factor * images ^ exponent
@@ -75,9 +75,8 @@ struct Tuned {
 };
 
 // Fits the surface, and refits it to 200 sets of trials that are simulated by it, with the noise of
-// its residuals (seeded). With doubts, `lr` and `batch_size` are those of the best trial of the last
-// round. Throws bad_data if fewer than two
-// trials have a finite loss.
+// its residuals (seeded). With doubts, `lr` and `batch_size` are those of the best trial of the
+// last round. Throws bad_data if fewer than two trials have a finite loss.
 Tuned predict(const std::vector<Trial>& trials, double images);
 
 }  // namespace lanner::detectors

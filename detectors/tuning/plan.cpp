@@ -21,17 +21,17 @@ std::vector<std::string> split(const std::string& text, char separator) {
 void apply(const Changes& changes, TrainOptions& options) {
   for (const auto& [path, text] : changes) {
     bool known = false;
-    datasets::for_each_field(
-        options, [&](auto& value, const datasets::Field&, const std::string& name) {
-          if (name != path) return;
-          if constexpr (requires { datasets::from_text(path, text, value); }) {
-            datasets::from_text(path, text, value);
-            known = true;
-          }
-        });
+    datasets::for_each_field(options,
+                             [&](auto& value, const datasets::Field&, const std::string& name) {
+                               if (name != path) return;
+                               if constexpr (requires { datasets::from_text(path, text, value); }) {
+                                 datasets::from_text(path, text, value);
+                                 known = true;
+                               }
+                             });
     if (!known)
-      throw usage_error("vary: expected an option of lanner train, such as roi.beta, got \"" + path +
-                        "\"");
+      throw usage_error("vary: expected an option of lanner train, such as roi.beta, got \"" +
+                        path + "\"");
   }
 }
 
@@ -71,7 +71,9 @@ std::vector<Setting> first_round(const TuneOptions& options, int variants) {
   return settings;
 }
 
-int trials_in_round(int count, int round) { return std::max(1, (count + (1 << round) - 1) >> round); }
+int trials_in_round(int count, int round) {
+  return std::max(1, (count + (1 << round) - 1) >> round);
+}
 
 double first_minutes(double minutes, int count) {
   double units = 0;

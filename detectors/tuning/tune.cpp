@@ -6,11 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "lanner/datasets/error.h"
+#include "lanner/datasets/evaluation/coco_evaluation.h"
 #include "lanner/datasets/files.h"
 #include "lanner/datasets/loading/loader.h"
-#include "lanner/detectors/inference/detect_dataset.h"
-#include "lanner/datasets/evaluation/coco_evaluation.h"
 #include "lanner/detectors/device.h"
+#include "lanner/detectors/inference/detect_dataset.h"
 #include "lanner/detectors/training/generator_guard.h"
 #include "lanner/detectors/training/loop.h"
 #include "lanner/detectors/training/train.h"
@@ -54,15 +54,18 @@ double mean_loss(Detector& detector, const datasets::Dataset& data, const LoopOp
 class Tuner {
  public:
   Tuner(const TuneOptions& options, const std::function<bool()>& stop)
-      : options_(options), stop_(stop), out_(options.train.loop.out), variants_(variants(options.search)) {
+      : options_(options),
+        stop_(stop),
+        out_(options.train.loop.out),
+        variants_(variants(options.search)) {
     for (const auto& changes : variants_) {  // wrong values show before the first trial
       auto trial = options.train;
       apply(changes, trial);
       trial.check();
     }
     const auto train = datasets::open_dataset(options.train.data, options.train.image_root);
-    const auto all = datasets::open_dataset(options.train.val, options.train.image_root,
-                                            &train.categories);
+    const auto all =
+        datasets::open_dataset(options.train.val, options.train.image_root, &train.categories);
     val_.categories = all.categories;
     for (size_t i = 0; i < all.images.size(); i += all.images.size() / kValImages + 1)
       val_.images.push_back(all.images[i]);
@@ -115,9 +118,8 @@ class Tuner {
   }
 
   std::vector<Setting> best(std::vector<Setting> settings, int round, int count) const {
-    std::stable_sort(settings.begin(), settings.end(), [&](auto& a, auto& b) {
-      return find(a, round)->loss < find(b, round)->loss;
-    });
+    std::stable_sort(settings.begin(), settings.end(),
+                     [&](auto& a, auto& b) { return find(a, round)->loss < find(b, round)->loss; });
     settings.resize(std::min<size_t>(settings.size(), count));
     return settings;
   }
@@ -130,8 +132,9 @@ class Tuner {
     auto& loop = options.loop;
     loop.lr = setting.lr, loop.batch_size = setting.batch_size, loop.max_minutes = minutes;
     loop.epochs = 1'000'000'000;
-    loop.out = out_ / "trials" / c10::str("round", round + 1, "-lr", datasets::to_text(setting.lr),
-                                          "-batch", setting.batch_size, "-variant", setting.variant);
+    loop.out = out_ / "trials" /
+               c10::str("round", round + 1, "-lr", datasets::to_text(setting.lr), "-batch",
+                        setting.batch_size, "-variant", setting.variant);
     loop.resume = fs::exists(loop.out / "last.safetensors");
     options.val.clear();
     options.evaluations = 0;
@@ -185,15 +188,16 @@ class Tuner {
   std::string describe(const Setting& setting) const {
     std::ostringstream text;
     text << "lr " << std::setprecision(3) << setting.lr << ", batch " << setting.batch_size;
-    for (const auto& [path, value] : variants_[setting.variant]) text << ", " << path << " " << value;
+    for (const auto& [path, value] : variants_[setting.variant])
+      text << ", " << path << " " << value;
     return text.str();
   }
 
   Changes finish(double longest_minutes) {
     double longest = 0;
     for (const auto& trial : finished_) longest = std::max(longest, trial.images);
-    const double minutes = options_.train.loop.max_minutes > 0 ? options_.train.loop.max_minutes
-                                                               : 4 * longest_minutes;
+    const double minutes =
+        options_.train.loop.max_minutes > 0 ? options_.train.loop.max_minutes : 4 * longest_minutes;
     const auto tuned = predict(finished_, longest * minutes / longest_minutes);
     write_tuning_report(out_, finished_, tuned, minutes);
     auto changes = variants_[tuned.variant];

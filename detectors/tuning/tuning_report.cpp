@@ -64,10 +64,9 @@ std::string loss_chart(const std::vector<Trial>& trials, const Tuned& tuned) {
   const auto distance = [&](const Trial& trial) {
     return std::abs(std::log(trial.batch_size / tuned.batch_size.value));
   };
-  const double batch =
-      std::min_element(finite.begin(), finite.end(), [&](auto& a, auto& b) {
-        return distance(a) < distance(b);
-      })->batch_size;
+  const double batch = std::min_element(finite.begin(), finite.end(), [&](auto& a, auto& b) {
+                         return distance(a) < distance(b);
+                       })->batch_size;
   datasets::Chart chart{.title = "val loss at a batch size of " + text(batch),
                         .x = "log10(lr)",
                         .y = "",
@@ -81,8 +80,7 @@ std::string loss_chart(const std::vector<Trial>& trials, const Tuned& tuned) {
     for (const auto& trial : finite) {
       if (trial.round != round) continue;
       images += trial.images, ++count;
-      if (trial.batch_size == batch)
-        measured.points.emplace_back(std::log10(trial.lr), trial.loss);
+      if (trial.batch_size == batch) measured.points.emplace_back(std::log10(trial.lr), trial.loss);
     }
     std::sort(measured.points.begin(), measured.points.end());
     const auto name = std::to_string(std::llround(images / count)) + " images";
@@ -137,12 +135,9 @@ void write_tuning_report(const std::filesystem::path& out, const std::vector<Tri
       datasets::html_page("lanner tune", "<pre>" + datasets::escape_html(words) + "</pre>" +
                                              loss_chart(trials, tuned) + law_chart(trials, tuned) +
                                              "<h2>Trials</h2>" + trial_table(trials)));
-  nlohmann::json json{{"minutes", minutes},
-                      {"images", tuned.images},
-                      {"lr", to_json(tuned.lr)},
-                      {"batch_size", to_json(tuned.batch_size)},
-                      {"loss", to_json(tuned.loss)},
-                      {"AP", to_json(tuned.AP)},
+  nlohmann::json json{{"minutes", minutes},          {"images", tuned.images},
+                      {"lr", to_json(tuned.lr)},     {"batch_size", to_json(tuned.batch_size)},
+                      {"loss", to_json(tuned.loss)}, {"AP", to_json(tuned.AP)},
                       {"doubts", tuned.doubts}};
   if (tuned.has_laws)
     json["lr_law"] = to_json(tuned.lr_law), json["batch_law"] = to_json(tuned.batch_law);

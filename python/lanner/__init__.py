@@ -12,7 +12,7 @@ import torch  # noqa: F401  loads LibTorch, which _core links to
 
 from lanner import ops
 from lanner.detector import Detector, build, load
-from lanner.jobs import evaluate, pretrain, train
+from lanner.jobs import evaluate, pretrain, train, tune
 from lanner.torchvision import from_torchvision, resnet_state_dict
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "pretrain",
     "resnet_state_dict",
     "train",
+    "tune",
 ]
 __version__ = "0.1.0"

@@ -16,7 +16,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping, Sequence
 
 from lanner import _core
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # lanner/options.pyi: types alone, written by `make docs`
 _PROGRAM = pathlib.Path(_core.__file__).parents[2] / "bin" / "lanner"
 # Exceptions by exit code; other codes are internal errors of the program.
 _ERRORS = {2: ValueError, 65: ValueError, 66: FileNotFoundError, 74: OSError}
-_MULTIPLE_WORDS = {"images", "test"}  # flags that take several words
+_MULTIPLE_WORDS = {"images", "test", "vary"}  # flags that take several words
 
 
 def _is_list(value: Any) -> bool:
@@ -97,6 +97,34 @@ def train(
     """
     _run("train", {"data": data, "out": out, **options})
     return pathlib.Path(out) / "best.safetensors"
+
+
+def tune(
+    *,
+    data: str | os.PathLike,
+    val: str | os.PathLike,
+    out: str | os.PathLike,
+    minutes: float = 60,
+    lrs: Sequence[float] = (),
+    batch_sizes: Sequence[int] = (),
+    vary: Sequence[str] = (),
+    **options: Unpack[TrainOptions],
+) -> dict[str, Any]:
+    """Runs `lanner tune`. Returns what OUT/tune.json holds: lr, batch_size, loss and AP with their
+    intervals, the power laws, and the doubts; OUT/tuned.cfg is for `lanner.train(config=..)`.
+
+    data, val: DATA[:SPLIT].
+    out: the folder of the trials.
+    minutes: of training in all trials together.
+    lrs, batch_sizes: what to try; by default factors of what `--preset auto` chooses.
+    vary: other options to try, such as "roi.beta=0.1,0.5".
+    options: of `lanner train`; max_minutes is the length of the run that is predicted.
+    Raises the same errors as `train`.
+    """
+    search = {"minutes": minutes, "lrs": lrs, "batch_sizes": batch_sizes, "vary": vary}
+    given = {name: value for name, value in search.items() if value}
+    _run("tune", {"data": data, "val": val, "out": out, **given, **options})
+    return json.loads((pathlib.Path(out) / "tune.json").read_text())
 
 
 def pretrain(

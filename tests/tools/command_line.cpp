@@ -255,6 +255,33 @@ TEST_CASE(
          "unknown category \"yeti\"");
 }
 
+TEST_CASE("tune runs trials, writes a configuration, resumes, and names what is wrong", "[slow]") {
+  const TemporaryFolder folder;
+  const auto at = [&](const std::string& name) { return (folder.path / name).string(); };
+  expect("synth --images 12 --width 96 --height 64 --out " + at("data"), 0, "");
+  const std::string tune = "tune --data " + at("data") + ":train --out " + at("tuning") +
+                           " --minutes 0.05 --lrs 0.01,0.02,0.04 --batch-sizes 2"
+                           " --backbone.width 8 --workers 1";
+  expect(tune, 2, "val: expected data to judge the trials by");
+  const auto with_val = tune + " --val " + at("data") + ":val";
+  expect(with_val + " --vary roi.alpha=1", 2, "\"roi.alpha\"");
+  const auto result = run(with_val);
+  INFO(result.output);
+  REQUIRE(result.code == 0);
+  CHECK_THAT(result.output, ContainsSubstring("tune: 3 trials") &&
+                                ContainsSubstring("such short trials") &&
+                                ContainsSubstring("do not trust the fit: "));
+  for (const char* name : {"tune.json", "tune.html", "tuned.cfg"})
+    CHECK(std::filesystem::exists(folder.path / "tuning" / name));
+  const auto trials = read(folder.path / "tuning/trials.jsonl");
+  CHECK(std::count(trials.begin(), trials.end(), '\n') == 3 + 2 + 1);
+  expect(with_val, 2, "already contains trials");
+  expect(with_val + " --resume", 0, "lanner train --config");
+  CHECK(read(folder.path / "tuning/trials.jsonl") == trials);
+  expect("train --config " + at("tuning/tuned.cfg") + " --max-minutes 0.01 --out " + at("run"), 0,
+         "");
+}
+
 TEST_CASE("without a preset, train chooses by the data, says why, and a flag has precedence",
           "[slow]") {
   const TemporaryFolder folder;
@@ -271,6 +298,13 @@ TEST_CASE("without a preset, train chooses by the data, says why, and a flag has
   const auto config = read(folder.path / "run/config.cfg");
   CHECK_THAT(config, ContainsSubstring("# chosen by --preset auto\npreset = small\n") &&
                          ContainsSubstring("backbone.width = 8\n"));
+  // The weights decide the architecture of the next run.
+  const auto next =
+      run("train --data " + at("data") + ":train --out " + at("next") +
+          " --epochs 1 --batch-size 2 --workers 1 --init " + at("run/last.safetensors"));
+  CHECK(next.code == 0);
+  CHECK_THAT(next.output, ContainsSubstring("--backbone.width           8") &&
+                              ContainsSubstring("as in the --init weights"));
   // A run of its configuration has all options given, and chooses nothing.
   const auto again = run("train --config " + at("run/config.cfg") + " --epochs 2 --resume");
   CHECK(again.code == 0);

@@ -22,13 +22,13 @@ struct ListOptions {
 };
 
 struct Group {
-  const char *command, *type;  // the name of the program's command, and of the type in Python
+  const char *command, *type;  // names: of the command, and of the type in Python if it has one
   std::vector<Flag> flags;
 };
 
 std::vector<Group> all_groups() {
   return {{"train", "TrainOptions", train_flags()},
-          {"tune", "TuneOptions", flags_of(detectors::SearchOptions())},
+          {"tune (and all of lanner train)", "", flags_of(detectors::SearchOptions())},
           {"pretrain", "PretrainOptions", flags_of(detectors::PretrainOptions())},
           {"probe", "ProbeOptions", flags_of(detectors::ProbeOptions())},
           {"eval", "EvalOptions", flags_of(EvalOptions())},
@@ -124,7 +124,8 @@ void print_stubs() {
     dict.print("");
   };
   print("DetectorOptions", flags_of(detectors::DetectorOptions()));
-  for (const auto& group : all_groups()) print(group.type, group.flags);
+  for (const auto& group : all_groups())
+    if (*group.type) print(group.type, group.flags);
 }
 
 }  // namespace

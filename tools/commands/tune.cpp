@@ -27,12 +27,13 @@ int tune(const std::vector<std::string>& arguments) {
   const Usage usage{
       .command = "tune",
       .synopsis = "lanner tune --data DATA[:SPLIT] --val DATA[:SPLIT] --out DIR [--minutes 60]",
-      .text = "Finds the learning rate and batch size for a run of --max-minutes (default: of "
-              "--minutes) by short runs,\nand predicts its AP. All options of lanner train are "
-              "options of the runs.\n\n"
-              "  lanner tune --data voc:train --val voc:val --out tuning --minutes 60 "
-              "--max-minutes 240\n"
-              "  lanner train --config tuning/tuned.cfg --out runs/a\n"};
+      .text =
+          "Finds the learning rate and batch size for a run of --max-minutes (default: of "
+          "--minutes) by short runs,\nand predicts its AP. All options of lanner train are "
+          "options of the runs.\n\n"
+          "  lanner tune --data voc:train --val voc:val --out tuning --minutes 60 "
+          "--max-minutes 240\n"
+          "  lanner train --config tuning/tuned.cfg --out runs/a\n"};
   Shorthands shorthands;
   detectors::TuneOptions options;
   auto line = parse(arguments, flags_with(shorthands, options), usage);
@@ -45,7 +46,8 @@ int tune(const std::vector<std::string>& arguments) {
   }
   check_required(flags, line);
   set_fields(line.words, options);
-  if (!line.given("max-minutes")) line.words["max-minutes"] = {datasets::to_text(options.search.minutes)};
+  if (!line.given("max-minutes"))
+    line.words["max-minutes"] = {datasets::to_text(options.search.minutes)};
   options.train = resolve(shorthands, line);
   datasets::check_fields(options.search);
   if (const int code = complete(options.train, shorthands, line)) return code;
