@@ -15,7 +15,7 @@ struct Trial {
   int round = 0;  // trials of one round are of the same length, in later ones longer
   double lr = 0, batch_size = 0;
   double images = 0;  // seen in training
-  double loss = 0;    // on val; infinite if the run diverged
+  double loss = 0;    // on val, > 0: what is minimized; infinite if the run diverged
   double AP = 0;      // on val, 0..1
   int variant = 0;    // of the other options that vary
 };

@@ -1,5 +1,6 @@
 #include "lanner/detectors/tuning/tune.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iomanip>
 #include <iostream>
@@ -8,10 +9,8 @@
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/evaluation/coco_evaluation.h"
 #include "lanner/datasets/files.h"
-#include "lanner/datasets/loading/loader.h"
 #include "lanner/detectors/device.h"
 #include "lanner/detectors/inference/detect_dataset.h"
-#include "lanner/detectors/training/generator_guard.h"
 #include "lanner/detectors/training/loop.h"
 #include "lanner/detectors/training/train.h"
 #include "lanner/detectors/tuning/fit.h"
@@ -28,28 +27,6 @@ using nlohmann::json;
 constexpr int kRounds = 3;
 constexpr size_t kValImages = 300;  // on which trials are judged
 constexpr double kShortMinutes = 1. / 3;
-
-// The mean loss on the data, in evaluation mode; RoIs and anchors are sampled as in training, from
-// a fixed seed.
-double mean_loss(Detector& detector, const datasets::Dataset& data, const LoopOptions& loop) {
-  const GeneratorGuard generator;
-  const torch::NoGradGuard no_grad;
-  torch::manual_seed(1);
-  const auto& options = detector->options;
-  const auto loader = datasets::evaluation_loader(
-      data, 4, options.resize, {.threads = loop.workers, .normalization = options.normalization});
-  const auto device = detector->parameters().front().device();
-  double sum = 0;
-  int64_t images = 0;
-  while (auto batch = loader->next()) {
-    batch->images = batch->images.to(device);
-    for (auto& boxes : batch->boxes) boxes = boxes.to(device);
-    for (auto& labels : batch->labels) labels = labels.to(device);
-    sum += detector->losses(*batch).total().item<double>() * static_cast<double>(batch->size());
-    images += batch->size();
-  }
-  return sum / static_cast<double>(images);
-}
 
 class Tuner {
  public:
@@ -69,6 +46,9 @@ class Tuner {
     val_.categories = all.categories;
     for (size_t i = 0; i < all.images.size(); i += all.images.size() / kValImages + 1)
       val_.images.push_back(all.images[i]);
+    if (std::all_of(val_.images.begin(), val_.images.end(),
+                    [](const auto& image) { return image.objects.empty(); }))
+      throw bad_data(options.train.val + ": holds no objects to judge the trials by");
     fs::create_directories(out_ / "trials");
     read_finished();
   }
@@ -163,9 +143,11 @@ class Tuner {
     auto finished = loop;
     finished.resume = true;
     trial.images = static_cast<double>(read_resumed_run(finished)->state.step) * loop.batch_size;
-    trial.loss = mean_loss(detector, val_, loop);
     const auto detections = detect_dataset(detector, val_, 4, loop.workers, {}, stop_);
     trial.AP = datasets::evaluate_coco(datasets::to_coco(val_), detections).AP;
+    // Not the loss: that of a detector which predicts only background is lower than that of one
+    // which learns, because the loss of the head grows with what the RPN proposes.
+    trial.loss = 1 - trial.AP;
   }
 
   void record(const Trial& trial, double minutes) {
@@ -182,7 +164,7 @@ class Tuner {
         << std::endl;
     if (!out) throw io_error((out_ / "trials.jsonl").string() + ": cannot be written");
     finished_.push_back(trial);
-    std::cerr << "  val loss " << std::setprecision(4) << trial.loss << ", AP " << trial.AP << "\n";
+    std::cerr << "  1 - AP on val " << std::setprecision(4) << trial.loss << "\n";
   }
 
   std::string describe(const Setting& setting) const {

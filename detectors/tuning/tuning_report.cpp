@@ -37,7 +37,7 @@ std::string summary(const Tuned& tuned, double minutes) {
       << " images), with intervals of 90 %:\n"
       << "  lr          " << text(tuned.lr) << "\n"
       << "  batch size  " << text(tuned.batch_size) << "\n"
-      << "  val loss    " << text(tuned.loss) << "\n"
+      << "  1 - AP      " << text(tuned.loss) << "\n"
       << "  val AP      " << text(tuned.AP) << "\n";
   for (const auto& doubt : tuned.doubts) out << "do not trust the fit: " << doubt << "\n";
   if (!tuned.doubts.empty())
@@ -67,7 +67,7 @@ std::string loss_chart(const std::vector<Trial>& trials, const Tuned& tuned) {
   const double batch = std::min_element(finite.begin(), finite.end(), [&](auto& a, auto& b) {
                          return distance(a) < distance(b);
                        })->batch_size;
-  datasets::Chart chart{.title = "val loss at a batch size of " + text(batch),
+  datasets::Chart chart{.title = "1 - AP on val at a batch size of " + text(batch),
                         .x = "log10(lr)",
                         .y = "",
                         .series = {},
@@ -121,7 +121,7 @@ std::string trial_table(std::vector<Trial> trials) {
     rows.push_back({std::to_string(t.round + 1), text(t.lr), text(t.batch_size),
                     std::to_string(t.variant), text(t.images), text(t.loss), text(t.AP)});
   return datasets::html_table(
-      {"round", "lr", "batch size", "variant", "images", "val loss", "val AP"}, rows);
+      {"round", "lr", "batch size", "variant", "images", "1 - AP", "val AP"}, rows);
 }
 
 }  // namespace
