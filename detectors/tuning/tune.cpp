@@ -180,7 +180,9 @@ class Tuner {
     for (const auto& trial : finished_) longest = std::max(longest, trial.images);
     const double minutes =
         options_.train.loop.max_minutes > 0 ? options_.train.loop.max_minutes : 4 * longest_minutes;
-    const auto tuned = predict(finished_, longest * minutes / longest_minutes);
+    auto tuned = predict(finished_, longest * minutes / longest_minutes);
+    // Trials are judged by 1 - AP, so the AP of the run follows without a fit of its own.
+    tuned.AP = {1 - tuned.loss.value, 1 - tuned.loss.high, 1 - tuned.loss.low};
     write_tuning_report(out_, finished_, tuned, minutes);
     auto changes = variants_[tuned.variant];
     std::ostringstream lr;
