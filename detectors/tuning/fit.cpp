@@ -232,11 +232,8 @@ Tuned predict(const std::vector<Trial>& all, double images) {
   const auto [lr, batch] = surface.best_lr_and_batch(images, tuned.variant);
 
   // AP over log(loss).
-  std::vector<double> log_loss, AP, residuals;
-  for (const auto& t : trials) {
-    log_loss.push_back(std::log(t.loss)), AP.push_back(t.AP);
-    residuals.push_back(std::log(t.loss / surface.loss(t.lr, t.batch_size, t.images, t.variant)));
-  }
+  std::vector<double> log_loss, AP;
+  for (const auto& t : trials) log_loss.push_back(std::log(t.loss)), AP.push_back(t.AP);
   const auto AP_line = line(log_loss, AP, surface.weights());
   double AP_error = 0, weight = 0;
   for (size_t i = 0; i < trials.size(); ++i) {

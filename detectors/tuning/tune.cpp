@@ -27,6 +27,7 @@ using nlohmann::json;
 constexpr int kRounds = 3;
 constexpr size_t kValImages = 300;  // on which trials are judged
 constexpr double kShortMinutes = 1. / 3;
+constexpr double kMinLoss = 1e-3;  // the fit takes its logarithm
 
 class Tuner {
  public:
@@ -86,6 +87,12 @@ class Tuner {
     for (std::string line; std::getline(in, line);) {
       const auto row = json::parse(line, nullptr, false);
       if (!row.is_object()) continue;  // truncated by a crash
+      read_trial(row);
+    }
+  }
+
+  void read_trial(const json& row) {
+    try {
       const auto& loss = row.at("loss");
       finished_.push_back({.round = row.at("round"),
                            .lr = row.at("lr"),
@@ -94,6 +101,8 @@ class Tuner {
                            .loss = loss.is_null() ? INFINITY : loss.get<double>(),
                            .AP = row.at("AP"),
                            .variant = row.at("variant")});
+    } catch (const json::exception& error) {
+      throw bad_data((out_ / "trials.jsonl").string() + ": " + error.what());
     }
   }
 
@@ -147,7 +156,7 @@ class Tuner {
     trial.AP = datasets::evaluate_coco(datasets::to_coco(val_), detections).AP;
     // Not the loss: that of a detector which predicts only background is lower than that of one
     // which learns, because the loss of the head grows with what the RPN proposes.
-    trial.loss = 1 - trial.AP;
+    trial.loss = std::max(kMinLoss, 1 - trial.AP);
   }
 
   void record(const Trial& trial, double minutes) {
