@@ -181,4 +181,11 @@ Dataset open_dataset(const std::string& data, const fs::path& image_root,
   return dataset;
 }
 
+Dataset evenly_spaced(const Dataset& dataset, size_t max_images) {
+  Dataset part{dataset.categories, {}};
+  for (size_t i = 0; i < dataset.images.size(); i += dataset.images.size() / max_images + 1)
+    part.images.push_back(dataset.images[i]);
+  return part;
+}
+
 }  // namespace lanner::datasets

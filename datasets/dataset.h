@@ -91,4 +91,7 @@ LANNER_API Dataset open_dataset(const std::string& data,
                                 const std::filesystem::path& image_root = {},
                                 const std::vector<Category>* known = nullptr);
 
+// At most `max_images` images of a data set, evenly spaced in its order.
+LANNER_API Dataset evenly_spaced(const Dataset& dataset, size_t max_images);
+
 }  // namespace lanner::datasets

@@ -171,10 +171,15 @@ class Chooser {
     if (in_.is_given("backbone.fpn_stages") && !in_.options.detector.backbone.fpn_stages.empty())
       first_stage_ = in_.options.detector.backbone.fpn_stages.front();
     auto width = width_for(in_.machine, in_.options.loop.max_minutes, step_pixels_);
-    if (in_.backbone) {
+    const bool is_given = in_.is_given("backbone.width");
+    if (in_.backbone || is_given) {
+      const int64_t known =
+          in_.backbone ? in_.backbone->width : in_.options.detector.backbone.width;
       width = *std::find_if(kWidths.begin(), kWidths.end() - 1,
-                            [&](const Width& w) { return w.width <= in_.backbone->width; });
-      width.width = in_.backbone->width;
+                            [&](const Width& w) { return w.width <= known; });
+      width.width = known;
+    }
+    if (in_.backbone) {
       choose("backbone.depth", std::to_string(in_.backbone->depth), "as in the --init weights");
       choose("backbone.width", std::to_string(width.width), "as in the --init weights");
       if (in_.backbone->groups != 1 || in_.backbone->group_width != 64) {

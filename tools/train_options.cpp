@@ -79,7 +79,8 @@ std::string config_of(const detectors::TrainOptions& options, const Shorthands& 
          "\n" + config_text(flags_of(options));
 }
 
-int complete(detectors::TrainOptions& options, Shorthands& shorthands, const CommandLine& line) {
+int choose_by_data(detectors::TrainOptions& options, Shorthands& shorthands,
+                   const CommandLine& line) {
   if (shorthands.preset == kAuto) {
     detectors::AutoInput input;
     if (const int code = torch_jobs().auto_input(options, input)) return code;

@@ -30,9 +30,10 @@ struct Shorthands {
 detectors::TrainOptions resolve(Shorthands& shorthands, const CommandLine& line,
                                 const Words& chosen = {});
 
-// Has `--preset auto` choose, prints its choices, and sets options.loop.config. Returns the exit
-// code; not 0: an error was printed.
-int complete(detectors::TrainOptions& options, Shorthands& shorthands, const CommandLine& line);
+// With `--preset auto`, has the options chosen by the data and prints the choices. Sets
+// options.loop.config. Returns the exit code; not 0: an error was printed.
+int choose_by_data(detectors::TrainOptions& options, Shorthands& shorthands,
+                   const CommandLine& line);
 
 // The options as a configuration file.
 std::string config_of(const detectors::TrainOptions& options, const Shorthands& shorthands);

@@ -93,15 +93,11 @@ class Validation {
              Advisor& advisor, const Stop& stop)
       : detector_(detector),
         val_(data.val),
+        train_(datasets::evenly_spaced(data.train, kTrainImages)),
         loop_(loop),
         bfloat16_(bfloat16),
         advisor_(advisor),
-        stop_(stop) {
-    const auto& images = data.train.images;
-    train_.categories = data.train.categories;
-    for (size_t i = 0; i < images.size(); i += images.size() / kTrainImages + 1)
-      train_.images.push_back(images[i]);
-  }
+        stop_(stop) {}
 
   std::optional<Evaluation> operator()() {
     const auto device = detector_->parameters().front().device();

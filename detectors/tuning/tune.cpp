@@ -42,11 +42,9 @@ class Tuner {
       trial.check();
     }
     const auto train = datasets::open_dataset(options.train.data, options.train.image_root);
-    const auto all =
-        datasets::open_dataset(options.train.val, options.train.image_root, &train.categories);
-    val_.categories = all.categories;
-    for (size_t i = 0; i < all.images.size(); i += all.images.size() / kValImages + 1)
-      val_.images.push_back(all.images[i]);
+    val_ = datasets::evenly_spaced(
+        datasets::open_dataset(options.train.val, options.train.image_root, &train.categories),
+        kValImages);
     if (std::all_of(val_.images.begin(), val_.images.end(),
                     [](const auto& image) { return image.objects.empty(); }))
       throw bad_data(options.train.val + ": holds no objects to judge the trials by");

@@ -149,6 +149,8 @@ TEST_CASE("options that are given are not chosen, and the choice of others respe
   check(with({"resize.min_size", "resize.max_size"}), {{"batch_size", "16"}});
   input.options.loop.batch_size = 1;
   check(with({"batch_size"}), {{"lr", "0.01"}, {"epochs", "100000"}});
+  input.options.detector.backbone.width = 64;
+  check(with({"backbone.width"}), {{"backbone.fpn_channels", "96"}});
   input.options.detector.backbone.fpn_stages = {2, 3};
   check(with({"backbone.fpn_stages"}), {{"anchors.sizes", "22,47;101,216"}});
   input.options.detector.backbone.neck = Neck::c4;

@@ -42,7 +42,7 @@ int train(const std::vector<std::string>& arguments) {
     return 0;
   }
   check_required(flags, line);
-  if (const int code = complete(options, shorthands, line)) return code;
+  if (const int code = choose_by_data(options, shorthands, line)) return code;
   return torch_jobs().train(options);
 }
 

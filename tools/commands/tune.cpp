@@ -50,7 +50,7 @@ int tune(const std::vector<std::string>& arguments) {
     line.words["max-minutes"] = {datasets::to_text(options.search.minutes)};
   options.train = resolve(shorthands, line);
   datasets::check_fields(options.search);
-  if (const int code = complete(options.train, shorthands, line)) return code;
+  if (const int code = choose_by_data(options.train, shorthands, line)) return code;
   return torch_jobs().tune(options, [&](const detectors::Changes& changes) {
     return tuned_config(options.train, shorthands, changes);
   });

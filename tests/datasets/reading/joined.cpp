@@ -36,3 +36,17 @@ TEST_CASE("joined data sets keep image ids that are unique") {
   CHECK(dataset.categories[1].id == 8);  // 7 is the id of cat
   CHECK(dataset.images[1].objects[0].label == 1);
 }
+
+TEST_CASE("evenly_spaced keeps categories, order and at most so many images") {
+  Dataset all{{{1, "cat"}}, {}};
+  for (int i = 0; i < 10; ++i) all.images.push_back({i, {}, 0, 0, {}});
+  const auto ids = [&](size_t max_images) {
+    std::vector<int64_t> ids;
+    for (const auto& image : evenly_spaced(all, max_images).images) ids.push_back(image.id);
+    return ids;
+  };
+  CHECK(ids(20).size() == 10);
+  CHECK(ids(4) == std::vector<int64_t>{0, 3, 6, 9});
+  CHECK(evenly_spaced(all, 4).categories.size() == 1);
+  CHECK(evenly_spaced({}, 4).images.empty());
+}
