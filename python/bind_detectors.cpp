@@ -1,5 +1,6 @@
 #include <pybind11/stl.h>
 #include <torch/csrc/utils/pybind.h>
+#include "lanner/detectors/device.h"
 #include "lanner/ops/torch.h"
 
 #include "lanner/datasets/images/image.h"

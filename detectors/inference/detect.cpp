@@ -17,6 +17,7 @@
 #include "lanner/datasets/images/visualize.h"
 #include "lanner/datasets/loading/batch.h"
 #include "lanner/detectors/autocast.h"
+#include "lanner/detectors/device.h"
 #include "lanner/detectors/inference/detect_dataset.h"
 #include "lanner/detectors/inference/show_offsets.h"
 #include "lanner/detectors/progress_line.h"

@@ -10,6 +10,7 @@
 #include "lanner/datasets/loading/image_folder.h"
 #include "lanner/datasets/reports/html.h"
 #include "lanner/detectors/autocast.h"
+#include "lanner/detectors/device.h"
 #include "lanner/detectors/flop_count.h"
 #include "lanner/detectors/pretraining/cpc.h"
 #include "lanner/detectors/pretraining/feature_stats.h"

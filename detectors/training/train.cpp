@@ -8,6 +8,8 @@
 #include "lanner/datasets/reports/evaluation_html.h"
 #include "lanner/datasets/reports/html.h"
 #include "lanner/detectors/autocast.h"
+#include "lanner/detectors/detector.h"
+#include "lanner/detectors/device.h"
 #include "lanner/detectors/inference/detect_dataset.h"
 #include "lanner/detectors/progress_line.h"
 #include "lanner/detectors/training/advisor.h"

@@ -3,6 +3,8 @@
 #include <set>
 
 #include "lanner/datasets/error.h"
+#include "lanner/detectors/detector.h"
+#include "lanner/detectors/device.h"
 #include "lanner/detectors/weights/metadata.h"
 
 namespace lanner::detectors {

@@ -1,12 +1,13 @@
 #pragma once
 
-#include "lanner/detectors/detector.h"
-#include "lanner/detectors/device.h"
 #include "lanner/detectors/thresholds.h"
 #include "lanner/detectors/weights/safetensors.h"
 #include "lanner/ops/api.h"
 
 namespace lanner::detectors {
+
+class Detector;
+class DetectorImpl;
 
 // Returns a module's parameters and buffers by name. The tensors share the module's memory.
 LANNER_API std::map<std::string, at::Tensor> state_of(const torch::nn::Module& module);

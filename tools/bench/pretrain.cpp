@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "lanner/detectors/device.h"
 #include "lanner/detectors/flop_count.h"
 #include "lanner/detectors/pretraining/objective.h"
 #include "lanner/detectors/training/optimizer.h"

@@ -1,5 +1,6 @@
 #include "tools/bench/random_detector.h"
 
+#include "lanner/detectors/device.h"
 #include "lanner/detectors/weights/checkpoint.h"
 
 namespace lanner::tools {

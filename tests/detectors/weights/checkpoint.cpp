@@ -1,6 +1,7 @@
 #include "lanner/detectors/weights/checkpoint.h"
 
 #include "lanner/datasets/error.h"
+#include "lanner/detectors/device.h"
 #include "tests/catch.h"
 #include "tests/detectors/make_detector.h"
 #include "tests/files.h"
