@@ -10,8 +10,8 @@ packages=(
   cmake ninja-build g++ ccache python3-venv                      # building
   clang-format-14 clang-tidy-14                                  # make format, make lint
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libopencv-videoio-dev
-  libturbojpeg0-dev libexif-dev libboost-program-options-dev
-  libsimdjson-dev nlohmann-json3-dev libpugixml-dev libyaml-cpp-dev catch2
+  libturbojpeg0-dev libexif-dev libheif-dev libstb-dev libboost-program-options-dev
+  libsimdjson-dev nlohmann-json3-dev libpugixml-dev libyaml-cpp-dev libcsv-dev catch2
 )
 
 # The headers of the Python that the environment is made from: Debian keeps them in a package.

@@ -5,20 +5,12 @@
 #include <iostream>
 #include <sstream>
 
-#include "lanner/datasets/reading/coco.h"
 #include "lanner/datasets/reading/joined.h"
-#include "lanner/datasets/reading/voc.h"
-#include "lanner/datasets/reading/yolo.h"
+#include "lanner/datasets/reading/read_data.h"
 
 namespace lanner::datasets {
 namespace fs = std::filesystem;
 namespace {
-
-std::string describe(const Box& box) {
-  std::ostringstream text;
-  text << "[" << box.x1 << ", " << box.y1 << ", " << box.x2 << ", " << box.y2 << "]";
-  return text.str();
-}
 
 // DATA may contain colons itself, so the part before the last colon must be an existing path.
 std::pair<fs::path, std::string> separate_split(const std::string& data) {
@@ -61,24 +53,28 @@ void drop_repeated_boxes(Dataset& dataset, Issues& issues) {
   }
 }
 
-Dataset read_annotations(const std::string& data, const fs::path& image_root,
-                         const std::vector<Category>* known, Issues& issues) {
-  const auto [path, split] = separate_split(data);
-  if (fs::is_directory(path)) {
-    if (const auto yolo = find_yolo(path, split); yolo && !fs::is_directory(path / "Annotations"))
-      return read_yolo(path, *yolo, known, issues);
-    if (const auto voc = find_voc(path, split)) return read_voc(*voc, known, issues);
-    throw missing_file((split.empty() ? path : path / split).string() +
-                       ": no Annotations folder: expected a VOC folder (JPEGImages, Annotations, "
-                       "ImageSets/Main), .xml files beside their images, a YOLO folder (images, "
-                       "labels) or a COCO .json file");
-  }
-  if (!split.empty())
-    throw usage_error(data + ": a COCO file has no splits, got \":" + split + "\"");
-  return to_dataset(read_coco(path, issues), path, image_root, known, issues);
+// Classes that no image shows are often a mistake: a heading, or a split that lacks them.
+void note_missing_classes(Dataset& dataset) {
+  constexpr size_t kNamed = 10;
+  std::vector<int64_t> counts(dataset.categories.size());
+  for (const auto& image : dataset.images)
+    for (const auto& object : image.objects) ++counts[object.label - 1];
+  std::string names;
+  size_t missing = 0;
+  for (size_t i = 0; i < counts.size(); ++i)
+    if (counts[i] == 0 && missing++ < kNamed)
+      names += (names.empty() ? "" : ", ") + dataset.categories[i].name;
+  if (missing > kNamed) names += " and " + std::to_string(missing - kNamed) + " more";
+  if (missing > 0) dataset.notes.push_back("no objects of the class: " + names);
 }
 
 }  // namespace
+
+std::string describe(const Box& box) {
+  std::ostringstream text;
+  text << "[" << box.x1 << ", " << box.y1 << ", " << box.x2 << ", " << box.y2 << "]";
+  return text.str();
+}
 
 bool escapes_folder(const fs::path& path) {
   return path.is_absolute() || std::find(path.begin(), path.end(), "..") != path.end();
@@ -165,10 +161,13 @@ void throw_if_rejected(const Issues& issues) {
 Dataset read_dataset(const std::string& data, const fs::path& image_root,
                      const std::vector<Category>* known, Issues& issues) {
   std::vector<Dataset> parts;
-  for (const auto& part : split_at_commas(data))
-    parts.push_back(read_annotations(part, image_root, known, issues));
+  for (const auto& part : split_at_commas(data)) {
+    const auto [path, split] = separate_split(part);
+    parts.push_back(read_data(path, split, image_root, known, issues));
+  }
   Dataset dataset = parts.size() == 1 ? std::move(parts[0]) : joined(std::move(parts));
   drop_repeated_boxes(dataset, issues);
+  note_missing_classes(dataset);
   return dataset;
 }
 
@@ -177,12 +176,13 @@ Dataset open_dataset(const std::string& data, const fs::path& image_root,
   Issues issues;
   Dataset dataset = read_dataset(data, image_root, known, issues);
   throw_if_rejected(issues);
+  for (const auto& note : dataset.notes) std::cerr << "note: " << note << "\n";
   if (dataset.images.empty()) throw bad_data(data + ": holds no images");
   return dataset;
 }
 
 Dataset evenly_spaced(const Dataset& dataset, size_t max_images) {
-  Dataset part{dataset.categories, {}};
+  Dataset part{dataset.categories, {}, {}};
   for (size_t i = 0; i < dataset.images.size(); i += dataset.images.size() / max_images + 1)
     part.images.push_back(dataset.images[i]);
   return part;

@@ -22,6 +22,9 @@ struct Box {
 LANNER_API Box intersection(const Box& a, const Box& b);
 LANNER_API double iou(const Box& a, const Box& b);
 
+// "[x1, y1, x2, y2]", for messages.
+std::string describe(const Box& box);
+
 struct Object {
   Box box;
   int64_t label = 0;       // 1..C: one more than the index in Dataset::categories
@@ -34,7 +37,7 @@ struct ImageRecord {
   int64_t id = 0;
   std::filesystem::path path;
   int width = 0, height = 0;  // as annotated; 0 if not annotated
-  std::vector<Object> objects;
+  std::vector<Object> objects{};
 };
 
 // Id and name as in the data set. They are stored in checkpoints and used in all outputs.
@@ -46,6 +49,7 @@ struct Category {
 struct Dataset {
   std::vector<Category> categories;
   std::vector<ImageRecord> images;
+  std::vector<std::string> notes{};  // what else a reader says about the data, as sentences
 };
 
 // A problem in a data set and how lanner handles it.
@@ -75,14 +79,13 @@ LANNER_API bool escapes_folder(const std::filesystem::path& path);
 LANNER_API bool clip_to_image(Object& object, const ImageRecord& image, const std::string& file,
                               const std::string& where, Issues& issues);
 
-// Reads DATA[:SPLIT]: a VOC folder (default split: `trainval`, or all annotations if there is no
-// such list), a YOLO folder or a COCO JSON file; the format is detected. Several data sets
-// separated by commas are joined. `image_root` is the image folder of a COCO file if it is neither
-// beside nor above the file. With `known`, labels refer to that list, and categories are matched by
-// name; otherwise, labels refer to the categories of the data set. Problems in annotations are
-// appended to `issues`. Throws missing_file for missing files, folders and splits, io_error,
-// usage_error for a COCO file with a split, and bad_data if the class names of a YOLO folder cannot
-// be read.
+// Reads DATA[:SPLIT], a folder or file of any format in docs/data.md; the format is detected.
+// Several data sets separated by commas are joined. `image_root` is the image folder of a COCO file
+// if it is neither beside nor above the file. With `known`, labels refer to that list, and
+// categories are matched by name; otherwise, labels refer to the categories of the data set.
+// Problems in annotations are appended to `issues`. Throws missing_file for missing files, folders
+// and splits, io_error, usage_error for a split of a file that has none, and bad_data if a file
+// cannot be read at all.
 LANNER_API Dataset read_dataset(const std::string& data, const std::filesystem::path& image_root,
                                 const std::vector<Category>* known, Issues& issues);
 

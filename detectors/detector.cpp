@@ -28,6 +28,7 @@ DetectorImpl::DetectorImpl(const DetectorOptions& unchecked) : options(validated
   backbone_ = register_module("backbone", backbone);
   rpn_ = register_module("rpn", Rpn(backbone->rpn_channels, options.anchors, options.rpn));
   roi_heads_ = register_module("roi_heads", make_roi_head(options, backbone));
+  to(at::kFloat);  // whatever torch.set_default_dtype says
 }
 
 Losses DetectorImpl::losses(const datasets::Batch& batch, Gauges* gauges) {

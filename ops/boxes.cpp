@@ -27,9 +27,14 @@ void check_boxes(const char* what, const at::Tensor& boxes) {
               boxes.sym_sizes());
 }
 
+void check_box_sets(const std::string& what, const at::Tensor& boxes) {
+  TORCH_CHECK(boxes.dim() >= 2 && boxes.sym_size(-1) == 4, what, ": expected [..., N, 4], got ",
+              boxes.sym_sizes());
+}
+
 void check_pairs(const char* op, const at::Tensor& boxes1, const at::Tensor& boxes2) {
-  check_boxes((std::string(op) + ": boxes1").c_str(), boxes1);
-  check_boxes((std::string(op) + ": boxes2").c_str(), boxes2);
+  check_box_sets(std::string(op) + ": boxes1", boxes1);
+  check_box_sets(std::string(op) + ": boxes2", boxes2);
   TORCH_CHECK(boxes1.device() == boxes2.device(), op,
               ": boxes2: expected on the device of boxes1, ", boxes1.device(), ", got ",
               boxes2.device());
@@ -43,19 +48,19 @@ at::Tensor promote(const at::Tensor& boxes) {
 }
 
 at::Tensor area(const at::Tensor& boxes) {
-  return (boxes.select(1, 2) - boxes.select(1, 0)) * (boxes.select(1, 3) - boxes.select(1, 1));
+  return (boxes.select(-1, 2) - boxes.select(-1, 0)) * (boxes.select(-1, 3) - boxes.select(-1, 1));
 }
 
 struct PairAreas {
-  at::Tensor intersection, union_area;  // [N, M], areas
+  at::Tensor intersection, union_area;  // [..., N, M], areas
 
   PairAreas(const at::Tensor& boxes1, const at::Tensor& boxes2) {
-    const auto first = boxes1.unsqueeze(1);
-    const auto low = at::maximum(first.slice(2, 0, 2), boxes2.slice(1, 0, 2));
-    const auto high = at::minimum(first.slice(2, 2, 4), boxes2.slice(1, 2, 4));
+    const auto first = boxes1.unsqueeze(-2), second = boxes2.unsqueeze(-3);
+    const auto low = at::maximum(first.slice(-1, 0, 2), second.slice(-1, 0, 2));
+    const auto high = at::minimum(first.slice(-1, 2, 4), second.slice(-1, 2, 4));
     const auto size = (high - low).clamp_min(0);
-    intersection = size.select(2, 0) * size.select(2, 1);
-    union_area = area(boxes1).unsqueeze(1) + area(boxes2) - intersection;
+    intersection = size.select(-1, 0) * size.select(-1, 1);
+    union_area = area(boxes1).unsqueeze(-1) + area(boxes2).unsqueeze(-2) - intersection;
   }
 };
 
@@ -71,11 +76,11 @@ at::Tensor generalized_box_iou(const at::Tensor& boxes1, const at::Tensor& boxes
   check_pairs("generalized_box_iou", boxes1, boxes2);
   const auto a = promote(boxes1), b = promote(boxes2);
   const PairAreas areas(a, b);
-  const auto first = a.unsqueeze(1);
-  const auto low = at::minimum(first.slice(2, 0, 2), b.slice(1, 0, 2));
-  const auto high = at::maximum(first.slice(2, 2, 4), b.slice(1, 2, 4));
+  const auto first = a.unsqueeze(-2), second = b.unsqueeze(-3);
+  const auto low = at::minimum(first.slice(-1, 0, 2), second.slice(-1, 0, 2));
+  const auto high = at::maximum(first.slice(-1, 2, 4), second.slice(-1, 2, 4));
   const auto size = (high - low).clamp_min(0);
-  const auto enclosing_area = size.select(2, 0) * size.select(2, 1);
+  const auto enclosing_area = size.select(-1, 0) * size.select(-1, 1);
   return areas.intersection / areas.union_area -
          (enclosing_area - areas.union_area) / enclosing_area;
 }

@@ -8,11 +8,11 @@ namespace lanner::ops {
 
 // Boxes are [N, 4]: x1, y1, x2, y2 in pixels, with width = x2 - x1 (no "+1").
 
-// IoU of every pair of boxes: [N, 4] and [M, 4] give [N, M]. 0/0 is NaN.
+// IoU of every pair of boxes: [..., N, 4] and [..., M, 4] give [..., N, M]. 0/0 is NaN.
 LANNER_API at::Tensor box_iou(const at::Tensor& boxes1, const at::Tensor& boxes2);
 
-// Generalized IoU of every pair (arXiv 1902.09630), [N, M], in -1..1: the IoU minus the fraction of
-// the smallest enclosing box that neither box covers.
+// Generalized IoU of every pair (arXiv 1902.09630), [..., N, M], in -1..1: the IoU minus the
+// fraction of the smallest enclosing box that neither box covers.
 LANNER_API at::Tensor generalized_box_iou(const at::Tensor& boxes1, const at::Tensor& boxes2);
 
 // Clips boxes to the image: x to 0..width, y to 0..height.

@@ -27,6 +27,9 @@ at::Tensor batched_nms(const at::Tensor& boxes, const at::Tensor& scores, const 
       "batched_nms: classes: expected [", boxes.size(0), "] on ", boxes.device(), ", got ",
       classes.sizes(), " on ", classes.device());
   if (boxes.numel() == 0) return at::empty({0}, boxes.options().dtype(at::kLong));
+  // Shifted by their class, boxes would lose their digits in sixteen bits.
+  if (boxes.scalar_type() == at::kHalf || boxes.scalar_type() == at::kBFloat16)
+    return batched_nms(boxes.to(at::kFloat), scores.to(at::kFloat), classes, iou_threshold);
   if (boxes.numel() <= (boxes.is_cuda() ? 100000 : 4000)) {
     const auto shift = classes.to(boxes.options()) * (boxes.max() + 1);
     return nms(boxes + shift.unsqueeze(1), scores, iou_threshold);

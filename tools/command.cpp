@@ -128,7 +128,8 @@ void read_config(const std::string& file, const std::vector<Flag>& flags,
 CommandLine parse(const Texts& arguments, const std::vector<Flag>& flags, const Usage& usage) {
   const auto description = description_of(flags, false);
   po::positional_options_description positional;
-  if (!usage.positional.empty()) positional.add(usage.positional.c_str(), -1);
+  for (const auto& name : usage.positional)
+    positional.add(name.c_str(), find_flag(flags, name)->is_list ? -1 : 1);
   CommandLine line;
   try {
     const auto words = with_switches_spelled_out(with_current_names(arguments, flags), flags);
@@ -137,8 +138,7 @@ CommandLine parse(const Texts& arguments, const std::vector<Flag>& flags, const 
     for (const auto& option : parsed.options) {
       auto& texts = line.words[option.string_key];
       const auto* flag = find_flag(flags, option.string_key);
-      if (!texts.empty() && !(flag && flag->is_list))
-        throw usage_error("--" + option.string_key + " is given twice");
+      if (!(flag && flag->is_list)) texts.clear();  // the last one counts, so scripts can override
       texts.insert(texts.end(), option.value.begin(), option.value.end());
     }
     line.help = line.words.erase("help") > 0;

@@ -16,6 +16,7 @@ struct Command {
 
 int synth(const std::vector<std::string>& arguments);
 int check_data(const std::vector<std::string>& arguments);
+int convert_data(const std::vector<std::string>& arguments);
 int pretrain(const std::vector<std::string>& arguments);
 int probe(const std::vector<std::string>& arguments);
 int tune(const std::vector<std::string>& arguments);
@@ -32,10 +33,12 @@ std::vector<Flag> train_flags();
 
 // What --help says above the options.
 struct Usage {
-  std::string command{};     // "train"
-  std::string synopsis{};    // the lines behind "usage: "
-  std::string text{};        // what the command does
-  std::string positional{};  // the flag that words without a flag belong to; empty: none
+  std::string command{};   // "train"
+  std::string synopsis{};  // the lines behind "usage: "
+  std::string text{};      // what the command does
+  // The flags that words without a flag belong to, in order; the last takes the rest if it is a
+  // list.
+  std::vector<std::string> positional{};
 };
 
 // A parsed command line: the words of each flag, from the flags given and, below them, from

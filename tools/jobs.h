@@ -1,6 +1,7 @@
 #pragma once
 
 #include "lanner/datasets/checking/check.h"
+#include "lanner/datasets/converting/convert.h"
 #include "lanner/datasets/synthetic.h"
 #include "lanner/detectors/auto_options.h"
 #include "lanner/detectors/pretraining/options.h"
@@ -32,6 +33,7 @@ struct TorchJobs {
 struct DataJobs {
   int (*synth)(const datasets::SyntheticOptions&);
   int (*check_data)(const datasets::CheckOptions&);
+  int (*convert_data)(const datasets::ConvertOptions&);
   int (*eval_files)(const EvalOptions&);
 };
 

@@ -12,6 +12,8 @@ constexpr Command kCommands[] = {
     {"synth", "draw a synthetic data set with exact boxes", lanner::tools::synth},
     {"check-data", "list every issue of a data set, before training finds it",
      lanner::tools::check_data},
+    {"convert-data", "write a data set of any tool as COCO, VOC or YOLO",
+     lanner::tools::convert_data},
     {"pretrain", "pretrain a backbone on a folder of images, without labels",
      lanner::tools::pretrain},
     {"probe", "measure how well the features of a backbone separate classes", lanner::tools::probe},

@@ -95,6 +95,7 @@ CheckReport check_data(const CheckOptions& options) {
   CheckReport report;
   const Dataset dataset =
       read_dataset(options.source(), options.image_root, nullptr, report.issues);
+  report.notes = dataset.notes;
   for (const auto& category : dataset.categories)
     report.objects_per_class.emplace_back(category.name, 0);
   report.images = static_cast<int64_t>(dataset.images.size());

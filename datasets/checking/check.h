@@ -31,7 +31,7 @@ struct CheckOptions {
   void check() const;  // throws usage_error
   static void visit(auto& o, auto&& field) {
     field(o.data, {.name = "data",
-                   .help = "DATA[:SPLIT]: VOC or YOLO folder, or COCO .json",
+                   .help = "DATA[:SPLIT]: folder or file of any format in docs/data.md",
                    .required = true});
     field(o.split, {.name = "split", .help = "split of the data set; the same as :SPLIT"});
     field(o.image_root,
@@ -58,6 +58,7 @@ struct CheckReport {
   BoxStatistics boxes;
   DataSummary summary;             // only where the data are usable and images were read
   Issues issues;                   // of annotations and images
+  std::vector<std::string> notes;  // of Dataset
   LANNER_API bool usable() const;  // there are images and no rejected issues
 };
 

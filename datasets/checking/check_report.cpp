@@ -65,6 +65,7 @@ std::string to_text(const CheckReport& report) {
   for (const auto& [name, count] : report.objects_per_class)
     text << "  " << std::left << std::setw(24) << name << std::right << std::setw(8) << count
          << "\n";
+  for (const auto& note : report.notes) text << "note: " << note << "\n";
   if (!report.boxes.sides.empty()) write_boxes(text, report.boxes);
   text << report.issues.size() << (report.issues.size() == 1 ? " issue" : " issues");
   const char* separator = ": ";
@@ -94,6 +95,7 @@ std::string to_json(const CheckReport& report) {
                    {"small_medium_large", report.boxes.areas}};
   root["anchors"] = {{"suggested", to_json(report.boxes.suggested)},
                      {"common", to_json(report.boxes.common)}};
+  root["notes"] = report.notes;
   root["issue_counts"] = counts_of(report.issues);
   root["issues"] = Json::array();
   for (const auto& issue : report.issues)

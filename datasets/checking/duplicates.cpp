@@ -47,17 +47,16 @@ void report(Issues& issues, const ImageRecord& image, const std::string& message
   issues.push_back({image.path.string(), "image", message, Issue::Action::keep});
 }
 
-// "A0_jpg" for "A0_jpg.rf.292a..13af41.jpg"; empty for names of another form.
-std::string photo_of(const std::filesystem::path& path) {
-  const std::string stem = path.stem().string();
+}  // namespace
+
+std::string photo_of(const std::filesystem::path& image) {
+  const std::string stem = image.stem().string();
   const auto mark = stem.rfind(".rf.");
-  if (mark == std::string::npos || stem.size() != mark + 4 + 32 ||
+  if (mark == std::string::npos || stem.size() < mark + 4 + 8 ||
       stem.find_first_not_of("0123456789abcdef", mark + 4) != std::string::npos)
     return "";
   return stem.substr(0, mark);
 }
-
-}  // namespace
 
 void find_identical_images(const Split& split, const std::vector<Split>& others, Issues& issues) {
   const auto hashes = hashes_of(split.dataset);

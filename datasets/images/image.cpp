@@ -3,16 +3,17 @@
 #include <turbojpeg.h>
 
 #include <algorithm>
-#include <array>
 #include <fstream>
 #include <limits>
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+#include <stdexcept>
 #include <utility>
 
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/images/image_header.h"
+#include "lanner/datasets/images/other_formats.h"
 
 namespace lanner::datasets {
 namespace fs = std::filesystem;
@@ -30,6 +31,14 @@ Bytes read_start(const fs::path& file, size_t max_bytes) {
   if (!in) throw io_error(file.string() + ": cannot be read");
   if (bytes.empty()) throw bad_data(file.string() + ": image: the file is empty");
   return bytes;
+}
+
+// Whether the file has one of the extensions, in small or capital letters.
+bool has_extension(const fs::path& file, const auto&... extensions) {
+  std::string extension = file.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  return ((extension == extensions) || ...);
 }
 
 bool is_jpeg(const Bytes& bytes) {
@@ -120,10 +129,18 @@ Image decode_jpeg(const fs::path& file, const Bytes& bytes, int short_side) {
   const bool cmyk = header.colors == TJCS_CMYK || header.colors == TJCS_YCCK;
   cv::Mat pixels(TJSCALED(header.height, factor), TJSCALED(header.width, factor),
                  cmyk ? CV_8UC4 : CV_8UC3);
-  if (tjDecompress2(decoder.handle, bytes.data(), bytes.size(), pixels.data, pixels.cols,
-                    static_cast<int>(pixels.step), pixels.rows, cmyk ? TJPF_CMYK : TJPF_RGB,
-                    TJFLAG_STOPONWARNING))
-    throw bad_data(file.string() + ": image: " + tjGetErrorStr2(decoder.handle));
+  const auto decode = [&](int flags) {
+    return tjDecompress2(decoder.handle, bytes.data(), bytes.size(), pixels.data, pixels.cols,
+                         static_cast<int>(pixels.step), pixels.rows, cmyk ? TJPF_CMYK : TJPF_RGB,
+                         flags) == 0;
+  };
+  if (!decode(TJFLAG_STOPONWARNING)) {
+    // Bytes between the pixels and the end marker, 0xd9, are harmless: nothing is missing.
+    const std::string warning = tjGetErrorStr2(decoder.handle);
+    if (warning.find("extraneous bytes before marker 0xd9") == std::string::npos)
+      throw bad_data(file.string() + ": image: " + warning);
+    decode(0);
+  }
   Image image{cmyk ? cmyk_to_rgb(pixels) : pixels, header.width, header.height, 1};
   image.orientation = exif_orientation(bytes);
   apply_orientation(image.rgb, image.orientation);
@@ -131,16 +148,30 @@ Image decode_jpeg(const fs::path& file, const Bytes& bytes, int short_side) {
   return image;
 }
 
+// Empty if the file is no image.
+cv::Mat decode_rgb(const fs::path& file, const Bytes& bytes) {
+  if (is_heif(bytes)) return decode_heif(bytes, kMaxPixels);
+  if (is_gif(bytes)) return decode_gif_or_tga(bytes, kMaxPixels);
+  cv::Mat rgb = cv::imdecode(bytes, cv::IMREAD_COLOR);
+  if (!rgb.empty()) cv::cvtColor(rgb, rgb, cv::COLOR_BGR2RGB);
+  // TGA has no signature.
+  return rgb.empty() && has_extension(file, ".tga") ? decode_gif_or_tga(bytes, kMaxPixels) : rgb;
+}
+
 Image decode_other(const fs::path& file, const Bytes& bytes) {
   if (const auto size = size_from_header(bytes)) check_pixels(file, size->width, size->height);
   Image image;
   try {
-    image.rgb = cv::imdecode(bytes, cv::IMREAD_COLOR);
+    image.rgb = decode_rgb(file, bytes);
   } catch (const cv::Exception& error) {
     throw bad_data(file.string() + ": image: " + error.err);
+  } catch (const std::runtime_error& error) {
+    throw bad_data(file.string() + ": image: " + error.what());
   }
   if (image.rgb.empty()) throw bad_data(file.string() + ": image: not an image, or damaged");
-  cv::cvtColor(image.rgb, image.rgb, cv::COLOR_BGR2RGB);
+  // OpenCV applies the orientation of PNG and TIFF files itself.
+  image.orientation = webp_orientation(bytes);
+  apply_orientation(image.rgb, image.orientation);
   image.width = image.rgb.cols, image.height = image.rgb.rows;
   return image;
 }
@@ -188,12 +219,9 @@ void write_image(const fs::path& file, const cv::Mat& rgb) {
 }
 
 bool is_image_name(const fs::path& file) {
-  std::string extension = file.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  constexpr std::array extensions{".jpg",  ".jpeg", ".png",  ".bmp",
-                                  ".webp", ".tif",  ".tiff", ".ppm"};
-  return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
+  return has_extension(file, ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif",
+                       ".tiff", ".gif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".avif",
+                       ".heic", ".heif");
 }
 
 std::vector<fs::path> list_images(const fs::path& path) {

@@ -11,14 +11,16 @@ namespace lanner::datasets {
 struct Image {
   cv::Mat rgb;                // CV_8UC3, EXIF orientation applied
   int width = 0, height = 0;  // full size, before scaled decoding
-  int orientation = 1;        // EXIF orientation of a JPEG, already applied; 5..8 swap the sides
+  int orientation = 1;        // EXIF orientation of a JPEG or WebP, already applied; 5..8 swap
+                              // the sides
 };
 
 // Reads a file. Throws missing_file, io_error, or bad_data if it is empty.
 LANNER_API std::vector<unsigned char> read_bytes(const std::filesystem::path& file);
 
-// Decodes any image that OpenCV reads. JPEGs are decoded by libjpeg-turbo with warnings as errors,
-// so that truncated files are rejected. 16-bit channels become 8-bit, alpha is dropped, and gray is
+// Decodes JPEG, PNG, BMP, WebP, TIFF, GIF (the first frame), JPEG 2000, PNM, TGA, AVIF and HEIC,
+// told apart by content. JPEGs are decoded by libjpeg-turbo with warnings as errors, so that
+// truncated files are rejected. 16-bit channels become 8-bit, alpha is dropped, and gray is
 // repeated in three channels. A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as its
 // short side is at least `short_side` (0: always full size). Throws missing_file, io_error and
 // bad_data, naming the file.

@@ -99,6 +99,23 @@ int png_orientation(const std::filesystem::path& file) {
   return 1;
 }
 
+int webp_orientation(Bytes bytes) {
+  if (!has(bytes, 0, "RIFF") || !has(bytes, 8, "WEBP")) return 1;
+  // Each chunk has a type, a length, and data padded to an even length.
+  for (size_t chunk = 12; chunk + 8 <= bytes.size();) {
+    const auto length = static_cast<size_t>(little_endian(bytes, chunk + 4, 4));
+    if (length > bytes.size() - chunk - 8) return 1;
+    if (has(bytes, chunk, "EXIF")) {
+      const auto data = bytes.subspan(chunk + 8, length);
+      std::vector<unsigned char> block{'E', 'x', 'i', 'f', 0, 0};
+      block.insert(block.end(), data.begin() + (has(data, 0, {"Exif\0\0", 6}) ? 6 : 0), data.end());
+      return exif_orientation(block);
+    }
+    chunk += 8 + length + length % 2;
+  }
+  return 1;
+}
+
 std::optional<ImageSize> size_from_header(Bytes bytes) {
   std::optional<ImageSize> size;
   if (has(bytes, 0, kPngSignature))

@@ -15,6 +15,9 @@ int exif_orientation(std::span<const unsigned char> bytes);
 // EXIF orientation of a PNG file, 1..8; 1 for other files and if absent.
 int png_orientation(const std::filesystem::path& file);
 
+// EXIF orientation of a WebP file, 1..8; 1 for other files and if absent.
+int webp_orientation(std::span<const unsigned char> bytes);
+
 inline constexpr size_t kHeaderBytes = 32;
 
 // Image size before EXIF orientation, from the first kHeaderBytes bytes of a PNG, BMP or WebP file.

@@ -7,6 +7,8 @@
 
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/files.h"
+#include "lanner/datasets/images/image.h"
+#include "lanner/datasets/parallel.h"
 
 namespace lanner::datasets {
 namespace fs = std::filesystem;
@@ -27,6 +29,23 @@ fs::path find_image_folder(const fs::path& file, const CocoFile& coco, const fs:
   return folder;
 }
 
+// Reads the sizes of images that the annotations do not give.
+void read_missing_sizes(Dataset& dataset, const fs::path& file, Issues& issues) {
+  std::vector<Issues> found(dataset.images.size());
+  parallel_for(dataset.images.size(), [&](size_t i) {
+    auto& image = dataset.images[i];
+    if (image.width > 0 && image.height > 0) return;
+    try {
+      const auto size = image_size(image.path);
+      image.width = size.width, image.height = size.height;
+    } catch (const Error& error) {
+      found[i].push_back({file.string(), "image " + std::to_string(image.id),
+                          std::string("no width and height, and ") + error.what()});
+    }
+  });
+  for (const auto& each : found) issues.insert(issues.end(), each.begin(), each.end());
+}
+
 }  // namespace
 
 Dataset to_dataset(const CocoFile& coco, const fs::path& file, const fs::path& image_root,
@@ -44,12 +63,20 @@ Dataset to_dataset(const CocoFile& coco, const fs::path& file, const fs::path& i
                 : dataset.categories[i].id == category.id)
         label_of.emplace(category.id, static_cast<int64_t>(i) + 1);
 
+  for (size_t i = 0; i < categories.size(); ++i)
+    for (size_t j = i + 1; j < categories.size(); ++j)
+      if (categories[i].name == categories[j].name)
+        dataset.notes.push_back("two categories are called \"" + categories[i].name +
+                                "\": " + std::to_string(categories[i].id) + " and " +
+                                std::to_string(categories[j].id));
+
   const fs::path root = find_image_folder(file, coco, image_root);
   std::unordered_map<int64_t, size_t> index_of_image;
   for (const auto& image : coco.images) {
     index_of_image[image.id] = dataset.images.size();
     dataset.images.push_back({image.id, root / image.file_name, image.width, image.height, {}});
   }
+  read_missing_sizes(dataset, file, issues);
   for (size_t i = 0; i < coco.annotations.size(); ++i) {
     const auto& a = coco.annotations[i];
     const std::string where = "annotation " + std::to_string(a.id);
@@ -60,7 +87,9 @@ Dataset to_dataset(const CocoFile& coco, const fs::path& file, const fs::path& i
                             " is not among the classes of the model or training set"});
       continue;
     }
-    auto& image = dataset.images[index_of_image.at(a.image_id)];
+    const auto found = index_of_image.find(a.image_id);
+    if (found == index_of_image.end()) continue;  // the image was rejected
+    auto& image = dataset.images[found->second];
     Object object{{a.bbox.x, a.bbox.y, a.bbox.x + a.bbox.width, a.bbox.y + a.bbox.height},
                   label->second,
                   a.area,

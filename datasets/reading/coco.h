@@ -40,13 +40,15 @@ struct CocoDetection {
   double score = 0;
 };
 
-// Reads an instances file. Invalid JSON and missing or malformed fields are appended to `issues`;
-// the entries that contain them are skipped. Throws missing_file and io_error.
+// Reads an instances file. Image ids may be text. Invalid JSON and missing or malformed fields are
+// appended to `issues`; the entries that contain them are skipped. Throws missing_file and
+// io_error.
 LANNER_API CocoFile read_coco(const std::filesystem::path& file, Issues& issues);
 
 // Categories, sorted by id, become labels 1..C; with `known`, labels are positions in that list
 // plus one, matched by name. Images are searched in `image_root` if it is given, and otherwise
-// beside the file, above it, and in folders named after it (`val` for `instances_val.json`).
+// beside the file, above it, and in folders named after it (`val` for `instances_val.json`). Sizes
+// that the file does not give are read from the images.
 Dataset to_dataset(const CocoFile& coco, const std::filesystem::path& file,
                    const std::filesystem::path& image_root, const std::vector<Category>* known,
                    Issues& issues);

@@ -1,10 +1,13 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <optional>
 #include <unordered_set>
 
 #include "lanner/datasets/error.h"
+#include "lanner/datasets/reading/annotations.h"
 #include "lanner/datasets/reading/coco.h"
 #include "lanner/datasets/reading/json_entries.h"
 
@@ -24,15 +27,36 @@ std::string short_text(const json::element& value) {
   return text.size() > 60 ? text.substr(0, 57) + "..." : text;
 }
 
+// The member of an object that holds NaN or Infinity, as Python writes them; empty if there is
+// none.
+std::string field_that_is_no_number(std::string_view text) {
+  std::string_view string, key;
+  int depth = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+    if (c == ':' && depth == 1) key = string;
+    if (text.substr(i).starts_with("NaN") || text.substr(i).starts_with("Infinity"))
+      return std::string(key);
+    if (c != '"') continue;
+    const size_t begin = ++i;
+    while (i < text.size() && text[i] != '"') i += text[i] == '\\' ? 2 : 1;
+    string = text.substr(begin, std::min(i, text.size()) - begin);
+  }
+  return {};
+}
+
 // Reads the fields of one list entry, such as annotations[7]. Only the first problem is reported.
 class Entry {
  public:
   Entry(const std::string& file, const JsonEntry& entry, json::parser& parser, Issues& issues)
       : file_(file), list_(entry.list), index_(entry.index), issues_(issues) {
-    if (const auto error = parser.parse(entry.text.data(), entry.text.size(), false).get(value_))
-      fail("", std::string("not JSON: ") + simdjson::error_message(error));
-    else if (!value_.is_object())
-      fail("", "expected an object, got " + short_text(value_));
+    if (const auto error = parser.parse(entry.text.data(), entry.text.size(), false).get(value_)) {
+      const auto field = field_that_is_no_number(entry.text);
+      fail(field, field.empty() ? std::string("not JSON: ") + simdjson::error_message(error)
+                                : "expected numbers, got NaN or Infinity, which JSON lacks");
+    }
+    if (valid_ && !value_.is_object()) fail("", "expected an object, got " + short_text(value_));
   }
 
   bool valid() const { return valid_; }
@@ -56,14 +80,23 @@ class Entry {
     return valid_ ? static_cast<int>(value) : 0;
   }
   int64_t integer(const char* name) {
-    const double value = number(name);
-    if (valid_ && (value != std::floor(value) || std::abs(value) > 9e15))
-      fail(name, "expected an integer, got " + short_text(value_[name].value()));
-    return valid_ ? static_cast<int64_t>(value) : 0;
-  }
-  int64_t integer_or(const char* name, int64_t fallback) {
     json::element field;
-    return valid_ && !value_[name].get(field) ? integer(name) : fallback;
+    if (!valid_ || !find(name, field)) return 0;
+    if (const auto value = to_integer(field)) return *value;
+    fail(name, "expected an integer, got " + short_text(field));
+    return 0;
+  }
+  // An integer, or a text that stands for one: the same for the same text in all files.
+  int64_t identifier(const char* name) {
+    json::element field;
+    std::string_view text;
+    if (!valid_ || !find(name, field)) return 0;
+    if (!to_integer(field) && !field.get(text)) return number_of(text);
+    return integer(name);
+  }
+  int64_t identifier_or(const char* name, int64_t fallback) {
+    json::element field;
+    return valid_ && !value_[name].get(field) ? identifier(name) : fallback;
   }
   std::string text(const char* name) {
     json::element field;
@@ -104,6 +137,26 @@ class Entry {
     if (!value_[name].get(field)) return true;
     fail(name, "missing");
     return false;
+  }
+  // Integers are never read as doubles, which hold only 53 bits.
+  static std::optional<int64_t> to_integer(const json::element& field) {
+    int64_t value = 0;
+    if (!field.get(value)) return value;
+    double number = 0;
+    if (!field.get(number) && number == std::floor(number) && std::abs(number) <= 9e15)
+      return static_cast<int64_t>(number);
+    std::string_view text;
+    if (!field.get(text) && !text.empty()) {
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+      if (error == std::errc() && end == text.data() + text.size()) return value;
+    }
+    return std::nullopt;
+  }
+  // FNV-1a, below 2^63.
+  static int64_t number_of(std::string_view text) {
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (const unsigned char c : text) hash = (hash ^ c) * 0x100000001B3u;
+    return static_cast<int64_t>(hash >> 1);
   }
   double to_number(const char* name, const json::element& field) {
     double value = 0;
@@ -168,26 +221,27 @@ CocoFile read_coco(const fs::path& file, Issues& issues) {
   std::unordered_set<int64_t> image_ids, category_ids;
   std::vector<size_t> annotation_indices;  // in the file
   const auto read_category = [&](Entry& entry) {
-    Category category{entry.integer("id"), entry.text("name")};
+    Category category{entry.integer("id"), trimmed(entry.text("name"))};
     if (entry.valid() && !category_ids.insert(category.id).second)
       entry.fail("id", "used twice: " + std::to_string(category.id));
     if (entry.valid()) coco.categories.push_back(std::move(category));
   };
   const auto read_image = [&](Entry& entry) {
-    CocoImage image{entry.integer("id"), entry.text("file_name"), entry.pixels("width"),
+    CocoImage image{entry.identifier("id"), entry.text("file_name"), entry.pixels("width"),
                     entry.pixels("height")};
     if (entry.valid() && !image_ids.insert(image.id).second)
       entry.fail("id", "used twice: " + std::to_string(image.id));
+    std::replace(image.file_name.begin(), image.file_name.end(), '\\', '/');  // from Windows
     if (entry.valid() && escapes_folder(image.file_name))
       entry.fail("file_name", "leaves the image folder: \"" + image.file_name + "\"");
     if (entry.valid()) coco.images.push_back(std::move(image));
   };
   const auto read_annotation = [&](Entry& entry, size_t index) {
     CocoAnnotation a;
-    a.image_id = entry.integer("image_id");
+    a.image_id = entry.identifier("image_id");
     a.category_id = entry.integer("category_id");
     a.bbox = entry.box("bbox");
-    a.id = entry.integer_or("id", 0);
+    a.id = entry.identifier_or("id", 0);
     a.area = entry.number_or("area", a.bbox.width * a.bbox.height);
     a.crowd = entry.flag("iscrowd");
     if (entry.valid()) coco.annotations.push_back(a), annotation_indices.push_back(index);
@@ -201,7 +255,11 @@ CocoFile read_coco(const fs::path& file, Issues& issues) {
     if (json_entry.list == "images") read_image(entry);
     if (json_entry.list == "annotations") read_annotation(entry, json_entry.index);
   });
-  if (!lists.problem.empty()) issues.push_back({name, "JSON", lists.problem});
+  if (!lists.problem.empty()) {
+    // The rest of the file is unknown, so nothing can be called missing.
+    issues.push_back({name, "JSON", lists.problem});
+    return {};
+  }
   for (const char* needed : {"images", "annotations", "categories"})
     if (std::find(lists.names.begin(), lists.names.end(), needed) == lists.names.end())
       issues.push_back({name, needed, "missing, or not a list"});
@@ -217,7 +275,7 @@ std::vector<CocoDetection> read_detections(const fs::path& file) {
   const auto lists = for_each_entry(file, [&](const JsonEntry& json_entry) {
     if (!json_entry.list.empty()) return;
     Entry entry(name, json_entry, parser, issues);
-    detections.push_back({entry.integer("image_id"), entry.integer("category_id"),
+    detections.push_back({entry.identifier("image_id"), entry.integer("category_id"),
                           entry.box("bbox"), entry.number("score")});
     if (!issues.empty()) throw bad_data(issues[0].text());
   });

@@ -26,6 +26,7 @@ Dataset joined(std::vector<Dataset> parts) {
       image_ids.insert(image.id);
       for (auto& object : image.objects) object.label = label_of[object.label - 1];
     }
+    std::move(part.notes.begin(), part.notes.end(), std::back_inserter(result.notes));
     std::move(part.images.begin(), part.images.end(), std::back_inserter(result.images));
   }
   if (image_ids.size() < result.images.size())

@@ -183,6 +183,8 @@ JsonLists for_each_entry(const std::filesystem::path& file,
   JsonLists lists;
   try {
     if (window.at_end()) throw Malformed{"the file is empty"};
+    if (const char first = window.peek(); first == '\xFF' || first == '\xFE')
+      throw Malformed{"expected UTF-8, got UTF-16"};
     for (const char mark : {'\xEF', '\xBB', '\xBF'})  // byte order mark of some editors
       if (!window.take(mark)) break;
     if (window.peek() == '[') {

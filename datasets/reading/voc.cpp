@@ -1,14 +1,12 @@
 #include "lanner/datasets/reading/voc.h"
 
-#include <algorithm>
-#include <map>
 #include <optional>
 #include <pugixml.hpp>
 #include <sstream>
 
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/files.h"
-#include "lanner/datasets/reading/coco.h"
+#include "lanner/datasets/reading/image_index.h"
 
 namespace lanner::datasets {
 namespace fs = std::filesystem;
@@ -48,91 +46,66 @@ class Reader {
   Issues& issues_;
 };
 
+AnnotatedImage read_annotation(const fs::path& path, const pugi::xml_node& annotation) {
+  AnnotatedImage result;
+  result.file = path.string();
+  result.image.width = annotation.child("size").child("width").text().as_int();
+  result.image.height = annotation.child("size").child("height").text().as_int();
+  Reader reader(result.file, result.issues);
+  int index = 0;
+  for (const auto node : annotation.children("object")) {
+    const std::string where = "object[" + std::to_string(index++) + "]";
+    const auto box = reader.box(node.child("bndbox"), where + ".bndbox");
+    if (!box) continue;
+    Object object;
+    object.box = *box;
+    object.difficult = node.child("difficult").text().as_int() != 0;
+    result.objects.push_back({node.child_value("name"), object, where});
+  }
+  return result;
+}
+
 }  // namespace
 
-Dataset read_voc(const VocFolders& folders, const std::vector<Category>* known, Issues& issues) {
-  struct NamedObject {
-    std::string name;
-    size_t image;
-    Object object;
-  };
-  Dataset dataset;
-  std::vector<NamedObject> objects;
-  std::map<std::string, int64_t> labels;
-  if (known)
-    for (size_t i = 0; i < known->size(); ++i)
-      labels[(*known)[i].name] = static_cast<int64_t>(i) + 1;
-
+Annotations read_voc(const VocFolders& folders, Issues& issues) {
+  Annotations result;
+  result.box_field = ".bndbox";
+  ImageIndex images(folders.images);
   for (const auto& name : folders.names()) {
     if (escapes_folder(name)) {
       issues.push_back({folders.list.string(), "name", "leaves its folder: \"" + name + "\""});
       continue;
     }
     const fs::path path = folders.annotation(name);
-    const std::string file = path.string();
     pugi::xml_document document;
-    const auto parsed = document.load_file(file.c_str());
+    const auto parsed = document.load_file(path.c_str());
     const auto annotation = document.child("annotation");
     if (!parsed || !annotation) {
-      issues.push_back({file, "XML",
+      issues.push_back({path.string(), "XML",
                         !fs::exists(path) ? "no such file"
                         : parsed          ? "no <annotation>"
                                           : std::string(parsed.description()) + " at byte " +
                                        std::to_string(parsed.offset)});
       continue;
     }
-    const auto image_path = folders.image(name, annotation.child_value("filename"));
-    if (!image_path) {
-      issues.push_back(
-          {file, "filename", "no image \"" + name + "\" in " + folders.images[0].string()});
+    // Tools that rename files leave the old name in the annotation, so its stem comes last.
+    const std::string filename = trimmed(annotation.child_value("filename"));
+    const fs::path given = fs::path(name).parent_path() / fs::path(filename).filename();
+    auto image = filename.empty() ? std::nullopt : images.find(given.string());
+    if (!image) image = images.find_stem(name);
+    if (!image && !filename.empty()) image = images.find_stem(given.stem().string());
+    if (!image) {
+      issues.push_back({path.string(), "filename",
+                        "no image \"" + name + "\"" +
+                            (filename.empty() ? "" : " or \"" + filename + "\"") + " in " +
+                            folders.images[0].string()});
       continue;
     }
-    ImageRecord image{static_cast<int64_t>(dataset.images.size()) + 1,
-                      *image_path,
-                      annotation.child("size").child("width").text().as_int(),
-                      annotation.child("size").child("height").text().as_int(),
-                      {}};
-    Reader reader(file, issues);
-    int index = 0;
-    for (const auto node : annotation.children("object")) {
-      const std::string where = "object[" + std::to_string(index++) + "]";
-      const std::string category = node.child_value("name");
-      if (category.empty()) {
-        issues.push_back({file, where + ".name", "missing"});
-        continue;
-      }
-      if (known && !labels.count(category)) {
-        issues.push_back({file, where + ".name",
-                          "unknown category \"" + category +
-                              "\": not among the classes of the model or training set"});
-        continue;
-      }
-      const auto box = reader.box(node.child("bndbox"), where + ".bndbox");
-      if (!box) continue;
-      Object object;
-      object.box = *box;
-      object.difficult = node.child("difficult").text().as_int() != 0;
-      if (!clip_to_image(object, image, file, where + ".bndbox", issues)) continue;
-      object.area = object.box.width() * object.box.height();
-      if (!known) labels[category] = 0;
-      objects.push_back({category, dataset.images.size(), object});
-    }
-    dataset.images.push_back(std::move(image));
+    auto annotated = read_annotation(path, annotation);
+    annotated.image.path = *image;
+    result.images.push_back(std::move(annotated));
   }
-
-  if (known) {
-    dataset.categories = *known;
-  } else {
-    for (auto& [name, label] : labels) {
-      label = static_cast<int64_t>(dataset.categories.size()) + 1;
-      dataset.categories.push_back({label, name});
-    }
-  }
-  for (auto& [name, image, object] : objects) {
-    object.label = labels.at(name);
-    dataset.images[image].objects.push_back(object);
-  }
-  return dataset;
+  return result;
 }
 
 void write_voc(const fs::path& file, const ImageRecord& image,

@@ -1,10 +1,11 @@
 #include "lanner/datasets/reading/voc_folders.h"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "lanner/datasets/error.h"
+#include "lanner/datasets/images/image.h"
+#include "lanner/datasets/reading/annotations.h"
+#include "lanner/datasets/reading/text_lines.h"
 
 namespace lanner::datasets {
 namespace fs = std::filesystem;
@@ -17,11 +18,24 @@ bool has_xml(const fs::path& folder) {
                      [](const auto& entry) { return entry.path().extension() == ".xml"; });
 }
 
-fs::path find_list(const fs::path& root, const std::string& split) {
+std::optional<fs::path> find_list(const fs::path& root, const std::string& split) {
   const fs::path lists = root / "ImageSets", file = split + ".txt";
   for (const auto& path : {lists / "Main" / file, lists / file})
     if (fs::exists(path)) return path;
-  throw missing_file((lists / "Main" / file).string() + ": no such split");
+  return std::nullopt;
+}
+
+// What a line of a list may mean, the likeliest first.
+std::vector<std::string> names_in(std::string line) {
+  if (const char quote = line.front();
+      line.size() > 1 && (quote == '"' || quote == '\'') && line.back() == quote)
+    line = line.substr(1, line.size() - 2);
+  std::vector<std::string> names{line};
+  if (const auto space = line.find_last_of(" \t"); space != std::string::npos)
+    names.push_back(trimmed(line.substr(0, space)));
+  for (size_t i = 0, count = names.size(); i < count; ++i)
+    if (is_image_name(names[i])) names.push_back(fs::path(names[i]).replace_extension().string());
+  return names;
 }
 
 }  // namespace
@@ -36,12 +50,13 @@ std::vector<std::string> VocFolders::names() const {
     std::sort(names.begin(), names.end());
     return names;
   }
-  std::ifstream file(list);
-  if (!file) throw missing_file(list.string() + ": cannot be read");
-  // Lists may have a second column: -1, 0 or 1 for a class, or ImageNet's running number.
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream words(line);
-    if (std::string name; words >> name) names.push_back(name);
+  for (const auto& line : text_lines(list)) {
+    const auto candidates = names_in(line);
+    const auto found =
+        std::find_if(candidates.begin(), candidates.end(), [&](const std::string& name) {
+          return !escapes_folder(name) && fs::exists(annotation(name));
+        });
+    names.push_back(found == candidates.end() ? candidates.back() : *found);
   }
   return names;
 }
@@ -52,31 +67,20 @@ fs::path VocFolders::annotation(const std::string& name) const {
   return annotations[0] / (name + ".xml");
 }
 
-std::optional<fs::path> VocFolders::image(const std::string& name,
-                                          const std::string& filename) const {
-  for (const auto& stem : {name, fs::path(filename).stem().string()})
-    for (const auto& folder : images)
-      for (const char* extension :
-           {".jpg", ".JPG", ".jpeg", ".JPEG", ".png", ".PNG", ".bmp", ".webp"})
-        if (const auto path = folder / (stem + extension); !stem.empty() && fs::exists(path))
-          return path;
-  return std::nullopt;
-}
-
 std::optional<VocFolders> find_voc(const fs::path& root, const std::string& split) {
   if (const auto annotations = root / "Annotations"; fs::is_directory(annotations)) {
-    VocFolders folders{{annotations}, {root / "JPEGImages", root / "Data"}, {}};
-    if (!split.empty()) {
-      folders.annotations.push_back(annotations / split);
-      folders.images.push_back(root / "Data" / split);
-      folders.list = find_list(root, split);
-    } else if (const auto list = root / "ImageSets" / "Main" / "trainval.txt"; fs::exists(list)) {
-      folders.list = list;
-    }
-    return folders;
+    VocFolders folders{{annotations}, {root / "JPEGImages", root / "Data", root / "images"}, {}};
+    const auto list = find_list(root, split.empty() ? "trainval" : split);
+    if (list) folders.list = *list;
+    if (split.empty()) return folders;
+    folders.annotations.push_back(annotations / split);
+    folders.images.push_back(root / "Data" / split);
+    return list ? std::optional(folders) : std::nullopt;
   }
-  const auto folder = split.empty() ? root : root / split;
-  if (has_xml(folder)) return VocFolders{{folder}, {folder}, {}};
+  if (!split.empty()) return std::nullopt;
+  if (has_xml(root / "annotations"))
+    return VocFolders{{root / "annotations"}, {root / "images", root / "annotations", root}, {}};
+  if (has_xml(root)) return VocFolders{{root}, {root, root / "images"}, {}};
   return std::nullopt;
 }
 

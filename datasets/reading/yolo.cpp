@@ -1,153 +1,147 @@
 #include "lanner/datasets/reading/yolo.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <fstream>
-#include <sstream>
+#include <set>
 
-#include "lanner/datasets/error.h"
-#include "lanner/datasets/images/image.h"
 #include "lanner/datasets/parallel.h"
 
 namespace lanner::datasets {
 namespace fs = std::filesystem;
 namespace {
 
-std::vector<std::string> read_yaml_names(const fs::path& file) {
-  std::vector<std::string> names;
-  try {
-    const auto list = YAML::LoadFile(file.string())["names"];
-    for (const auto& item : list) {
-      if (list.IsSequence()) {
-        names.push_back(item.as<std::string>());
-        continue;
-      }
-      const auto index = item.first.as<size_t>();
-      if (index >= 100'000)
-        throw bad_data(file.string() + ": names: expected classes below 100000, got " +
-                       std::to_string(index));
-      names.resize(std::max(names.size(), index + 1));
-      names[index] = item.second.as<std::string>();
-    }
-  } catch (const YAML::Exception& error) {
-    throw bad_data(file.string() + ": names: " + error.what());
+// The label file of an image; the first candidate if there is none.
+fs::path label_file(const fs::path& image) {
+  const fs::path name = image.stem().string() + ".txt";
+  std::vector<fs::path> candidates;
+  std::vector<fs::path> parts(image.begin(), std::prev(image.end()));
+  if (const auto last = std::find(parts.rbegin(), parts.rend(), "images"); last != parts.rend()) {
+    *last = "labels";
+    fs::path folder;
+    for (const auto& part : parts) folder /= part;
+    candidates.push_back(folder / name);
   }
-  return names;
+  candidates.push_back(image.parent_path() / name);
+  candidates.push_back(image.parent_path() / "labels" / name);
+  for (const auto& file : candidates)
+    if (fs::exists(file)) return file;
+  return candidates[0];
 }
 
-std::vector<std::string> read_text_names(const fs::path& file) {
-  std::vector<std::string> names;
-  std::ifstream in(file);
-  for (std::string line; std::getline(in, line);) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (!line.empty()) names.push_back(line);
+// The numbers of a line; nullopt if it holds anything else.
+std::optional<std::vector<double>> numbers_in(const std::string& line) {
+  std::vector<double> numbers;
+  const char *at = line.data(), *end = at + line.size();
+  while (true) {
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r')) ++at;
+    if (at == end) return numbers;
+    double value = 0;
+    if (*at == '+') ++at;
+    const auto [next, error] = std::from_chars(at, end, value);
+    if (error != std::errc() || (next < end && *next != ' ' && *next != '\t' && *next != '\r'))
+      return std::nullopt;
+    numbers.push_back(value);
+    at = next;
   }
-  return names;
 }
 
-std::vector<std::string> find_names(const fs::path& root) {
-  for (const auto& folder : {root, root / ".."}) {
-    for (const char* name : {"data.yaml", "data.yml"})
-      if (fs::exists(folder / name)) return read_yaml_names(folder / name);
-    if (fs::exists(folder / "classes.txt")) return read_text_names(folder / "classes.txt");
-  }
-  return {};
-}
-
-struct LabeledImage {
-  ImageRecord image;
-  Issues issues;
+struct LabelFile {
+  AnnotatedImage annotated;
+  int64_t polygons = 0, classes = 0;  // classes: one more than the greatest
+  bool found = false;
 };
 
-// Labels of the result are class numbers plus one.
-LabeledImage read_labels(const fs::path& path, const fs::path& labels) {
-  LabeledImage result;
-  auto& image = result.image;
-  image.path = path;
-  try {
-    const auto size = image_size(path);
-    image.width = size.width, image.height = size.height;
-  } catch (const Error& error) {
-    result.issues.push_back(issue_from(error, path.string()));
-    return result;
-  }
-  const std::string file = (labels / path.stem()).string() + ".txt";
+LabelFile read_labels(const fs::path& image, const std::vector<std::string>& names) {
+  LabelFile result;
+  const fs::path file = label_file(image);
+  auto& [record, file_name, objects, issues] = result.annotated;
+  record.path = image;
+  file_name = file.string();
   std::ifstream in(file);
-  int number = 0;
+  result.found = bool(in);
+  int line_number = 0;
   for (std::string line; std::getline(in, line);) {
-    ++number;
-    const std::string where = "line " + std::to_string(number);
-    std::istringstream words(line);
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    int64_t category = -1;
-    double x = 0, y = 0, width = 0, height = 0;
-    std::string rest;
-    const bool valid = bool(words >> category >> x >> y >> width >> height) && !(words >> rest);
-    if (!valid || category < 0 || category >= 100'000) {
-      result.issues.push_back(
-          {file, where, "expected class x y width height, got \"" + line.substr(0, 80) + "\""});
+    const std::string where = "line " + std::to_string(++line_number);
+    if (line_number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
+    const auto numbers = numbers_in(line);
+    if (numbers && numbers->empty()) continue;
+    const bool valid =
+        numbers && (numbers->size() == 5 || (numbers->size() >= 7 && numbers->size() % 2 == 1));
+    const double number = valid ? numbers->front() : -1;
+    if (!(number >= 0 && number < 100'000 && number == std::floor(number))) {
+      issues.push_back({file_name, where,
+                        "expected class x y width height, or class and the points of a polygon, "
+                        "got \"" +
+                            line.substr(0, 80) + "\""});
+      continue;
+    }
+    const auto index = static_cast<size_t>(number);
+    if (!names.empty() && (index >= names.size() || names[index].empty())) {
+      issues.push_back({file_name, where,
+                        "unknown class " + std::to_string(index) + ": the data set names " +
+                            std::to_string(names.size())});
       continue;
     }
     Object object;
-    object.label = category + 1;
-    object.box = {(x - width / 2) * image.width, (y - height / 2) * image.height,
-                  (x + width / 2) * image.width, (y + height / 2) * image.height};
-    if (!clip_to_image(object, image, file, where, result.issues)) continue;
-    object.area = object.box.width() * object.box.height();
-    image.objects.push_back(object);
+    const auto& n = *numbers;
+    if (n.size() == 5)
+      object.box = {n[1] - n[3] / 2, n[2] - n[4] / 2, n[1] + n[3] / 2, n[2] + n[4] / 2};
+    else
+      object.box = bounding_box({n.begin() + 1, n.end()}), ++result.polygons;
+    result.classes = std::max(result.classes, static_cast<int64_t>(index) + 1);
+    objects.push_back({names.empty() ? std::to_string(index) : names[index], object, where});
   }
   return result;
 }
 
-}  // namespace
-
-std::optional<YoloFolders> find_yolo(const fs::path& root, const std::string& split) {
-  for (const auto& folders : {YoloFolders{root / "images" / split, root / "labels" / split},
-                              YoloFolders{root / split / "images", root / split / "labels"}})
-    if (fs::is_directory(folders.images) && fs::is_directory(folders.labels)) return folders;
-  return std::nullopt;
+// Label files in `folder` that belong to no image.
+std::vector<fs::path> labels_without_image(const fs::path& folder,
+                                           const std::set<fs::path>& label_files) {
+  std::vector<fs::path> files;
+  if (!fs::is_directory(folder)) return files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (const auto path = entry.path(); path.extension() == ".txt" && entry.is_regular_file() &&
+                                        path.filename() != "classes.txt" &&
+                                        !label_files.count(path.lexically_normal()))
+      files.push_back(path);
+  std::sort(files.begin(), files.end());
+  return files;
 }
 
-Dataset read_yolo(const fs::path& root, const YoloFolders& folders,
-                  const std::vector<Category>* known, Issues& issues) {
-  std::vector<fs::path> paths;
-  for (const auto& entry : fs::directory_iterator(folders.images))
-    if (is_image_name(entry.path())) paths.push_back(entry.path());
-  std::sort(paths.begin(), paths.end());
-  std::vector<LabeledImage> read(paths.size());
-  parallel_for(paths.size(), [&](size_t i) { read[i] = read_labels(paths[i], folders.labels); });
+}  // namespace
 
-  auto names = find_names(root);
-  const bool named = !names.empty();
-  Dataset dataset;
-  for (auto& [image, image_issues] : read) {
-    issues.insert(issues.end(), image_issues.begin(), image_issues.end());
-    image.id = static_cast<int64_t>(dataset.images.size()) + 1;
-    for (const auto& object : image.objects)
-      while (!named && static_cast<int64_t>(names.size()) < object.label)
-        names.push_back(std::to_string(names.size()));
-    dataset.images.push_back(std::move(image));
+Annotations read_yolo(const YoloFiles& files, Issues& issues) {
+  std::vector<LabelFile> read(files.images.size());
+  parallel_for(read.size(), [&](size_t i) { read[i] = read_labels(files.images[i], files.names); });
+
+  Annotations result;
+  result.fractions = true;
+  result.name_field.clear();
+  result.notes = files.notes;
+  auto names = files.names;
+  std::set<fs::path> label_files;
+  for (auto& [annotated, polygons, classes, found] : read) {
+    result.polygons += polygons;
+    while (files.names.empty() && static_cast<int64_t>(names.size()) < classes)
+      names.push_back(std::to_string(names.size()));
+    if (found) label_files.insert(fs::path(annotated.file).lexically_normal());
+    result.images.push_back(std::move(annotated));
   }
   for (size_t i = 0; i < names.size(); ++i)
-    dataset.categories.push_back({static_cast<int64_t>(i), names[i]});
-  for (auto& image : dataset.images)
-    std::erase_if(image.objects, [&](Object& object) {
-      const auto index = static_cast<size_t>(object.label - 1);
-      const std::string name = index < names.size() ? names[index] : "";
-      if (known) {
-        const auto found = std::find_if(known->begin(), known->end(),
-                                        [&](const Category& c) { return c.name == name; });
-        object.label = found == known->end() ? 0 : found - known->begin() + 1;
-      }
-      if (index < names.size() && object.label > 0) return false;
-      issues.push_back(
-          {(folders.labels / image.path.stem()).string() + ".txt", "class",
-           "unknown class " + std::to_string(index) + (name.empty() ? "" : " (\"" + name + "\")")});
-      return true;
-    });
-  if (known) dataset.categories = *known;
-  return dataset;
+    result.categories.push_back({static_cast<int64_t>(i), names[i]});
+  if (const auto count = read.size() - label_files.size(); count > 0)
+    result.notes.push_back(std::to_string(count) + " of " + std::to_string(read.size()) +
+                           " images have no label file: images without objects");
+  if (files.labels.empty()) return result;
+  const auto strays = labels_without_image(files.labels, label_files);
+  if (!strays.empty())
+    issues.push_back({strays[0].string(), "image",
+                      std::to_string(strays.size()) + " label files in " + files.labels.string() +
+                          " belong to no image, this one among them",
+                      label_files.empty() ? Issue::Action::reject : Issue::Action::drop});
+  return result;
 }
 
 }  // namespace lanner::datasets

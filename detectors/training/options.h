@@ -27,7 +27,7 @@ struct TrainOptions {
   static void visit(auto& o, auto&& field) {
     using namespace datasets;
     field(o.data, {.name = "data",
-                   .help = "DATA[:SPLIT] to train on: VOC or YOLO folder, COCO .json; several, "
+                   .help = "DATA[:SPLIT] to train on: any format in docs/data.md; several, "
                            "separated by commas",
                    .required = true});
     field(o.val, {.name = "val", .help = "DATA[:SPLIT] on which the best weights are chosen"});

@@ -1,5 +1,6 @@
 #include "lanner/detectors/training/train.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include "lanner/datasets/error.h"
@@ -30,8 +31,10 @@ struct Data {
 Data open_data(const TrainOptions& options) {
   Data data;
   data.train = datasets::open_dataset(options.data, options.image_root);
-  if (data.train.categories.empty())
-    throw bad_data(options.data + ": holds no objects to learn from");
+  if (std::all_of(data.train.images.begin(), data.train.images.end(),
+                  [](const auto& image) { return image.objects.empty(); }))
+    throw bad_data(options.data + ": holds no objects to learn from, in " +
+                   std::to_string(data.train.images.size()) + " images");
   if (!options.val.empty())
     data.val = datasets::open_dataset(options.val, options.image_root, &data.train.categories);
   return data;

@@ -300,6 +300,15 @@ class CheckOptions(TypedDict, total=False):
     split: str
     vertical_flip: float
 
+class ConvertOptions(TypedDict, total=False):
+    classes: str | Sequence[str]
+    image_root: str | PathLike[str]
+    link: bool
+    merge: str | Sequence[str]
+    seed: int
+    split: Sequence[float]
+    to: Literal["coco", "voc", "yolo"]
+
 class SyntheticOptions(TypedDict, total=False):
     deformation: float
     height: int

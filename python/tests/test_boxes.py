@@ -124,7 +124,7 @@ def test_box_functions_match_torchvision(dtype, generator):
         for formats in itertools.product(("xyxy", "xywh", "cxcywh"), repeat=2):
             result = ops.box_convert(a, *formats)
             assert torch.allclose(result, reference.box_convert(a, *formats))
-    with pytest.raises(RuntimeError, match=r"box_iou: boxes2: expected \[N, 4\], got \[3, 5\]"):
+    with pytest.raises(RuntimeError, match=r"boxes2: expected \[..., N, 4\], got \[3, 5\]"):
         ops.box_iou(a, torch.zeros(3, 5))
 
 
@@ -215,3 +215,47 @@ def test_soft_nms_keeps_scores_of_empty_boxes_and_has_no_gradient():
     for method in ("linear", "gaussian", "naive"):
         kept, lowered = lanner.ops.soft_nms(boxes, scores, method=method)
         assert kept.tolist() == [0, 1, 2] and not lowered.requires_grad
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("autocast", [False, True])
+def test_batched_nms_of_16_bits_keeps_boxes_of_other_classes_apart(dtype, autocast):
+    one = torch.tensor([[10, 10, 60, 60], [12, 11, 61, 62], [1900, 1000, 1990, 1060]])
+    boxes, classes = one.repeat(3, 1).to(dtype), torch.tensor([5, 40, 79]).repeat_interleave(3)
+    scores = torch.linspace(0.9, 0.1, 9).to(dtype)
+    with torch.autocast("cpu", enabled=autocast):
+        kept = lanner.ops.batched_nms(boxes, scores, classes, 0.5)
+    assert kept.tolist() == [0, 2, 3, 5, 6, 8]
+
+
+@pytest.mark.parametrize("fmt", ["xyxy", "xywh", "cxcywh"])
+@pytest.mark.parametrize("leading", [(), (1,), (2, 3)])
+def test_box_functions_take_leading_dimensions_and_formats_as_torchvision_does(
+    fmt, leading, generator
+):
+    def draw(count):
+        boxes = random_boxes(count * math.prod(leading), generator).view(*leading, count, 4)
+        return torchvision.ops.box_convert(boxes, "xyxy", fmt)
+
+    a, b = draw(5), draw(7)
+    for name, arguments in (("box_area", (a, fmt)), ("box_iou", (a, b, fmt))):
+        expected = getattr(torchvision.ops, name)(*arguments)
+        torch.testing.assert_close(getattr(lanner.ops, name)(*arguments), expected)
+    if fmt != "xyxy":
+        return
+    same = draw(5)
+    for name, arguments in (
+        ("generalized_box_iou", (a, b)),
+        ("generalized_box_iou_loss", (a, same)),
+        ("remove_small_boxes", (a, 20.0)),
+    ):
+        expected = getattr(torchvision.ops, name)(*arguments)
+        torch.testing.assert_close(getattr(lanner.ops, name)(*arguments), expected)
+
+
+def test_one_import_is_enough_for_torchvisions_other_operators():
+    for name in ("sigmoid_focal_loss", "distance_box_iou", "complete_box_iou_loss",
+                 "masks_to_boxes", "FrozenBatchNorm2d", "FeaturePyramidNetwork"):
+        assert getattr(lanner.ops, name) is getattr(torchvision.ops, name)
+    with pytest.raises(AttributeError, match="no attribute 'no_such_thing'"):
+        lanner.ops.no_such_thing

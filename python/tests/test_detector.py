@@ -183,3 +183,39 @@ def test_rejects_bad_arguments_with_a_message(tmp_path):
     state.pop("rpn.head.bbox_pred.bias")
     with pytest.raises(ValueError, match="missing: rpn.head.bbox_pred.bias"):
         detector.load_state_dict(state)
+
+
+def test_default_dtype_of_torch_does_not_reach_a_detector(tmp_path):
+    def run():
+        torch.manual_seed(0)
+        detector = lanner.load(tmp_path / "w.safetensors")
+        result = detector(image)
+        detector.train()
+        losses = detector(image, {"boxes": torch.tensor([[5.0, 5, 60, 40]]).float(),
+                                  "labels": torch.tensor([1])})
+        return result, losses
+
+    lanner.build(2, preset="small", roi={"score_threshold": 0.0}).save(tmp_path / "w.safetensors")
+    image = torch.randint(255, (3, 60, 80), dtype=torch.uint8)
+    expected, expected_losses = run()
+    torch.set_default_dtype(torch.float64)
+    try:
+        result, losses = run()
+        built = lanner.build(2, preset="small")
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert all(p.dtype == torch.float32 for p in built.parameters())
+    assert torch.equal(result["boxes"], expected["boxes"])
+    for name, loss in losses.items():
+        assert loss.dtype == torch.float32
+        assert torch.equal(loss, expected_losses[name])
+
+
+def test_any_stride_is_an_image():
+    detector = lanner.build(2, preset="small", roi={"score_threshold": 0.0})
+    bgr = numpy.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=numpy.uint8)
+    rgb = numpy.ascontiguousarray(bgr[:, :, ::-1])
+    expected = detector(rgb)["boxes"]
+    views = [bgr[:, :, ::-1], numpy.asfortranarray(rgb), numpy.repeat(rgb, 2, axis=1)[:, ::2]]
+    for view in views:
+        assert torch.equal(detector(view)["boxes"], expected)

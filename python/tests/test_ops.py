@@ -1,8 +1,10 @@
 """Operators against torchvision."""
 
+import numpy
 import pytest
 import torch
 import torchvision
+from torch.fx.experimental.proxy_tensor import make_fx
 
 import lanner
 
@@ -215,3 +217,29 @@ def test_roi_align_reads_the_end_of_a_feature_map_wider_than_2_to_the_24():
     x[..., -1] = 1
     rois = torch.tensor([[0, 2.0**25, 0, 2.0**25 + 8, 1]])
     assert lanner.ops.roi_align(x, rois, 1, 1.0, 1).item() == 1
+
+
+def test_sizes_may_be_numpy_integers(generator):
+    x = torch.rand(1, 4, 20, 20, generator=generator)
+    boxes = [torch.tensor([[1.0, 2.0, 15.0, 18.0]])]
+    expected = lanner.ops.roi_align(x, boxes, (3, 5), 1.0, 2)
+    size = numpy.array([3, 5])
+    for given in (size, tuple(size), list(size)):
+        assert torch.equal(
+            lanner.ops.roi_align(x, boxes, given, 1.0, numpy.int64(2)), expected
+        )
+    module = lanner.ops.RoIAlign(numpy.int32(3), 1.0, numpy.int64(2))
+    assert module(x, boxes).shape == (1, 4, 3, 3)
+    layer = lanner.ops.DeformConv2d(4, 2, numpy.int64(3), padding=numpy.int64(1))
+    assert layer(x, torch.zeros(1, 18, 20, 20)).shape == (1, 2, 20, 20)
+
+
+def test_sizes_may_be_symbolic(generator):
+    x = torch.rand(1, 4, 20, 20, generator=generator)
+    rois = torch.tensor([[0, 1.0, 2.0, 15.0, 18.0]])
+
+    def pool(x, rois):
+        return lanner.ops.roi_align(x, rois, x.shape[2] // 5)
+
+    traced = make_fx(pool, tracing_mode="symbolic")(x, rois)
+    torch.testing.assert_close(traced(x, rois), pool(x, rois))

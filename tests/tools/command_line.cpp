@@ -98,10 +98,13 @@ TEST_CASE("flags under their names of version 0.1 work and say what they are cal
          "roi.beta: expected > 0, got -1");
 }
 
-TEST_CASE("flags are found in any spelling, once, and in configuration files by section") {
+TEST_CASE(
+    "flags are found in any spelling, the last of several counts, and in configuration files by "
+    "section") {
   const TemporaryFolder folder;
   expect("train --data x --out y --batch_size 0", 2, "batch_size: expected >= 1, got 0");
-  expect("train --data x --out y --lr 1 --lr 2", 2, "--lr is given twice");
+  expect("train --data x --out y --lr 1 --roi.beta 1 --roi.beta -1", 2,
+         "roi.beta: expected > 0, got -1");
   write(folder.path / "run.cfg", "[roi]\nbeta = -1\n");
   expect("train --data x --out y --config " + (folder.path / "run.cfg").string(), 2,
          "roi.beta: expected > 0, got -1");
@@ -155,6 +158,24 @@ TEST_CASE("options of data and evaluation that make no sense are refused by name
          "--report requires --weights and --data");
   expect("eval --annotations a --detections b --iou 0", 2, "iou: expected > 0 and <= 1, got 0");
   expect("check-data x --resize.min-size 0", 2, "resize.min_size: expected >= 1, got 0");
+}
+
+TEST_CASE("data sets are converted from the command line") {
+  const TemporaryFolder folder;
+  const auto at = [&](const std::string& name) { return (folder.path / name).string(); };
+  expect("synth --images 10 --out " + at("data"), 0, "");
+  expect("convert-data " + at("data") + " " + at("yolo") + " --to yolo", 0, "val: 2 images");
+  expect("convert-data " + at("yolo") + " " + at("coco") +
+             " --to coco --split 50,30,20 --merge leaf=star ring=star --link",
+         0, "test: 2 images");
+  expect("check-data " + at("coco") + ":val", 0, "3 images");
+  CHECK(fs::is_symlink(fs::directory_iterator(folder.path / "coco/val")->path()));
+  expect("convert-data " + at("data") + " " + at("coco"), 2, "the folder is not empty");
+  expect("convert-data " + at("data") + " " + at("x") + " --to pascal", 2, "to: expected");
+  expect("convert-data " + at("data") + " " + at("x") + " --split 80,-1", 2, "split: expected");
+  expect("convert-data " + at("data") + " " + at("x") + " y", 2, "too many positional");
+  write(folder.path / "empty/images/a.txt", "");
+  expect("train --data " + at("empty") + " --out " + at("run"), 66, "found 1 .txt under");
 }
 
 TEST_CASE("paths may hold spaces") {

@@ -18,7 +18,7 @@ int bench(const std::vector<std::string>& arguments) {
           "  rois     R-FCN and Faster R-CNN C4 by the number of RoIs\n"
           "  eval     COCO evaluation, and reading annotations\n"
           "  loader   from JPEG files to network input\n",
-      .positional = "what"};
+      .positional = {"what"}};
   return parse_into(options, arguments, usage) ? torch_jobs().bench(options) : 0;
 }
 

@@ -12,7 +12,7 @@ int check_data(const std::vector<std::string>& arguments) {
           "Lists every issue of annotations and images, with file and field and what lanner "
           "does about it, and\nstatistics of the boxes. Exit code 65 where an issue must be "
           "fixed.\n",
-      .positional = "data"};
+      .positional = {"data"}};
   return parse_into(options, arguments, usage) ? data_jobs().check_data(options) : 0;
 }
 

@@ -13,7 +13,7 @@ int detect(const std::vector<std::string>& arguments) {
           "with file names.\n\n"
           "  lanner detect --weights best.safetensors photos/ 'more/*.png' --out found\n"
           "  lanner detect --weights best.safetensors film.mp4 --save-video --out found\n",
-      .positional = "source"};
+      .positional = {"source"}};
   return parse_into(options, arguments, usage) ? torch_jobs().detect(options) : 0;
 }
 

@@ -34,6 +34,7 @@ std::vector<Group> all_groups() {
           {"eval", "EvalOptions", flags_of(EvalOptions())},
           {"detect", "DetectOptions", flags_of(detectors::DetectOptions())},
           {"check-data", "CheckOptions", flags_of(datasets::CheckOptions())},
+          {"convert-data", "ConvertOptions", flags_of(datasets::ConvertOptions())},
           {"synth", "SyntheticOptions", flags_of(datasets::SyntheticOptions())},
           {"bench", "BenchOptions", flags_of(BenchOptions())},
           {"models", "ModelsOptions", flags_of(ModelsOptions())}};
@@ -135,7 +136,7 @@ int list_options(const std::vector<std::string>& arguments) {
   const Usage usage{.command = "options",
                     .synopsis = "lanner options [markdown|stubs]",
                     .text = "Prints every option of every command.\n",
-                    .positional = "format"};
+                    .positional = {"format"}};
   if (!parse_into(options, arguments, usage)) return 0;
   options.format == "stubs" ? print_stubs() : print_markdown();
   return 0;

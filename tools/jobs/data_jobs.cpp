@@ -58,6 +58,15 @@ int check_data(const datasets::CheckOptions& options) {
   return report.usable() ? 0 : static_cast<int>(ExitCode::bad_data);
 }
 
+int convert_data(const datasets::ConvertOptions& options) {
+  const auto report = datasets::convert_data(options);
+  for (const auto& note : report.notes) std::cout << "note: " << note << "\n";
+  for (const auto& split : report.splits)
+    std::cout << split.name << ": " << split.images << " images, " << split.objects << " objects\n";
+  std::cout << "written to " << options.out.string() << " as " << options.to << "\n";
+  return 0;
+}
+
 }  // namespace
 }  // namespace lanner::tools
 
@@ -75,6 +84,10 @@ extern "C" LANNER_API const DataJobs lanner_data_jobs{
     .check_data =
         [](const datasets::CheckOptions& options) {
           return run_job([&] { return lanner::tools::check_data(options); });
+        },
+    .convert_data =
+        [](const datasets::ConvertOptions& options) {
+          return run_job([&] { return lanner::tools::convert_data(options); });
         },
     .eval_files =
         [](const EvalOptions& options) { return run_job([&] { return eval_files(options); }); }};

@@ -1,6 +1,8 @@
 """Detection operators with the names, arguments and results of torchvision.ops.
 
-Each is also registered as a torch operator, torch.ops.lanner.NAME; see docs/operators.md.
+Each is also registered as a torch operator, torch.ops.lanner.NAME; see docs/operators.md. What
+torchvision.ops has beside these, such as sigmoid_focal_loss, is torchvision's own where that is
+installed.
 """
 
 import torch
@@ -71,3 +73,16 @@ __all__ = [
     "roi_pool",
     "soft_nms",
 ]
+
+
+def __getattr__(name: str):
+    try:
+        import torchvision.ops
+    except ImportError:
+        raise AttributeError(
+            f"module 'lanner.ops' has no attribute '{name}'; torchvision, which may have it, is "
+            "not installed"
+        ) from None
+    if name in torchvision.ops.__all__:
+        return getattr(torchvision.ops, name)
+    raise AttributeError(f"module 'lanner.ops' has no attribute '{name}'")

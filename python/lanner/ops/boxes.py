@@ -64,54 +64,65 @@ def soft_nms(
     return torch.ops.lanner.soft_nms(boxes, scores, method, iou_threshold, sigma, min_score)
 
 
-def box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
-    """Intersection over union of all pairs. boxes1: [N, 4]; boxes2: [M, 4]. Returns [N, M]."""
+def check_format(name: str, value: str) -> None:
+    formats = ("xyxy", "xywh", "cxcywh")
+    if value not in formats:
+        raise ValueError(f'{name}: expected one of {", ".join(formats)}, got "{value}"')
+
+
+def box_iou(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> Tensor:
+    """Intersection over union of all pairs.
+
+    boxes1: [..., N, 4]; boxes2: [..., M, 4]; fmt: as in box_convert. Returns [..., N, M].
+    """
+    if fmt != "xyxy":
+        boxes1, boxes2 = (box_convert(boxes, fmt, "xyxy") for boxes in (boxes1, boxes2))
     return torch.ops.lanner.box_iou(boxes1, boxes2)
 
 
 def generalized_box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
-    """Generalized IoU of all pairs (arXiv 1902.09630), in -1..1. Returns [N, M]."""
+    """Generalized IoU of all pairs (arXiv 1902.09630), in -1..1. Shapes as in box_iou."""
     return torch.ops.lanner.generalized_box_iou(boxes1, boxes2)
 
 
 def generalized_box_iou_loss(
     boxes1: Tensor, boxes2: Tensor, reduction: str = "none", eps: float = 1e-7
 ) -> Tensor:
-    """1 - generalized IoU of corresponding boxes. boxes1, boxes2: [N, 4].
+    """1 - generalized IoU of corresponding boxes. boxes1, boxes2: [..., 4].
 
-    reduction: "none" (returns [N]), "mean" (0 if there are no boxes) or "sum".
+    reduction: "none" (returns [...]), "mean" (0 if there are no boxes) or "sum".
     """
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f'reduction: expected "none", "mean" or "sum", got "{reduction}"')
     boxes1, boxes2 = (b if b.dtype == torch.float64 else b.float() for b in (boxes1, boxes2))
-    overlap = (
-        torch.min(boxes1[:, 2:], boxes2[:, 2:]) - torch.max(boxes1[:, :2], boxes2[:, :2])
-    ).clamp(min=0)
-    intersection = overlap[:, 0] * overlap[:, 1]
+    low1, low2, high1, high2 = boxes1[..., :2], boxes2[..., :2], boxes1[..., 2:], boxes2[..., 2:]
+    overlap = (torch.min(high1, high2) - torch.max(low1, low2)).clamp(min=0)
+    intersection = overlap[..., 0] * overlap[..., 1]
     union = box_area(boxes1) + box_area(boxes2) - intersection
-    hull = torch.max(boxes1[:, 2:], boxes2[:, 2:]) - torch.min(boxes1[:, :2], boxes2[:, :2])
-    hull_area = hull[:, 0] * hull[:, 1]
+    hull = torch.max(high1, high2) - torch.min(low1, low2)
+    hull_area = hull[..., 0] * hull[..., 1]
     loss = 1 - (intersection / (union + eps) - (hull_area - union) / (hull_area + eps))
     if reduction == "mean":
         return loss.mean() if loss.numel() else 0.0 * loss.sum()
     return loss.sum() if reduction == "sum" else loss
 
 
-def box_area(boxes: Tensor) -> Tensor:
-    """Areas of boxes [N, 4]. Returns [N]."""
+def box_area(boxes: Tensor, fmt: str = "xyxy") -> Tensor:
+    """Areas of boxes [..., 4]. fmt: as in box_convert. Returns [...]."""
+    check_format("fmt", fmt)
     if boxes.is_floating_point():
         boxes = boxes if boxes.dtype == torch.float64 else boxes.float()
     else:
         boxes = boxes.long()
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    if fmt != "xyxy":
+        return boxes[..., 2] * boxes[..., 3]
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
 
 
 def box_convert(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
     """Converts boxes [..., 4] between the formats "xyxy", "xywh" and "cxcywh"."""
-    formats = ("xyxy", "xywh", "cxcywh")
-    for name, value in (("in_fmt", in_fmt), ("out_fmt", out_fmt)):
-        if value not in formats:
-            raise ValueError(f'{name}: expected one of {", ".join(formats)}, got "{value}"')
+    check_format("in_fmt", in_fmt)
+    check_format("out_fmt", out_fmt)
     if in_fmt == out_fmt:
         return boxes.clone()
     a, b, c, d = boxes.unbind(-1)
@@ -134,9 +145,12 @@ def clip_boxes_to_image(boxes: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def remove_small_boxes(boxes: Tensor, min_size: float) -> Tensor:
-    """Returns the indices of boxes [N, 4] whose width and height are at least min_size."""
-    sides = boxes[:, 2:] - boxes[:, :2]
-    return (sides >= min_size).all(dim=1).nonzero().squeeze(1)
+    """Returns the indices of boxes [..., 4] whose width and height are at least min_size.
+
+    With several leading dimensions, the indices are those of the first, as in torchvision.
+    """
+    sides = boxes[..., 2:] - boxes[..., :2]
+    return torch.where((sides >= min_size).all(dim=-1))[0]
 
 
 class BoxCoder:

@@ -5,6 +5,7 @@ RoIs are [K, 5] (batch index, x1, y1, x2, y2 in image pixels), or per image [Ki,
 
 from __future__ import annotations
 
+import operator
 from typing import Sequence, Union
 
 import torch
@@ -27,8 +28,16 @@ def as_rois(boxes: Boxes) -> Tensor:
     return torch.cat([torch.cat(index), torch.cat(list(boxes))], dim=1)
 
 
+def integer(value: int) -> int:
+    """A Python int for whatever stands for one, such as a NumPy integer; keeps symbolic ones."""
+    return value if isinstance(value, torch.SymInt) else operator.index(value)
+
+
 def pair(size: Size) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else (size[0], size[1])
+    """Height and width, from one number or two."""
+    if hasattr(size, "__len__"):
+        return integer(size[0]), integer(size[1])
+    return integer(size), integer(size)
 
 
 def roi_align(
@@ -50,7 +59,7 @@ def roi_align(
     """
     height, width = pair(output_size)
     return torch.ops.lanner.roi_align(
-        input, as_rois(boxes), spatial_scale, height, width, sampling_ratio, aligned
+        input, as_rois(boxes), spatial_scale, height, width, integer(sampling_ratio), aligned
     )
 
 
@@ -98,7 +107,7 @@ def ps_roi_align(
     """
     height, width = pair(output_size)
     return torch.ops.lanner.ps_roi_align(
-        input, as_rois(boxes), spatial_scale, height, width, sampling_ratio
+        input, as_rois(boxes), spatial_scale, height, width, integer(sampling_ratio)
     )
 
 

@@ -57,7 +57,8 @@ TEST_CASE("all issues of a YOLO folder are reported in one pass with file and li
   const TemporaryFolder folder;
   write_yolo_folder(folder.path,
                     "0 0.5 0.5 0.2\n0 0.5 0.5 wide 0.4\n-1 0.5 0.5 0.2 0.4\n7 0.5 0.5 0.2 0.4\n"
-                    "0 0.5 0.5 0 0.4\n0 0.9 0.5 0.4 0.4\n0 .1 .1 .1 .1 .1 .1\n");
+                    "0 0.5 0.5 0 0.4\n0 0.9 0.5 0.4 0.4\n0 .1 .1 .1 .1 .1\n0.5 .5 .5 .2 .2\n"
+                    "0 100 40 20 30\n");
   write(folder.path / "classes.txt", "cat\n");
   write(folder.path / "train/images/b.jpg", "no image");
   Issues issues;
@@ -67,13 +68,16 @@ TEST_CASE("all issues of a YOLO folder are reported in one pass with file and li
   std::string texts;
   for (const auto& issue : issues) texts += issue.text() + "\n";
   for (const char* text :
-       {"a.txt: line 1: expected class x y width height, got \"0 0.5 0.5 0.2\"",
-        "a.txt: line 2: expected", "a.txt: line 3: expected", "a.txt: class: unknown class 7",
+       {"a.txt: line 1: expected class x y width height, or class and the points of a polygon, "
+        "got \"0 0.5 0.5 0.2\"",
+        "a.txt: line 2: expected", "a.txt: line 3: expected", "a.txt: line 4: unknown class 7",
         "a.txt: line 5: box without area", "a.txt: line 6: extends outside the image",
-        "a.txt: line 7: expected", "b.jpg: image: "})
+        "a.txt: line 7: expected", "a.txt: line 8: expected",
+        "a.txt: line 9: expected fractions of the image's sides, got pixels: [90, 25, 110, 55]",
+        "b.jpg: image: "})
     CHECK_THAT(texts, ContainsSubstring(text));
-  CHECK(issues.size() == 8);
+  CHECK(issues.size() == 10);
   write(folder.path / "data.yaml", "names: [a, b");
   CHECK_THROWS_WITH(read_dataset(folder.path.string() + ":train", {}, nullptr, issues),
-                    ContainsSubstring("data.yaml: names: "));
+                    ContainsSubstring("data.yaml: YAML: "));
 }

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace lanner::datasets {
+
+// The lines of a small text file without white space at both ends; empty lines and a byte order
+// mark are left out. Throws missing_file; bad_data for UTF-16.
+std::vector<std::string> text_lines(const std::filesystem::path& file);
+
+}  // namespace lanner::datasets
