@@ -133,8 +133,14 @@ CommandLine parse(const Texts& arguments, const std::vector<Flag>& flags, const 
   CommandLine line;
   try {
     const auto words = with_switches_spelled_out(with_current_names(arguments, flags), flags);
-    const auto parsed =
-        po::command_line_parser(words).options(description).positional(positional).run();
+    // A flag that is cut short is no flag: --conf would be --config.
+    constexpr auto style = po::command_line_style::default_style &
+                           ~po::command_line_style::allow_guessing;
+    const auto parsed = po::command_line_parser(words)
+                            .options(description)
+                            .positional(positional)
+                            .style(style)
+                            .run();
     for (const auto& option : parsed.options) {
       auto& texts = line.words[option.string_key];
       const auto* flag = find_flag(flags, option.string_key);

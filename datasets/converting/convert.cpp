@@ -41,9 +41,7 @@ Source read_source(const ConvertOptions& options, ConvertReport& report) {
     const auto colon = options.data.rfind(':');
     const auto given = is_whole || colon == std::string::npos ? "" : options.data.substr(colon + 1);
     parts.push_back(open_dataset(options.data, options.image_root));
-    names.push_back(given == "test"             ? "test"
-                    : given.starts_with("val") ? "val"
-                                               : "train");
+    names.push_back(given == "test" ? "test" : given.starts_with("val") ? "val" : "train");
   }
   Source source;
   for (size_t i = 0; i < parts.size(); ++i)
@@ -90,8 +88,8 @@ void choose_classes(Dataset& dataset, const ConvertOptions& options, ConvertRepo
   for (auto& image : dataset.images)
     left_out += static_cast<int64_t>(std::erase_if(image.objects, [&](Object& object) {
       const auto& name = names[object.label - 1].name;
-      const auto found = std::find_if(kept.begin(), kept.end(),
-                                      [&](const Category& c) { return c.name == name; });
+      const auto found =
+          std::find_if(kept.begin(), kept.end(), [&](const Category& c) { return c.name == name; });
       object.label = found - kept.begin() + 1;
       return found == kept.end();
     }));
@@ -216,7 +214,7 @@ ConvertReport convert_data(const ConvertOptions& options) {
     for (size_t i = 0; i < dataset.images.size(); ++i) {
       if (split[i] != name) continue;
       auto image = dataset.images[i];
-      const auto folder = options.to == "coco" ? fs::path(name)
+      const auto folder = options.to == "coco"  ? fs::path(name)
                           : options.to == "voc" ? fs::path("JPEGImages")
                                                 : fs::path("images") / name;
       place_image(image.path, options.out / folder / names[i], options.link);

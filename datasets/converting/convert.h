@@ -27,7 +27,8 @@ struct ConvertOptions {
                    .help = "DATA[:SPLIT] to convert: folder or file of any format in docs/data.md; "
                            "without SPLIT, its splits train, val and test",
                    .required = true});
-    field(o.out, {.name = "out", .help = "folder to write; must be new or empty", .required = true});
+    field(o.out,
+          {.name = "out", .help = "folder to write; must be new or empty", .required = true});
     field(o.to, {.name = "to", .help = "format to write", .choices = {"coco", "voc", "yolo"}});
     field(o.split, {.name = "split",
                     .help = "divide all images anew: the shares of train, val and test, such as "

@@ -8,9 +8,9 @@
 
 namespace lanner::datasets {
 
-// The images that must stay together when a data set is split, by their names: augmented copies of a
-// photo (NAME.rf.HASH.jpg) and frames of a film (NAME_frame_000123.jpg, NAME.mp4_000123.jpg). Other
-// images form groups of their own.
+// The images that must stay together when a data set is split, by their names: augmented copies of
+// a photo (NAME.rf.HASH.jpg) and frames of a film (NAME_frame_000123.jpg, NAME.mp4_000123.jpg).
+// Other images form groups of their own.
 std::string group_of(const std::filesystem::path& image);
 
 // The part, 0 .. shares.size() - 1, of each image. Groups are shuffled and dealt so that the parts

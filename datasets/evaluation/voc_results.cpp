@@ -27,7 +27,42 @@ const Category& find_category(const fs::path& file, const std::vector<Category>&
   return *found;
 }
 
-std::string stem_of(const CocoImage& image) { return fs::path(image.file_name).stem().string(); }
+// What each image is called: its stem, with its folder and extension where others share it.
+std::vector<std::string> names_of(const std::vector<CocoImage>& images) {
+  std::map<std::string, int> stems, paths;
+  const auto path_of = [](const CocoImage& image) {
+    return fs::path(image.file_name).replace_extension().string();
+  };
+  for (const auto& image : images)
+    ++stems[fs::path(image.file_name).stem().string()], ++paths[path_of(image)];
+  std::vector<std::string> names;
+  for (const auto& image : images) {
+    const auto stem = fs::path(image.file_name).stem().string(), path = path_of(image);
+    names.push_back(stems[stem] == 1 ? stem : paths[path] == 1 ? path : image.file_name);
+  }
+  return names;
+}
+
+// "name score x1 y1 x2 y2"; the name may hold spaces.
+struct ResultLine {
+  std::string image;
+  double numbers[5] = {};
+
+  // Whether the line is one.
+  bool parse(const std::string& line) {
+    size_t end = line.find_last_not_of(" \t\r");
+    for (int i = 4; i >= 0; --i) {
+      const auto space = line.find_last_of(" \t", end);
+      if (end == std::string::npos || space == std::string::npos) return false;
+      std::istringstream word(line.substr(space + 1, end - space));
+      if (!(word >> numbers[i]) || word.peek() != EOF) return false;
+      end = line.find_last_not_of(" \t", space);
+    }
+    if (end == std::string::npos) return false;
+    image = line.substr(0, end + 1);
+    return true;
+  }
+};
 
 }  // namespace
 
@@ -41,7 +76,8 @@ std::vector<CocoDetection> read_voc_results(const fs::path& folder, const CocoFi
                        ": no .txt file: expected VOC results, one file per class");
   std::sort(files.begin(), files.end());
   std::unordered_map<std::string, int64_t> image_ids;
-  for (const auto& image : truth.images) image_ids.emplace(stem_of(image), image.id);
+  const auto names = names_of(truth.images);
+  for (size_t i = 0; i < names.size(); ++i) image_ids.emplace(names[i], truth.images[i].id);
 
   std::vector<CocoDetection> detections;
   for (const auto& file : files) {
@@ -51,16 +87,17 @@ std::vector<CocoDetection> read_voc_results(const fs::path& folder, const CocoFi
     int number = 0;
     for (std::string line; std::getline(in, line);) {
       ++number;
-      std::istringstream words(line);
-      std::string image, rest;
-      double score = 0, x1 = 0, y1 = 0, x2 = 0, y2 = 0;
-      if (!(words >> image)) continue;  // empty line
-      if (!(words >> score >> x1 >> y1 >> x2 >> y2) || words >> rest)
+      if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+      ResultLine result;
+      if (!result.parse(line))
         throw bad_data(file.string() + ": line " + std::to_string(number) +
                        ": expected image score x1 y1 x2 y2, got \"" + line.substr(0, 80) + "\"");
-      if (const auto found = image_ids.find(image); found != image_ids.end())
-        detections.push_back(
-            {found->second, category.id, {x1 - 1, y1 - 1, x2 - x1, y2 - y1}, score});
+      const auto found = image_ids.find(result.image);
+      const auto& [score, x1, y1, x2, y2] = result.numbers;
+      detections.push_back({found == image_ids.end() ? kUnknownImage : found->second,
+                            category.id,
+                            {x1 - 1, y1 - 1, x2 - x1, y2 - y1},
+                            score});
     }
   }
   return detections;
@@ -69,7 +106,8 @@ std::vector<CocoDetection> read_voc_results(const fs::path& folder, const CocoFi
 void write_voc_results(const fs::path& folder, const CocoFile& truth,
                        const std::vector<CocoDetection>& detections) {
   std::map<int64_t, std::string> names;
-  for (const auto& image : truth.images) names[image.id] = stem_of(image);
+  const auto image_names = names_of(truth.images);
+  for (size_t i = 0; i < image_names.size(); ++i) names[truth.images[i].id] = image_names[i];
   std::map<int64_t, std::ostringstream> texts;
   for (const auto& d : detections) {
     auto& text = texts[d.category_id];

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "lanner/datasets/error.h"
+#include "lanner/datasets/files.h"
 #include "lanner/datasets/images/image_header.h"
 #include "lanner/datasets/images/other_formats.h"
 
@@ -24,7 +25,9 @@ constexpr int64_t kMaxPixels = 200'000'000;
 using Bytes = std::vector<unsigned char>;
 
 Bytes read_start(const fs::path& file, size_t max_bytes) {
-  if (!fs::is_regular_file(file)) throw missing_file(file.string() + ": no such file");
+  if (!fs::is_regular_file(file))
+    throw missing_file(file.string() + (fs::is_directory(file) ? ": expected an image, got a folder"
+                                                               : ": no such file"));
   std::ifstream in(file, std::ios::binary);
   Bytes bytes(std::min<size_t>(fs::file_size(file), max_bytes));
   in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
@@ -204,18 +207,24 @@ cv::Size image_size(const fs::path& file) {
                                       : cv::Size{header.width, header.height};
 }
 
+bool can_write_image(const fs::path& file) {
+  return has_extension(file, ".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff",
+                       ".ppm", ".jp2");
+}
+
 void write_image(const fs::path& file, const cv::Mat& rgb) {
-  std::error_code error;
-  if (file.has_parent_path()) fs::create_directories(file.parent_path(), error);
+  if (!can_write_image(file))
+    throw io_error(file.string() + ": cannot be written: \"" + file.extension().string() +
+                   "\" is no type that lanner writes");
   cv::Mat bgr;
   cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
-  bool written = false;
+  Bytes bytes;
   try {
-    written = cv::imwrite(file.string(), bgr, {cv::IMWRITE_JPEG_QUALITY, 92});
+    cv::imencode(file.extension().string(), bgr, bytes, {cv::IMWRITE_JPEG_QUALITY, 92});
   } catch (const cv::Exception& failure) {
     throw io_error(file.string() + ": cannot be written: " + failure.err);
   }
-  if (!written) throw io_error(file.string() + ": cannot be written");
+  write_file(file, {bytes.begin(), bytes.end()});
 }
 
 bool is_image_name(const fs::path& file) {

@@ -59,12 +59,10 @@ cv::Mat decode_heif(const Bytes& bytes, int64_t max_pixels) {
   const std::unique_ptr<heif_image, decltype(&heif_image_release)> image(decoded,
                                                                          heif_image_release);
   int stride = 0;
-  const uint8_t* pixels =
-      heif_image_get_plane_readonly(decoded, heif_channel_interleaved, &stride);
+  const uint8_t* pixels = heif_image_get_plane_readonly(decoded, heif_channel_interleaved, &stride);
   const int width = heif_image_get_width(decoded, heif_channel_interleaved),
             height = heif_image_get_height(decoded, heif_channel_interleaved);
-  return cv::Mat(height, width, CV_8UC3, const_cast<uint8_t*>(pixels),
-                 static_cast<size_t>(stride))
+  return cv::Mat(height, width, CV_8UC3, const_cast<uint8_t*>(pixels), static_cast<size_t>(stride))
       .clone();
 }
 

@@ -6,8 +6,9 @@
 
 namespace lanner::datasets {
 
-// Formats that OpenCV does not read, in RGB. Decoding throws std::runtime_error with a reason if the
-// file is damaged, has more than `max_pixels`, or has a codec that the library was built without.
+// Formats that OpenCV does not read, in RGB. Decoding throws std::runtime_error with a reason if
+// the file is damaged, has more than `max_pixels`, or has a codec that the library was built
+// without.
 
 bool is_heif(const std::vector<unsigned char>& bytes);  // HEIC or AVIF
 cv::Mat decode_heif(const std::vector<unsigned char>& bytes, int64_t max_pixels);

@@ -41,8 +41,7 @@ void complete(AnnotatedImage& annotated, const Annotations& format) {
       box = {box.x1 * image.width, box.y1 * image.height, box.x2 * image.width,
              box.y2 * image.height};
     }
-    if (!clip_to_image(named.object, image, annotated.file, where, annotated.issues))
-      return true;
+    if (!clip_to_image(named.object, image, annotated.file, where, annotated.issues)) return true;
     named.object.area = box.area();
     return false;
   });
@@ -93,9 +92,9 @@ Dataset to_dataset(Annotations annotations, const std::vector<Category>* known, 
   if (annotations.polygons > 0)
     dataset.notes.push_back(std::to_string(annotations.polygons) +
                             " objects are polygons: their bounding boxes are used");
-  dataset.categories = known                             ? *known
+  dataset.categories = known                            ? *known
                        : annotations.categories.empty() ? named_categories(images)
-                                                         : std::move(annotations.categories);
+                                                        : std::move(annotations.categories);
   const auto labels = labels_of(dataset.categories);
   for (auto& annotated : images) {
     issues.insert(issues.end(), annotated.issues.begin(), annotated.issues.end());

@@ -29,6 +29,22 @@ fs::path find_image_folder(const fs::path& file, const CocoFile& coco, const fs:
   return folder;
 }
 
+// The folder that holds all images, so that two of one name in its subfolders stay two.
+fs::path common_folder(const std::vector<ImageRecord>& images) {
+  if (images.empty()) return {};
+  fs::path folder = images[0].path.parent_path();
+  for (const auto& image : images) {
+    if (image.path.parent_path() == folder) continue;
+    const auto other = image.path.parent_path();
+    fs::path shared;
+    for (auto a = folder.begin(), b = other.begin();
+         a != folder.end() && b != other.end() && *a == *b; ++a, ++b)
+      shared /= *a;
+    folder = shared;
+  }
+  return folder;
+}
+
 // Reads the sizes of images that the annotations do not give.
 void read_missing_sizes(Dataset& dataset, const fs::path& file, Issues& issues) {
   std::vector<Issues> found(dataset.images.size());
@@ -103,9 +119,11 @@ Dataset to_dataset(const CocoFile& coco, const fs::path& file, const fs::path& i
 
 CocoFile to_coco(const Dataset& dataset) {
   CocoFile coco;
+  const auto folder = common_folder(dataset.images);
   coco.categories = dataset.categories;
   for (const auto& image : dataset.images) {
-    coco.images.push_back({image.id, image.path.filename().string(), image.width, image.height});
+    const auto name = image.path.lexically_relative(folder).string();
+    coco.images.push_back({image.id, name, image.width, image.height});
     for (const auto& object : image.objects)
       coco.annotations.push_back(
           {static_cast<int64_t>(coco.annotations.size()) + 1,

@@ -17,8 +17,9 @@ Annotations read_createml(const fs::path& file, Issues& issues) {
     const std::string where = "[" + std::to_string(index++) + "]";
     try {
       // "imagefilename" in older versions.
-      const std::string name = entry.contains("image") ? entry.at("image").get<std::string>()
-                                                       : entry.at("imagefilename").get<std::string>();
+      const std::string name = entry.contains("image")
+                                   ? entry.at("image").get<std::string>()
+                                   : entry.at("imagefilename").get<std::string>();
       const auto path = escapes_folder(name) ? std::nullopt : images.find(name);
       if (!path) {
         issues.push_back({file.string(), where + ".image", "no such image: \"" + name + "\""});

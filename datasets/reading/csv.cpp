@@ -153,7 +153,9 @@ Annotations read_csv(const fs::path& file, Issues& issues) {
       if (!path && c.open_images && !escapes_folder(name)) path = images.find_stem(name);
       if (path) {
         entry->second = result.images.size();
-        AnnotatedImage annotated{{.path = *path}, file.string(), {}, {}};
+        AnnotatedImage annotated;
+        annotated.image.path = *path;
+        annotated.file = file.string();
         if (c.width >= 0) annotated.image.width = std::atoi(row[c.width].c_str());
         if (c.height >= 0) annotated.image.height = std::atoi(row[c.height].c_str());
         result.images.push_back(std::move(annotated));
@@ -174,7 +176,8 @@ Annotations read_csv(const fs::path& file, Issues& issues) {
       }
     if (c.group >= 0) object.crowd = row[c.group] == "1";
     const auto named = names.find(row[c.name]);
-    annotated.objects.push_back({named == names.end() ? row[c.name] : named->second, object, where});
+    annotated.objects.push_back(
+        {named == names.end() ? row[c.name] : named->second, object, where});
     return true;
   });
   if (!columns || !columns->complete())

@@ -9,8 +9,9 @@ namespace fs = std::filesystem;
 namespace {
 
 auto entries_under(const fs::path& folder) {
-  return fs::recursive_directory_iterator(folder, fs::directory_options::follow_directory_symlink |
-                                                      fs::directory_options::skip_permission_denied);
+  return fs::recursive_directory_iterator(folder,
+                                          fs::directory_options::follow_directory_symlink |
+                                              fs::directory_options::skip_permission_denied);
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ std::vector<double> corners(const Json& value, double image_width, double image_
                height = value.at("height").get<double>() * image_height / 100;
   const double angle = value.value("rotation", 0.0) * std::numbers::pi / 180;
   std::vector<double> points;
-  for (const auto& [across, down] : {std::pair{0., 0.}, {width, 0.}, {width, height}, {0., height}}) {
+  for (const auto& [across, down] :
+       {std::pair{0., 0.}, {width, 0.}, {width, height}, {0., height}}) {
     points.push_back(x + (across * std::cos(angle) - down * std::sin(angle)) * 100 / image_width);
     points.push_back(y + (across * std::sin(angle) + down * std::cos(angle)) * 100 / image_height);
   }
@@ -91,7 +92,9 @@ Annotations read_label_studio(const fs::path& file, Issues& issues) {
       }
       AnnotatedImage annotated{{.path = *path}, file.string(), {}, {}};
       const Json empty = Json::array();
-      const Json* list = full ? results_of(task) : task.contains("label") ? &task.at("label") : &empty;
+      const Json* list = full                     ? results_of(task)
+                         : task.contains("label") ? &task.at("label")
+                                                  : &empty;
       if (!list) {
         annotated.issues.push_back({file.string(), where + ".annotations",
                                     "no annotation that was not cancelled", Issue::Action::drop});

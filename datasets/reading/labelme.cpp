@@ -80,8 +80,7 @@ Annotations read_labelme(const fs::path& folder, Issues& issues) {
     if (!path) path = images.find(fs::path(name).filename().string());
     if (!path) path = images.find_stem(files[i].stem().string());
     if (!path) {
-      annotated.issues.push_back(
-          {annotated.file, "imagePath", "no such image: \"" + name + "\""});
+      annotated.issues.push_back({annotated.file, "imagePath", "no such image: \"" + name + "\""});
       issues.insert(issues.end(), annotated.issues.begin(), annotated.issues.end());
       continue;
     }

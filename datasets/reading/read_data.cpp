@@ -135,9 +135,9 @@ class Folder {
     std::erase_if(files, [&](const auto& file) { return !is_of_form(file); });
     // COCO has annotations of several kinds for each split.
     if (files.size() > 1)
-      if (const auto instances = std::find_if(files.begin(), files.end(), [](const auto& file) {
-            return file.filename().string().starts_with("instances");
-          });
+      if (const auto instances = std::find_if(
+              files.begin(), files.end(),
+              [](const auto& file) { return file.filename().string().starts_with("instances"); });
           !split.empty() && instances != files.end())
         return *instances;
     if (files.size() > 1 && !split.empty())
@@ -215,7 +215,8 @@ Dataset read_file(const fs::path& file, const std::string& split, const fs::path
     case JsonForm::labelme:
       throw usage_error(file.string() + ": one image of labelme; name its folder");
     case JsonForm::detections:
-      throw bad_data(file.string() + ": JSON: these are detections (COCO results), not annotations");
+      throw bad_data(file.string() +
+                     ": JSON: these are detections (COCO results), not annotations");
     default:
       return to_dataset(read_coco(file, issues), file, image_root, known, issues);
   }

@@ -168,8 +168,7 @@ std::optional<YoloFiles> from_darknet(const fs::path& file, const std::string& s
 
 bool has_labels_beside(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder))
-    if (is_image_name(entry.path()) &&
-        fs::exists(fs::path(entry.path()).replace_extension(".txt")))
+    if (is_image_name(entry.path()) && fs::exists(fs::path(entry.path()).replace_extension(".txt")))
       return true;
   return false;
 }

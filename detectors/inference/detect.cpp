@@ -5,8 +5,8 @@
 #include <fstream>
 #include <iomanip>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <sstream>
 
 #include "lanner/datasets/error.h"
@@ -35,13 +35,31 @@ struct Source {
   bool is_video = false;
 };
 
+// The pattern in which folders that exist stand for themselves: "[2024] photos" is no set of
+// digits.
+std::string with_literal_folders(const fs::path& pattern) {
+  fs::path literal, result;
+  bool is_literal = true;
+  for (const auto& part : pattern) {
+    is_literal = is_literal && fs::exists(literal / part);
+    std::string text = part.string();
+    if (is_literal) {
+      literal /= part;
+      for (size_t i = 0; (i = text.find_first_of("*?[\\", i)) != std::string::npos; i += 2)
+        text.insert(i, 1, '\\');
+    }
+    result /= text;
+  }
+  return result.string();
+}
+
 std::vector<std::string> expand_pattern(const std::string& pattern) {
   if (fs::exists(pattern) || datasets::is_address(pattern) ||
       pattern.find_first_of("*?[") == std::string::npos)
     return {pattern};
   glob_t matches{};
   std::vector<std::string> files;
-  if (glob(pattern.c_str(), 0, nullptr, &matches) == 0)
+  if (glob(with_literal_folders(pattern).c_str(), 0, nullptr, &matches) == 0)
     files.assign(matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
   globfree(&matches);
   if (files.empty()) throw missing_file(pattern + ": matches no file");
@@ -62,12 +80,12 @@ std::vector<Source> list_sources(const DetectOptions& options) {
       }
       for (const auto& file : datasets::list_images(input)) {
         auto output = fs::is_directory(input) ? file.lexically_relative(input) : file.filename();
-        if (!datasets::is_image_name(output)) output += ".jpg";
+        if (!datasets::can_write_image(output)) output += ".jpg";
         sources.push_back({file.string(), output, false});
       }
     }
   // No output may overwrite an input or another output.
-  std::set<fs::path> outputs;
+  std::map<fs::path, std::string> outputs;
   for (const auto& [input, output, is_video] : sources) {
     std::vector<fs::path> files{output};
     if (options.show_offsets && !is_video) files.push_back(kOffsetsFolder / output);
@@ -75,9 +93,9 @@ std::vector<Source> list_sources(const DetectOptions& options) {
       std::error_code ignored;
       if (fs::equivalent(options.out / file, input, ignored))
         throw usage_error("out: " + options.out.string() + " would write over " + input);
-      if (!outputs.insert(file).second)
-        throw usage_error("source: two of them would be written as " +
-                          (options.out / file).string());
+      if (const auto [other, added] = outputs.emplace(file, input); !added)
+        throw usage_error("source: " + other->second + " and " + input +
+                          " would both be written as " + (options.out / file).string());
     }
   }
   return sources;

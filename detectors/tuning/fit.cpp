@@ -1,7 +1,6 @@
 #include "lanner/detectors/tuning/fit.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <iomanip>
 #include <opencv2/core.hpp>
@@ -41,21 +40,6 @@ Interval interval(double value, std::vector<double> samples) {
     return samples[static_cast<size_t>(part * static_cast<double>(samples.size() - 1))];
   };
   return {value, std::min(value, at(0.05)), std::max(value, at(0.95))};
-}
-
-// A weighted straight line of y over x, as {y at x = 0, slope}.
-std::array<double, 2> line(const std::vector<double>& x, const std::vector<double>& y,
-                           const std::vector<double>& weights) {
-  double w = 0, mean_x = 0, mean_y = 0, xx = 0, xy = 0;
-  for (size_t i = 0; i < x.size(); ++i)
-    w += weights[i], mean_x += weights[i] * x[i], mean_y += weights[i] * y[i];
-  mean_x /= w, mean_y /= w;
-  for (size_t i = 0; i < x.size(); ++i) {
-    xx += weights[i] * (x[i] - mean_x) * (x[i] - mean_x);
-    xy += weights[i] * (x[i] - mean_x) * (y[i] - mean_y);
-  }
-  const double slope = xx > 0 ? xy / xx : 0;
-  return {mean_y - slope * mean_x, slope};
 }
 
 }  // namespace
@@ -231,18 +215,7 @@ Tuned predict(const std::vector<Trial>& all, double images) {
   Tuned tuned{.images = images, .variant = surface.best_variant()};
   const auto [lr, batch] = surface.best_lr_and_batch(images, tuned.variant);
 
-  // AP over log(loss).
-  std::vector<double> log_loss, AP;
-  for (const auto& t : trials) log_loss.push_back(std::log(t.loss)), AP.push_back(t.AP);
-  const auto AP_line = line(log_loss, AP, surface.weights());
-  double AP_error = 0, weight = 0;
-  for (size_t i = 0; i < trials.size(); ++i) {
-    const double error = AP[i] - AP_line[0] - AP_line[1] * log_loss[i];
-    AP_error += surface.weights()[i] * error * error, weight += surface.weights()[i];
-  }
-  AP_error = std::sqrt(AP_error / std::max(1., weight - 2));
-
-  std::vector<double> lrs, batches, losses, APs;
+  std::vector<double> lrs, batches, losses;
   std::mt19937_64 random(1);
   std::normal_distribution<double> noise(0, 1);
   for (int i = 0; i < kResamplings; ++i) {
@@ -254,14 +227,10 @@ Tuned predict(const std::vector<Trial>& all, double images) {
     const auto [one_lr, one_batch] = refit.best_lr_and_batch(images, tuned.variant);
     const double loss = refit.loss(one_lr, one_batch, images, tuned.variant);
     lrs.push_back(one_lr), batches.push_back(one_batch), losses.push_back(loss);
-    APs.push_back(AP_line[0] + AP_line[1] * std::log(loss) + AP_error * noise(random));
   }
   const double loss = surface.loss(lr, batch, images, tuned.variant);
   tuned.lr = interval(lr, lrs), tuned.batch_size = interval(batch, batches);
   tuned.loss = interval(loss, losses);
-  tuned.AP = interval(AP_line[0] + AP_line[1] * std::log(loss), APs);
-  for (double* value : {&tuned.AP.value, &tuned.AP.low, &tuned.AP.high})
-    *value = std::clamp(*value, 0., 1.);
   tuned.has_laws = surface.has_minimum();
   if (tuned.has_laws) std::tie(tuned.lr_law, tuned.batch_law) = surface.laws();
   tuned.doubts = doubts_of(surface, trials, tuned);

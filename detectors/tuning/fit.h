@@ -15,8 +15,7 @@ struct Trial {
   int round = 0;  // trials of one round are of the same length, in later ones longer
   double lr = 0, batch_size = 0;
   double images = 0;  // seen in training
-  double loss = 0;    // on val, > 0: what is minimized; infinite if the run diverged
-  double AP = 0;      // on val, 0..1
+  double loss = 0;    // 1 - AP on val, > 0: what is minimized; infinite if the run diverged
   int variant = 0;    // of the other options that vary
 };
 
@@ -43,7 +42,6 @@ class LossSurface {
   // rate and batch size. Requires has_minimum().
   std::pair<PowerLaw, PowerLaw> laws() const;
   double residual() const { return residual_; }  // standard deviation of log(loss), weighted
-  const std::vector<double>& weights() const { return weights_; }  // one per trial, 0..1
   size_t coefficients() const { return beta_.size(); }
 
  private:
@@ -67,10 +65,11 @@ struct Interval {
 // What is predicted for a run that sees `images` images.
 struct Tuned {
   double images = 0;
-  Interval lr{}, batch_size{}, loss{}, AP{};
+  Interval lr{}, batch_size{}, loss{};
   int variant = 0;
   bool has_laws = false;
   PowerLaw lr_law{}, batch_law{};
+  Interval AP() const { return {1 - loss.value, 1 - loss.high, 1 - loss.low}; }
   std::vector<std::string> doubts{};  // why the fit is not to be trusted; empty if it is
 };
 

@@ -97,7 +97,6 @@ class Tuner {
                            .batch_size = row.at("batch_size"),
                            .images = row.at("images"),
                            .loss = loss.is_null() ? INFINITY : loss.get<double>(),
-                           .AP = row.at("AP"),
                            .variant = row.at("variant")});
     } catch (const json::exception& error) {
       throw bad_data((out_ / "trials.jsonl").string() + ": " + error.what());
@@ -151,22 +150,17 @@ class Tuner {
     finished.resume = true;
     trial.images = static_cast<double>(read_resumed_run(finished)->state.step) * loop.batch_size;
     const auto detections = detect_dataset(detector, val_, 4, loop.workers, {}, stop_);
-    trial.AP = datasets::evaluate_coco(datasets::to_coco(val_), detections).AP;
+    const double AP = datasets::evaluate_coco(datasets::to_coco(val_), detections).AP;
     // Not the loss: that of a detector which predicts only background is lower than that of one
     // which learns, because the loss of the head grows with what the RPN proposes.
-    trial.loss = std::max(kMinLoss, 1 - trial.AP);
+    trial.loss = std::max(kMinLoss, 1 - AP);
   }
 
   void record(const Trial& trial, double minutes) {
     std::ofstream out(out_ / "trials.jsonl", std::ios::app);
-    out << json{{"round", trial.round},
-                {"lr", trial.lr},
-                {"batch_size", trial.batch_size},
-                {"variant", trial.variant},
-                {"minutes", minutes},
-                {"images", trial.images},
-                {"loss", trial.loss},  // null where it is infinite
-                {"AP", trial.AP}}
+    out << json{{"round", trial.round},     {"lr", trial.lr},     {"batch_size", trial.batch_size},
+                {"variant", trial.variant}, {"minutes", minutes}, {"images", trial.images},
+                {"loss", trial.loss}}  // null where it is infinite
                .dump()
         << std::endl;
     if (!out) throw io_error((out_ / "trials.jsonl").string() + ": cannot be written");
@@ -187,9 +181,7 @@ class Tuner {
     for (const auto& trial : finished_) longest = std::max(longest, trial.images);
     const double minutes =
         options_.train.loop.max_minutes > 0 ? options_.train.loop.max_minutes : 4 * longest_minutes;
-    auto tuned = predict(finished_, longest * minutes / longest_minutes);
-    // Trials are judged by 1 - AP, so the AP of the run follows without a fit of its own.
-    tuned.AP = {1 - tuned.loss.value, 1 - tuned.loss.high, 1 - tuned.loss.low};
+    const auto tuned = predict(finished_, longest * minutes / longest_minutes);
     write_tuning_report(out_, finished_, tuned, minutes);
     auto changes = variants_[tuned.variant];
     std::ostringstream lr;

@@ -37,8 +37,7 @@ std::string summary(const Tuned& tuned, double minutes) {
       << " images), with intervals of 90 %:\n"
       << "  lr          " << text(tuned.lr) << "\n"
       << "  batch size  " << text(tuned.batch_size) << "\n"
-      << "  1 - AP      " << text(tuned.loss) << "\n"
-      << "  val AP      " << text(tuned.AP) << "\n";
+      << "  val AP      " << text(tuned.AP()) << "\n";
   for (const auto& doubt : tuned.doubts) out << "do not trust the fit: " << doubt << "\n";
   if (!tuned.doubts.empty())
     out << "lr and batch size are those of the best of the longest trials instead\n";
@@ -119,9 +118,8 @@ std::string trial_table(std::vector<Trial> trials) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& t : trials)
     rows.push_back({std::to_string(t.round + 1), text(t.lr), text(t.batch_size),
-                    std::to_string(t.variant), text(t.images), text(t.loss), text(t.AP)});
-  return datasets::html_table(
-      {"round", "lr", "batch size", "variant", "images", "1 - AP", "val AP"}, rows);
+                    std::to_string(t.variant), text(t.images), text(1 - t.loss)});
+  return datasets::html_table({"round", "lr", "batch size", "variant", "images", "val AP"}, rows);
 }
 
 }  // namespace
@@ -135,10 +133,9 @@ void write_tuning_report(const std::filesystem::path& out, const std::vector<Tri
       datasets::html_page("lanner tune", "<pre>" + datasets::escape_html(words) + "</pre>" +
                                              loss_chart(trials, tuned) + law_chart(trials, tuned) +
                                              "<h2>Trials</h2>" + trial_table(trials)));
-  nlohmann::json json{{"minutes", minutes},          {"images", tuned.images},
-                      {"lr", to_json(tuned.lr)},     {"batch_size", to_json(tuned.batch_size)},
-                      {"loss", to_json(tuned.loss)}, {"AP", to_json(tuned.AP)},
-                      {"doubts", tuned.doubts}};
+  nlohmann::json json{{"minutes", minutes},        {"images", tuned.images},
+                      {"lr", to_json(tuned.lr)},   {"batch_size", to_json(tuned.batch_size)},
+                      {"AP", to_json(tuned.AP())}, {"doubts", tuned.doubts}};
   if (tuned.has_laws)
     json["lr_law"] = to_json(tuned.lr_law), json["batch_law"] = to_json(tuned.batch_law);
   datasets::write_file(out / "tune.json", json.dump(2) + "\n");

@@ -91,9 +91,15 @@ class Detector:
             raise ValueError("targets: required in training mode, got None")
         targets = [targets] if isinstance(targets, Mapping) else list(targets)
         for i, target in enumerate(targets):
+            if not isinstance(target, Mapping):
+                raise ValueError(f'targets[{i}]: expected a dict of "boxes" and "labels", '
+                                 f"got {type(target).__name__}")
             for name in ("boxes", "labels"):
                 if not isinstance(target.get(name), Tensor):
                     raise ValueError(f'targets[{i}]["{name}"]: expected a tensor')
+            if target["labels"].is_floating_point():
+                raise ValueError(f'targets[{i}]["labels"]: expected integers, '
+                                 f'got {target["labels"].dtype}')
         return self._core.losses(
             tensors, [t["boxes"] for t in targets], [t["labels"] for t in targets]
         )
@@ -196,7 +202,14 @@ def build(
         raise ValueError("num_classes, classes: expected exactly one of them")
     if num_classes is not None and num_classes < 1:
         raise ValueError(f"num_classes: expected at least 1, got {num_classes}")
+    if isinstance(classes, str):
+        raise ValueError(f'classes: expected a list of names, got the text "{classes}"')
     names = list(classes) if classes is not None else [str(i + 1) for i in range(num_classes)]
+    for i, name in enumerate(names):
+        if not isinstance(name, str):
+            raise ValueError(f"classes[{i}]: expected a name, got {name!r}")
+        if name in names[:i]:
+            raise ValueError(f'classes[{i}]: "{name}" is given twice')
     backbone_name = backbone if isinstance(backbone, str) else ""
     if preset is None:
         preset = _core.preset_of_model(options.get("model", "faster_rcnn"))

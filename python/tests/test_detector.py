@@ -219,3 +219,21 @@ def test_any_stride_is_an_image():
     views = [bgr[:, :, ::-1], numpy.asfortranarray(rgb), numpy.repeat(rgb, 2, axis=1)[:, ::2]]
     for view in views:
         assert torch.equal(detector(view)["boxes"], expected)
+
+
+def test_bad_classes_targets_and_folders_get_one_line(tmp_path):
+    with pytest.raises(ValueError, match='classes: expected a list of names, got the text "cat"'):
+        lanner.build(classes="cat")
+    with pytest.raises(ValueError, match=r'classes\[1\]: "cat" is given twice'):
+        lanner.build(classes=["cat", "cat"])
+    with pytest.raises(ValueError, match=r"classes\[0\]: expected a name, got 7"):
+        lanner.build(classes=[7])
+    detector = lanner.build(2, preset="small")
+    with pytest.raises(FileNotFoundError, match="expected an image, got a folder"):
+        detector(tmp_path)
+    detector.train()
+    image, boxes = torch.zeros(3, 60, 80), torch.tensor([[5.0, 5, 60, 40]])
+    with pytest.raises(ValueError, match=r"targets\[0\]: expected a dict .* got NoneType"):
+        detector([image], [None])
+    with pytest.raises(ValueError, match=r'targets\[0\]\["labels"\]: expected integers'):
+        detector([image], [{"boxes": boxes, "labels": torch.tensor([1.7])}])

@@ -243,3 +243,14 @@ def test_sizes_may_be_symbolic(generator):
 
     traced = make_fx(pool, tracing_mode="symbolic")(x, rois)
     torch.testing.assert_close(traced(x, rois), pool(x, rois))
+
+
+@pytest.mark.parametrize("module", [
+    lanner.ops.RoIAlign(3, 0.5, 2), lanner.ops.RoIPool(3, 0.5),
+    lanner.ops.PSRoIAlign(2, 0.5, 2), lanner.ops.PSRoIPool(2, 0.5),
+])
+def test_modules_can_be_traced_by_fx(module, generator):
+    x, boxes = torch.rand(1, 4, 20, 20, generator=generator), [random_boxes(3, generator, 30.0)]
+    traced = torch.fx.symbolic_trace(module)
+    assert len(traced.graph.nodes) == 4  # two inputs, the operator, the output
+    assert torch.equal(traced(x, boxes), module(x, boxes))

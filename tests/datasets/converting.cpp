@@ -99,8 +99,8 @@ TEST_CASE("a split keeps copies of a photo and frames of a film together") {
   std::vector<ImageRecord> images;
   for (int i = 0; i < 20; ++i)
     for (int copy = 0; copy < 3; ++copy)
-      images.push_back({.path = "in/p" + std::to_string(i) + "_jpg.rf.0123456" +
-                                std::to_string(copy) + ".jpg"});
+      images.push_back(
+          {.path = "in/p" + std::to_string(i) + "_jpg.rf.0123456" + std::to_string(copy) + ".jpg"});
   for (int i = 0; i < 40; ++i)
     images.push_back({.path = "in/film" + std::to_string(i / 20) + "_frame_" +
                               std::to_string(1000 + i) + ".png"});

@@ -48,5 +48,5 @@ TEST_CASE("clip_boxes clips boxes to the image") {
 
 TEST_CASE("box_iou names the argument with an invalid shape") {
   CHECK_THROWS_WITH(box_iou(at::zeros({3, 5}), at::zeros({3, 4})),
-                    ContainsSubstring("box_iou: boxes1: expected [N, 4], got [3, 5]"));
+                    ContainsSubstring("box_iou: boxes1: expected [..., N, 4], got [3, 5]"));
 }

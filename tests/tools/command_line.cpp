@@ -105,6 +105,7 @@ TEST_CASE(
   expect("train --data x --out y --batch_size 0", 2, "batch_size: expected >= 1, got 0");
   expect("train --data x --out y --lr 1 --roi.beta 1 --roi.beta -1", 2,
          "roi.beta: expected > 0, got -1");
+  expect("eval --weights x --data y --conf 0", 2, "unrecognised option '--conf'");  // not --config
   write(folder.path / "run.cfg", "[roi]\nbeta = -1\n");
   expect("train --data x --out y --config " + (folder.path / "run.cfg").string(), 2,
          "roi.beta: expected > 0, got -1");
@@ -212,6 +213,23 @@ TEST_CASE(
        {"AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"})
     CHECK(metrics.at(name).is_number());
   CHECK(metrics.at("per_class").contains("leaf"));
+  // Saved detections have the ids of the data set, whatever those of the detector are.
+  auto other = nlohmann::json::parse(read(folder.path / "data/annotations/instances_val.json"));
+  for (auto& category : other["categories"]) category["id"] = 105 - category["id"].get<int>();
+  for (auto& box : other["annotations"]) box["category_id"] = 105 - box["category_id"].get<int>();
+  write(folder.path / "data/annotations/other.json", other.dump());
+  expect("eval --weights " + at("run/best.safetensors") + " --data " +
+             at("data/annotations/other.json") + " --score-threshold 0 --save-detections " + at("d.json") +
+             " --metrics-json " + at("m1.json"),
+         0, "AP50");
+  expect("eval --annotations " + at("data/annotations/other.json") + " --detections " +
+             at("d.json") + " --metrics-json " + at("m2.json"),
+         0, "AP50");
+  CHECK(nlohmann::json::parse(read(folder.path / "m1.json")) ==
+        nlohmann::json::parse(read(folder.path / "m2.json")));
+  expect("eval --annotations " + at("data/annotations/instances_val.json") + " --detections " +
+             at("d.json"),
+         65, "d.json: categories: ");
   expect("eval --weights " + at("run/best.safetensors") + " --metric voc07 --data " + at("data") +
              ":val",
          0, "mAP");
@@ -255,6 +273,12 @@ TEST_CASE(
     expect("detect --weights " + at(std::string(run) + "/last.safetensors") + " " + at("odd") +
                " --conf 0.01 --out " + at(std::string("odd_") + run),
            0, "detections:");
+  // Brackets in the name of a folder that exists are no pattern.
+  write_plain_image(folder.path / "[2024] pics/a.jpg", 90, 70);
+  expect("detect --weights " + at("run/best.safetensors") + " '" + at("[2024] pics/*.jpg") +
+             "' --out " + at("out4"),
+         0, "detections:");
+  CHECK(fs::exists(folder.path / "out4/a.jpg"));
   // A damaged image is passed over and named; the others are done.
   write(folder.path / "mixed/bad.jpg", "no image");
   write_plain_image(folder.path / "mixed/good.jpg", 90, 70);
@@ -267,7 +291,7 @@ TEST_CASE(
          2, "would write over");
   expect("detect --weights " + at("run/best.safetensors") + " " + at("mixed/good.jpg") + " " +
              at("out2/good.jpg") + " --out " + at("out3"),
-         2, "two of them would be written as");
+         2, "would both be written as");
   expect(
       "detect --weights " + at("pre/best.safetensors") + " " + at("mixed") + " --out " + at("out2"),
       65, "architecture: missing");

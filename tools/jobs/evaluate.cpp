@@ -3,6 +3,8 @@
 #include <iostream>
 #include <optional>
 
+#include "lanner/datasets/error.h"
+#include "lanner/datasets/evaluation/unknown_results.h"
 #include "lanner/datasets/evaluation/voc_evaluation.h"
 #include "lanner/datasets/evaluation/voc_results.h"
 #include "lanner/datasets/files.h"
@@ -19,10 +21,27 @@ void save(const std::filesystem::path& path, const datasets::CocoFile& truth,
     datasets::write_voc_results(path, truth, detections);
 }
 
+// Results that do not count are mentioned; if none counts, they belong to other data.
+void check_ids(const EvalOptions& options, const datasets::CocoFile& truth,
+               const std::vector<datasets::CocoDetection>& detections) {
+  const auto unknown = datasets::count_unknown(truth, detections);
+  const auto all = static_cast<int64_t>(detections.size());
+  const auto report = [&](int64_t count, const std::string& what) {
+    if (count == 0) return;
+    const auto text = std::to_string(count) + " of " + std::to_string(all) + " detections are of " +
+                      what + " that the annotations lack";
+    if (count == all) throw bad_data(options.detections.string() + ": " + what + ": " + text);
+    std::cerr << "warning: " << text << "; they do not count\n";
+  };
+  report(unknown.images, "images");
+  report(unknown.categories, "categories");
+}
+
 }  // namespace
 
 void evaluate(const EvalOptions& options, const datasets::CocoFile& truth,
               const std::vector<datasets::CocoDetection>& detections) {
+  check_ids(options, truth, detections);
   if (!options.save_detections.empty()) save(options.save_detections, truth, detections);
   std::string json;
   if (options.metric == "coco") {

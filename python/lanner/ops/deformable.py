@@ -6,11 +6,13 @@ import math
 from typing import Optional
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from lanner.ops.pooling import Boxes, Size, as_rois, pair
 
 
+@torch.fx.wrap
 def deform_conv2d(
     input: Tensor,
     offset: Tensor,
@@ -37,6 +39,7 @@ def deform_conv2d(
     )
 
 
+@torch.fx.wrap
 def deform_roi_pool(
     input: Tensor,
     boxes: Boxes,
@@ -60,6 +63,7 @@ def deform_roi_pool(
     )
 
 
+@torch.fx.wrap
 def deform_ps_roi_pool(
     input: Tensor,
     boxes: Boxes,

@@ -9,6 +9,7 @@ import operator
 from typing import Sequence, Union
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 Boxes = Union[Tensor, Sequence[Tensor]]
@@ -40,6 +41,7 @@ def pair(size: Size) -> tuple[int, int]:
     return integer(size), integer(size)
 
 
+@torch.fx.wrap
 def roi_align(
     input: Tensor,
     boxes: Boxes,
@@ -63,6 +65,7 @@ def roi_align(
     )
 
 
+@torch.fx.wrap
 def roi_pool(
     input: Tensor, boxes: Boxes, output_size: Size, spatial_scale: float = 1.0
 ) -> Tensor:
@@ -71,6 +74,7 @@ def roi_pool(
     return torch.ops.lanner.roi_pool(input, as_rois(boxes), spatial_scale, height, width)[0]
 
 
+@torch.fx.wrap
 def ps_roi_pool(
     input: Tensor,
     boxes: Boxes,
@@ -94,6 +98,7 @@ def ps_roi_pool(
     )
 
 
+@torch.fx.wrap
 def ps_roi_align(
     input: Tensor,
     boxes: Boxes,

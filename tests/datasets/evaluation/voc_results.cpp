@@ -1,6 +1,7 @@
 #include "lanner/datasets/evaluation/voc_results.h"
 
 #include "lanner/datasets/error.h"
+#include "lanner/datasets/evaluation/unknown_results.h"
 #include "tests/catch.h"
 #include "tests/files.h"
 
@@ -32,11 +33,16 @@ TEST_CASE("VOC result files round-trip, with pixel coordinates from 1") {
   CHECK(detections[1].bbox.height == 4);
 }
 
-TEST_CASE("malformed result lines and files are named; unknown images are ignored") {
+TEST_CASE("malformed result lines and files are named; unknown images are marked") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(read_voc_results(folder.path, truth()), ContainsSubstring("no .txt file"));
   write(folder.path / "car.txt", "two 0.5 1 1 2 2\n\nthree 0.5 1 1 2 2\n");
-  CHECK(read_voc_results(folder.path, truth()).size() == 1);
+  const auto read_back = read_voc_results(folder.path, truth());
+  REQUIRE(read_back.size() == 2);
+  CHECK(read_back[0].image_id == 12);
+  CHECK(read_back[1].image_id == kUnknownImage);
+  const auto unknown = count_unknown(truth(), read_back);
+  CHECK((unknown.images == 1 && unknown.categories == 0));
   write(folder.path / "car.txt", "two 0.5 1 1 2 2\ntwo 0.5 1 wide 2 2\n");
   CHECK_THROWS_WITH(read_voc_results(folder.path, truth()),
                     ContainsSubstring("car.txt: line 2: expected image score x1 y1 x2 y2, got"));
@@ -44,4 +50,24 @@ TEST_CASE("malformed result lines and files are named; unknown images are ignore
   fs::remove(folder.path / "car.txt");
   CHECK_THROWS_WITH(read_voc_results(folder.path, truth()),
                     ContainsSubstring("cat.txt: name: does not end with a category"));
+}
+
+TEST_CASE("images of one stem stay two in VOC result files, and names may hold spaces") {
+  const TemporaryFolder folder;
+  CocoFile coco;
+  coco.categories = {{1, "cat"}};
+  coco.images = {{1, "cam1/a.png", 9, 9},
+                 {2, "cam2/a.png", 9, 9},
+                 {3, "my photo 7.jpg", 9, 9},
+                 {4, "b.jpg", 9, 9},
+                 {5, "b.png", 9, 9}};
+  std::vector<CocoDetection> detections;
+  for (int64_t id = 1; id <= 5; ++id) detections.push_back({id, 1, {1, 2, 3, 4}, 0.5});
+  write_voc_results(folder.path, coco, detections);
+  CHECK(read(folder.path / "comp4_det_test_cat.txt") ==
+        "cam1/a 0.5 2 3 5 7\ncam2/a 0.5 2 3 5 7\nmy photo 7 0.5 2 3 5 7\n"
+        "b.jpg 0.5 2 3 5 7\nb.png 0.5 2 3 5 7\n");
+  const auto result = read_voc_results(folder.path, coco);
+  REQUIRE(result.size() == 5);
+  for (size_t i = 0; i < 5; ++i) CHECK(result[i].image_id == static_cast<int64_t>(i) + 1);
 }

@@ -15,9 +15,9 @@ using namespace lanner::tests;
 namespace {
 
 // The boxes that come back often.
-const std::map<std::string, std::string> kBoxes{
-    {"A", "cat 10 12 40 30"}, {"B", "dog 30 18 58 42"}, {"C", "cat 4 6 20 24"},
-    {"D", "dog 6 24 28 42"},  {"E", "cat 36 6 60 24"},  {"F", "dog 8 6 30 36"}};
+const std::map<std::string, std::string> kBoxes{{"A", "cat 10 12 40 30"}, {"B", "dog 30 18 58 42"},
+                                                {"C", "cat 4 6 20 24"},   {"D", "dog 6 24 28 42"},
+                                                {"E", "cat 36 6 60 24"},  {"F", "dog 8 6 30 36"}};
 
 // The images of a data set with their boxes: "0.png: A D; 1.png:".
 std::string images_of(const Dataset& dataset, const fs::path& root) {
@@ -52,7 +52,8 @@ TEST_CASE("data sets are read as their tools export them") {
                     roboflow_train = "p0_png.rf.0a1b2c3d.jpg: A; p1_png.rf.1a1b2c3d.jpg: B C",
                     a_and_bc = "a.png: A; b.png: B C";
   for (const auto& [data, root, images, issues] : std::vector<Case>{
-           {"coco_backslash/annotations.json", "coco_backslash", "images/0.png: A D; images/1.png: B"},
+           {"coco_backslash/annotations.json", "coco_backslash",
+            "images/0.png: A D; images/1.png: B"},
            {"coco_backslash", "coco_backslash", "images/0.png: A D; images/1.png: B"},
            {"coco_no_sizes/annotations.json", "coco_no_sizes",
             "1.png: C (dog 40 18 64 42); 2.png:", 2},
@@ -78,7 +79,8 @@ TEST_CASE("data sets are read as their tools export them") {
            {"yolo_yaml/moved.yaml:train", "yolo_yaml/images/train", yolo_train},
            {"yolo_roboflow/data.yaml:train", "yolo_roboflow/train/images", roboflow_train},
            {"yolo_roboflow:train", "yolo_roboflow/train/images", roboflow_train},
-           {"yolo_roboflow/data.yaml:val", "yolo_roboflow/valid/images", "p2_png.rf.2a1b2c3d.jpg: D"},
+           {"yolo_roboflow/data.yaml:val", "yolo_roboflow/valid/images",
+            "p2_png.rf.2a1b2c3d.jpg: D"},
            {"yolo_roboflow:valid", "yolo_roboflow/valid/images", "p2_png.rf.2a1b2c3d.jpg: D"},
            {"yolo_roboflow:val", "yolo_roboflow/valid/images", "p2_png.rf.2a1b2c3d.jpg: D"},
            {"yolo_train_txt/data.yaml:train", "yolo_train_txt/images", "0.png: A; 2.png: C D"},
@@ -119,8 +121,7 @@ TEST_CASE("data sets are read as their tools export them") {
     Dataset dataset;
     REQUIRE_NOTHROW(dataset = read_dataset((*cases / data).string(), {}, nullptr, found));
     CHECK(images_of(dataset, *cases / root) == images);
-    for (const auto& image : dataset.images)
-      CHECK((image.width == 64 && image.height == 48));
+    for (const auto& image : dataset.images) CHECK((image.width == 64 && image.height == 48));
     std::string texts;
     for (const auto& issue : found) texts += issue.text() + "\n";
     CAPTURE(texts);

@@ -115,3 +115,144 @@ TEST_CASE("annotations with the same id are reported and kept; lists may be in a
   CHECK(issues[0].action == Issue::Action::renumber);
   CHECK_THAT(issues[0].text(), ContainsSubstring("annotations[1].id: used twice: 5"));
 }
+
+namespace {
+
+// The issues of a COCO file beside a.jpg (100 x 80), one per line, and its data set.
+std::string issues_of(const TemporaryFolder& folder, const std::string& text, Dataset& dataset) {
+  write_plain_image(folder.path / "a.jpg", 100, 80);
+  write(folder.path / "gt.json", text);
+  Issues issues;
+  dataset = read_dataset((folder.path / "gt.json").string(), {}, nullptr, issues);
+  std::string texts;
+  for (const auto& issue : issues) texts += issue.field + ": " + issue.message + "\n";
+  return texts;
+}
+
+std::string one_image(const std::string& image, const std::string& annotation) {
+  return R"({"images": [)" + image + R"(], "annotations": [)" + annotation +
+         R"(], "categories": [{"id": 1, "name": "cat"}]})";
+}
+
+}  // namespace
+
+TEST_CASE("COCO ids are integers of 64 bits or text, in any spelling") {
+  const TemporaryFolder folder;
+  Dataset dataset;
+  for (const char* id :
+       {"0", "-7", "9223372036854775807", "3.0", "\"12\"", "\"a/b c.png\"", "\"007\"", "1e3"}) {
+    CAPTURE(id);
+    CHECK(issues_of(folder,
+                    one_image(std::string(R"({"id": )") + id + R"(, "file_name": "a.jpg"})",
+                              std::string(R"({"image_id": )") + id +
+                                  R"(, "category_id": 1, "bbox": [1, 2, 3, 4]})"),
+                    dataset) == "");
+    CHECK(dataset.images.at(0).objects.size() == 1);
+  }
+  for (const char* id : {"9223372036854775808", "3.5", "null", "[1]", "true", "1e30"}) {
+    CAPTURE(id);
+    CHECK_THAT(
+        issues_of(folder,
+                  one_image(std::string(R"({"id": )") + id + R"(, "file_name": "a.jpg"})", ""),
+                  dataset),
+        ContainsSubstring("images[0].id: expected an integer, got "));
+  }
+  CHECK_THAT(issues_of(folder,
+                       one_image(R"({"id": 1, "file_name": "a.jpg"},
+                                            {"id": "1", "file_name": "b.jpg"})",
+                                 ""),
+                       dataset),
+             ContainsSubstring("images[1].id: used twice: 1"));
+}
+
+TEST_CASE("COCO sizes that are absent, 0 or null are read from the images") {
+  const TemporaryFolder folder;
+  Dataset dataset;
+  for (const char* size : {"", R"(, "width": 0, "height": 0)", R"(, "width": null)",
+                           R"(, "width": 100)", R"(, "width": "0", "height": "80")"}) {
+    CAPTURE(size);
+    const auto issues = issues_of(
+        folder,
+        one_image(std::string(R"({"id": 1, "file_name": "a.jpg")") + size + "}",
+                  R"({"id": 5, "image_id": 1, "category_id": 1, "bbox": [90, 2, 30, 4]})"),
+        dataset);
+    CHECK(issues == "annotation 5.bbox: extends outside the image of 100 x 80: [90, 2, 120, 6]\n");
+    CHECK(dataset.images.at(0).objects.at(0).box.x2 == 100);
+  }
+  CHECK_THAT(issues_of(folder, one_image(R"({"id": 1, "file_name": "gone.jpg"})", ""), dataset),
+             ContainsSubstring("image 1: no width and height, and ") &&
+                 ContainsSubstring("gone.jpg: no such file"));
+}
+
+TEST_CASE("numbers that JSON lacks are named with their field") {
+  const TemporaryFolder folder;
+  Dataset dataset;
+  const std::string image = R"({"id": 1, "file_name": "a.jpg", "width": 100, "height": 80})";
+  for (const auto& [annotation, field] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, NaN, 4]})", "bbox"},
+           {R"({"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, -Infinity]})", "bbox"},
+           {R"({"area": NaN, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]})", "area"},
+           {R"({"segmentation": [[1, Infinity]], "image_id": 1, "category_id": 1,
+                "bbox": [1, 2, 3, 4]})",
+            "segmentation"},
+           {R"({"note": "NaN: \"x\"", "score": NaN, "image_id": 1, "category_id": 1,
+                "bbox": [1, 2, 3, 4]})",
+            "score"}}) {
+    CAPTURE(annotation);
+    CHECK(issues_of(folder, one_image(image, annotation), dataset) ==
+          "annotations[0]." + field +
+              ": expected numbers, got NaN or Infinity, which JSON lacks\n");
+  }
+}
+
+TEST_CASE("COCO paths are found from any system, and stay inside") {
+  const TemporaryFolder folder;
+  Dataset dataset;
+  write_plain_image(folder.path / "sub dir/b.jpg", 100, 80);
+  for (const char* name : {"a.jpg", "./a.jpg", "sub dir/b.jpg", R"(sub dir\\b.jpg)",
+                           R"(.\\sub dir\\b.jpg)", "sub dir//b.jpg"}) {
+    CAPTURE(name);
+    CHECK(issues_of(folder,
+                    one_image(std::string(R"({"id": 1, "file_name": ")") + name + R"("})", ""),
+                    dataset) == "");
+    CHECK(dataset.images.at(0).width == 100);
+  }
+  for (const char* name : {"/etc/a.jpg", "../a.jpg", R"(..\\a.jpg)", "sub dir/../../a.jpg"}) {
+    CAPTURE(name);
+    CHECK_THAT(issues_of(folder,
+                         one_image(std::string(R"({"id": 1, "file_name": ")") + name + R"("})",
+                                   R"({"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]})"),
+                         dataset),
+               ContainsSubstring("images[0].file_name: leaves the image folder"));
+  }
+}
+
+TEST_CASE("COCO files are found in every usual layout") {
+  const TemporaryFolder folder;
+  struct Layout {
+    std::string root, file, image, split;
+  };
+  for (const auto& [root, file, image, split] : std::vector<Layout>{
+           {"a", "train/_annotations.coco.json", "train/a.jpg", "train"},
+           {"b", "valid/_annotations.coco.json", "valid/a.jpg", "validation"},
+           {"c", "annotations/instances_val2017.json", "val2017/a.jpg", "val"},
+           {"d", "annotations/instances_default.json", "images/a.jpg", ""},
+           {"e", "annotations/train.json", "train/a.jpg", "train"},
+           {"f", "train.json", "images/a.jpg", "train"},
+           {"g", "result.json", "images/a.jpg", ""},
+           {"h", "labels_train.json", "a.jpg", "train"},
+           {"i", "train/annotations.json", "train/images/a.jpg", "train"},
+           {"j", "annotations/instances_train2014.json", "images/train2014/a.jpg", "train2014"}}) {
+    CAPTURE(root);
+    write_plain_image(folder.path / root / image, 100, 80);
+    write(folder.path / root / file,
+          one_image(R"({"id": 1, "file_name": "a.jpg"})",
+                    R"({"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]})"));
+    const auto dataset =
+        open_dataset((folder.path / root).string() + (split.empty() ? "" : ":" + split));
+    CHECK(dataset.images.at(0).objects.size() == 1);
+  }
+  write(folder.path / "f/my_train.json", "{\"images\": []}");
+  CHECK_THROWS_WITH(open_dataset((folder.path / "f:train").string()),
+                    ContainsSubstring("is also named after \"train\"; name the file instead"));
+}

@@ -100,8 +100,7 @@ TEST_CASE("Label Studio's rectangles, rotated ones and polygons are read from bo
                                     "polygonlabels": ["dog"]}},
                          {"value": {"choices": ["indoors"]}}]}]}])");
   const auto full = read_all(folder.path);
-  CHECK(boxes_of(full.dataset) ==
-        "a cat 20 20 80 60\na dog 60 10 100 30\na dog 10 10 30 90\n");
+  CHECK(boxes_of(full.dataset) == "a cat 20 20 80 60\na dog 60 10 100 30\na dog 10 10 30 90\n");
   CHECK_THAT(full.issues, ContainsSubstring("project.json: [0].result[3]: neither"));
   CHECK_THAT(full.notes, ContainsSubstring("1 objects are polygons"));
   write(folder.path / "project.json",
