@@ -134,8 +134,8 @@ CommandLine parse(const Texts& arguments, const std::vector<Flag>& flags, const 
   try {
     const auto words = with_switches_spelled_out(with_current_names(arguments, flags), flags);
     // A flag that is cut short is no flag: --conf would be --config.
-    constexpr auto style = po::command_line_style::default_style &
-                           ~po::command_line_style::allow_guessing;
+    constexpr auto style =
+        po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
     const auto parsed = po::command_line_parser(words)
                             .options(description)
                             .positional(positional)

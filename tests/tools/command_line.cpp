@@ -219,8 +219,8 @@ TEST_CASE(
   for (auto& box : other["annotations"]) box["category_id"] = 105 - box["category_id"].get<int>();
   write(folder.path / "data/annotations/other.json", other.dump());
   expect("eval --weights " + at("run/best.safetensors") + " --data " +
-             at("data/annotations/other.json") + " --score-threshold 0 --save-detections " + at("d.json") +
-             " --metrics-json " + at("m1.json"),
+             at("data/annotations/other.json") + " --score-threshold 0 --save-detections " +
+             at("d.json") + " --metrics-json " + at("m1.json"),
          0, "AP50");
   expect("eval --annotations " + at("data/annotations/other.json") + " --detections " +
              at("d.json") + " --metrics-json " + at("m2.json"),

@@ -36,38 +36,42 @@ TEST_CASE("lines of a VOC list are names in every usual spelling") {
     write(folder.path / "ImageSets/Main/train.txt", text);
     return images_of(folder.path.string() + ":train");
   };
-  for (const auto& [list, expected] : std::vector<std::pair<std::string, std::string>>{
-           {"a\n", "a.jpg"},
-           {"a -1\nb 2\n", "a.jpg b 2.jpg"},
-           {"a  1\r\nc.d\r\n", "a.jpg c.d.jpg"},
-           {"\xEF\xBB\xBF" "a\n\n\n", "a.jpg"},
-           {"\"b 2\"\n'a'\n", "b 2.jpg a.jpg"},
-           {"it's\n", "it's.jpg"},
-           {"a.jpg\nb 2.JPG\n", "a.jpg b 2.jpg"},
-           {"b 2 1\n", "b 2.jpg"},
-           {"c.d.png 7\n", "c.d.jpg"},
-           {"  a\t\n", "a.jpg"}}) {
+  for (const auto& [list, expected] :
+       std::vector<std::pair<std::string, std::string>>{{"a\n", "a.jpg"},
+                                                        {"a -1\nb 2\n", "a.jpg b 2.jpg"},
+                                                        {"a  1\r\nc.d\r\n", "a.jpg c.d.jpg"},
+                                                        {"\xEF\xBB\xBF"
+                                                         "a\n\n\n",
+                                                         "a.jpg"},
+                                                        {"\"b 2\"\n'a'\n", "b 2.jpg a.jpg"},
+                                                        {"it's\n", "it's.jpg"},
+                                                        {"a.jpg\nb 2.JPG\n", "a.jpg b 2.jpg"},
+                                                        {"b 2 1\n", "b 2.jpg"},
+                                                        {"c.d.png 7\n", "c.d.jpg"},
+                                                        {"  a\t\n", "a.jpg"}}) {
     CAPTURE(list);
     CHECK(read_list(list) == expected);
   }
   CHECK_THROWS_WITH(read_list("a\nmissing\n"), ContainsSubstring("missing.xml: XML: no such file"));
-  CHECK_THROWS_WITH(read_list("\xFF\xFE" "a"), ContainsSubstring("expected UTF-8, got UTF-16"));
+  CHECK_THROWS_WITH(read_list("\xFF\xFE"
+                              "a"),
+                    ContainsSubstring("expected UTF-8, got UTF-16"));
 }
 
 TEST_CASE("the image of an annotation is the one that it names, else the one of its own name") {
   const TemporaryFolder folder;
   const auto& root = folder.path;
   for (const char* name : {"own.webp", "named.png", "deep.name.TIF"})
-    write_plain_image(root / "JPEGImages" / (std::string(name) == "deep.name.TIF"
-                                                 ? "deep.name.tif"
-                                                 : std::string(name)),
-                      100, 80);
-  for (const auto& [filename, expected] : std::vector<std::pair<std::string, std::string>>{
-           {"named.png", "named.png"},
-           {"/home/me/named.png", "named.png"},
-           {" named.png ", "named.png"},
-           {"gone.jpg", "own.webp"},
-           {"", "own.webp"}}) {
+    write_plain_image(
+        root / "JPEGImages" /
+            (std::string(name) == "deep.name.TIF" ? "deep.name.tif" : std::string(name)),
+        100, 80);
+  for (const auto& [filename, expected] :
+       std::vector<std::pair<std::string, std::string>>{{"named.png", "named.png"},
+                                                        {"/home/me/named.png", "named.png"},
+                                                        {" named.png ", "named.png"},
+                                                        {"gone.jpg", "own.webp"},
+                                                        {"", "own.webp"}}) {
     CAPTURE(filename);
     write_annotation(root / "Annotations/own.xml", filename);
     CHECK(images_of(root.string()) == expected);
@@ -105,16 +109,16 @@ TEST_CASE("folders of VOC annotations are found in every usual layout") {
   struct Layout {
     std::string root, image, annotation, split;
   };
-  for (const auto& [root, image, annotation, split] : std::vector<Layout>{
-           {"a", "JPEGImages/x.jpg", "Annotations/x.xml", ""},
-           {"b", "images/x.jpg", "Annotations/x.xml", ""},
-           {"c", "images/x.png", "annotations/x.xml", ""},
-           {"d", "x.jpg", "annotations/x.xml", ""},
-           {"e", "x.jpg", "x.xml", ""},
-           {"f", "train/x.jpg", "train/x.xml", "train"},
-           {"g", "valid/x.jpg", "valid/x.xml", "val"},
-           {"h", "train/images/x.jpg", "train/annotations/x.xml", "train"},
-           {"i", "train/JPEGImages/x.jpg", "train/Annotations/x.xml", "train"}}) {
+  for (const auto& [root, image, annotation, split] :
+       std::vector<Layout>{{"a", "JPEGImages/x.jpg", "Annotations/x.xml", ""},
+                           {"b", "images/x.jpg", "Annotations/x.xml", ""},
+                           {"c", "images/x.png", "annotations/x.xml", ""},
+                           {"d", "x.jpg", "annotations/x.xml", ""},
+                           {"e", "x.jpg", "x.xml", ""},
+                           {"f", "train/x.jpg", "train/x.xml", "train"},
+                           {"g", "valid/x.jpg", "valid/x.xml", "val"},
+                           {"h", "train/images/x.jpg", "train/annotations/x.xml", "train"},
+                           {"i", "train/JPEGImages/x.jpg", "train/Annotations/x.xml", "train"}}) {
     CAPTURE(root);
     write_plain_image(folder.path / root / image, 100, 80);
     write_annotation(folder.path / root / annotation, "", " cat\n");

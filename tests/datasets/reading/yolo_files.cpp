@@ -65,7 +65,8 @@ TEST_CASE("what a .yaml file lacks is named") {
   const auto file = folder.path / "data.yaml";
   write_pair(folder.path / "images/a.jpg", folder.path / "labels/a.txt", 5);
   for (const auto& [yaml, message] : std::vector<std::pair<std::string, std::string>>{
-           {"train: nowhere\nnames: [a]\n", "data.yaml: train: no such file or folder: \"nowhere\""},
+           {"train: nowhere\nnames: [a]\n",
+            "data.yaml: train: no such file or folder: \"nowhere\""},
            {"train: {a: b}\nnames: [a]\n", "data.yaml: train: expected a folder"},
            {"train: images\nnames: {x: a}\n", "data.yaml: names: "},
            {"train: images\nnames: {200000: a}\n", "names: expected classes below 100000"},
@@ -127,14 +128,15 @@ TEST_CASE("numbers of YOLO lines are read as they are written") {
     const auto dataset = read_dataset(root.string(), {}, nullptr, issues);
     return issues.empty() ? static_cast<int>(dataset.images[0].objects.size()) : -1;
   };
-  for (const char* line :
-       {"1 0.5 0.5 0.2 0.2", "1.0 5e-1 .5 0.2 0.2\r\n", "\t1  0.5 0.5 0.2 0.2 \n\n",
-        "+1 +0.5 0.5 0.2 0.2", "\xEF\xBB\xBF" "0 0.5 0.5 0.2 0.2", "0 .1 .1 .9 .1 .5 .9"})
+  for (const char* line : {"1 0.5 0.5 0.2 0.2", "1.0 5e-1 .5 0.2 0.2\r\n",
+                           "\t1  0.5 0.5 0.2 0.2 \n\n", "+1 +0.5 0.5 0.2 0.2",
+                           "\xEF\xBB\xBF"
+                           "0 0.5 0.5 0.2 0.2",
+                           "0 .1 .1 .9 .1 .5 .9"})
     CHECK(read_line(line) == 1);
   CHECK(read_line("") == 0);
-  for (const char* line :
-       {"cat 0.5 0.5 0.2 0.2", "0.5 0.5 0.2 0.2", "1.5 0.5 0.5 0.2 0.2", "0 0.5 0.5 0.2 0.2 0.9",
-        "0,0.5,0.5,0.2,0.2", "0 0.5 0.5 nan 0.2", "0 50 40 20 16", "-1 0.5 0.5 0.2 0.2",
-        "0 .1 .1 .9 .1 .5 .9 .7"})
+  for (const char* line : {"cat 0.5 0.5 0.2 0.2", "0.5 0.5 0.2 0.2", "1.5 0.5 0.5 0.2 0.2",
+                           "0 0.5 0.5 0.2 0.2 0.9", "0,0.5,0.5,0.2,0.2", "0 0.5 0.5 nan 0.2",
+                           "0 50 40 20 16", "-1 0.5 0.5 0.2 0.2", "0 .1 .1 .9 .1 .5 .9 .7"})
     CHECK(read_line(line) == -1);
 }
