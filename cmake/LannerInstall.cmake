@@ -18,7 +18,8 @@ if(LANNER_HAS_CUDA)
 endif()
 # The headers that users need: lanner.h and what it includes.
 foreach(header
-    datasets/dataset.h datasets/error.h datasets/fields.h datasets/images/image.h datasets/loading/batch.h
+    datasets/dataset.h datasets/error.h datasets/fields.h datasets/images/image.h datasets/images/image_files.h
+    datasets/loading/batch.h
     datasets/options.h datasets/sample.h
     detectors/backbones/options.h detectors/detections.h detectors/detector.h detectors/device.h detectors/inference/detect.h
     detectors/inference/options.h detectors/options.h detectors/roi_heads/options.h detectors/rpn/options.h

@@ -36,14 +36,6 @@ Bytes read_start(const fs::path& file, size_t max_bytes) {
   return bytes;
 }
 
-// Whether the file has one of the extensions, in small or capital letters.
-bool has_extension(const fs::path& file, const auto&... extensions) {
-  std::string extension = file.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return ((extension == extensions) || ...);
-}
-
 bool is_jpeg(const Bytes& bytes) {
   return bytes.size() > 3 && bytes[0] == 0xFF && bytes[1] == 0xD8 && bytes[2] == 0xFF;
 }
@@ -158,7 +150,7 @@ cv::Mat decode_rgb(const fs::path& file, const Bytes& bytes) {
   cv::Mat rgb = cv::imdecode(bytes, cv::IMREAD_COLOR);
   if (!rgb.empty()) cv::cvtColor(rgb, rgb, cv::COLOR_BGR2RGB);
   // TGA has no signature.
-  return rgb.empty() && has_extension(file, ".tga") ? decode_gif_or_tga(bytes, kMaxPixels) : rgb;
+  return rgb.empty() && lower_extension(file) == ".tga" ? decode_gif_or_tga(bytes, kMaxPixels) : rgb;
 }
 
 Image decode_other(const fs::path& file, const Bytes& bytes) {
@@ -207,11 +199,6 @@ cv::Size image_size(const fs::path& file) {
                                       : cv::Size{header.width, header.height};
 }
 
-bool can_write_image(const fs::path& file) {
-  return has_extension(file, ".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff",
-                       ".ppm", ".jp2");
-}
-
 void write_image(const fs::path& file, const cv::Mat& rgb) {
   if (!can_write_image(file))
     throw io_error(file.string() + ": cannot be written: \"" + file.extension().string() +
@@ -225,25 +212,6 @@ void write_image(const fs::path& file, const cv::Mat& rgb) {
     throw io_error(file.string() + ": cannot be written: " + failure.err);
   }
   write_file(file, {bytes.begin(), bytes.end()});
-}
-
-bool is_image_name(const fs::path& file) {
-  return has_extension(file, ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif",
-                       ".tiff", ".gif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".avif",
-                       ".heic", ".heif");
-}
-
-std::vector<fs::path> list_images(const fs::path& path) {
-  if (!fs::exists(path)) throw missing_file(path.string() + ": no such file or folder");
-  if (!fs::is_directory(path)) return {path};
-  std::vector<fs::path> files;
-  for (const auto& entry :
-       fs::recursive_directory_iterator(path, fs::directory_options::follow_directory_symlink |
-                                                  fs::directory_options::skip_permission_denied))
-    if (entry.is_regular_file() && is_image_name(entry.path())) files.push_back(entry.path());
-  if (files.empty()) throw bad_data(path.string() + ": holds no images");
-  std::sort(files.begin(), files.end());
-  return files;
 }
 
 }  // namespace lanner::datasets

@@ -4,6 +4,7 @@
 #include <opencv2/core/mat.hpp>
 #include <vector>
 
+#include "lanner/datasets/images/image_files.h"
 #include "lanner/ops/api.h"
 
 namespace lanner::datasets {
@@ -31,18 +32,8 @@ LANNER_API Image read_image(const std::filesystem::path& file, int short_side = 
 // as read_image does.
 LANNER_API cv::Size image_size(const std::filesystem::path& file);
 
-// Whether write_image knows the file's extension.
-LANNER_API bool can_write_image(const std::filesystem::path& file);
-
 // The file extension selects the format. The file is written whole or not at all. Throws io_error
 // with the reason.
 LANNER_API void write_image(const std::filesystem::path& file, const cv::Mat& rgb);
-
-// Image files in a folder and its subfolders, sorted by path; a file yields itself. Throws
-// missing_file if `path` does not exist, and bad_data if it holds no images.
-LANNER_API std::vector<std::filesystem::path> list_images(const std::filesystem::path& path);
-
-// Whether the extension is that of a type that read_image decodes.
-LANNER_API bool is_image_name(const std::filesystem::path& file);
 
 }  // namespace lanner::datasets

@@ -1,20 +1,9 @@
 #include "lanner/datasets/reading/image_index.h"
 
-#include <algorithm>
-
-#include "lanner/datasets/images/image.h"
+#include "lanner/datasets/images/image_files.h"
 
 namespace lanner::datasets {
 namespace fs = std::filesystem;
-namespace {
-
-auto entries_under(const fs::path& folder) {
-  return fs::recursive_directory_iterator(folder,
-                                          fs::directory_options::follow_directory_symlink |
-                                              fs::directory_options::skip_permission_denied);
-}
-
-}  // namespace
 
 ImageIndex::ImageIndex(std::vector<fs::path> folders) : folders_(std::move(folders)) {
   std::erase_if(folders_, [](const fs::path& folder) { return !fs::is_directory(folder); });
@@ -48,31 +37,6 @@ const ImageIndex::Stems& ImageIndex::stems_in(const fs::path& folder) {
     if (path.empty() || entry.path() < path) path = entry.path();
   }
   return stems;
-}
-
-std::vector<fs::path> images_under(const fs::path& folder) {
-  std::vector<fs::path> images;
-  for (const auto& entry : entries_under(folder))
-    if (is_image_name(entry.path()) && entry.is_regular_file()) images.push_back(entry.path());
-  std::sort(images.begin(), images.end());
-  return images;
-}
-
-std::string describe_files(const fs::path& folder) {
-  std::map<std::string, int64_t> counts;
-  for (const auto& entry : entries_under(folder))
-    if (entry.is_regular_file()) {
-      const auto extension = entry.path().extension().string();
-      ++counts[extension.empty() ? "files without extension" : extension];
-    }
-  std::vector<std::pair<int64_t, std::string>> kinds;
-  for (const auto& [extension, count] : counts) kinds.emplace_back(count, extension);
-  std::stable_sort(kinds.begin(), kinds.end(),
-                   [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::string text;
-  for (size_t i = 0; i < std::min<size_t>(kinds.size(), 6); ++i)
-    text += (i ? ", " : "") + std::to_string(kinds[i].first) + " " + kinds[i].second;
-  return text.empty() ? "no files" : text;
 }
 
 }  // namespace lanner::datasets

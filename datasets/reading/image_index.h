@@ -30,11 +30,4 @@ class ImageIndex {
   std::map<std::filesystem::path, Stems> stems_;
 };
 
-// The images of a folder and its subfolders, sorted.
-std::vector<std::filesystem::path> images_under(const std::filesystem::path& folder);
-
-// What a folder and its subfolders hold by extension, for messages: "448 .jpg, 448 .txt", most
-// frequent first; "no files" if there are none.
-std::string describe_files(const std::filesystem::path& folder);
-
 }  // namespace lanner::datasets

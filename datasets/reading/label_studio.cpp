@@ -83,6 +83,10 @@ Annotations read_label_studio(const fs::path& file, Issues& issues) {
     try {
       const bool full = task.contains("data");
       const auto& data = full ? task.at("data") : task;
+      if (data.empty()) {
+        issues.push_back({file.string(), where + ".data", "names no image"});
+        continue;
+      }
       const auto url = data.contains("image") ? data.at("image").get<std::string>()
                                               : data.begin()->get<std::string>();
       const auto path = find_image(images, url);

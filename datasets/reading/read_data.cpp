@@ -5,6 +5,7 @@
 #include <set>
 
 #include "lanner/datasets/error.h"
+#include "lanner/datasets/images/image_files.h"
 #include "lanner/datasets/reading/annotations.h"
 #include "lanner/datasets/reading/coco.h"
 #include "lanner/datasets/reading/createml.h"
@@ -40,10 +41,9 @@ JsonForm form_of(const fs::path& file) {
     if (has("image") && has("annotations")) return JsonForm::createml;
     return JsonForm::other;
   }
-  if (has("shapes") && (has("imagePath") || has("imageData"))) return JsonForm::labelme;
   for (const char* key : {"images", "annotations", "categories"})
     if (has(key)) return JsonForm::coco;
-  return JsonForm::other;
+  return has("shapes") ? JsonForm::labelme : JsonForm::other;
 }
 
 std::vector<fs::path> files_in(const fs::path& folder, const char* extension) {
@@ -237,12 +237,13 @@ Dataset read_data(const fs::path& path, const std::string& split, const fs::path
   if (fs::is_directory(path / "Annotations") && !split.empty())
     throw missing_file((path / "ImageSets" / "Main" / (split + ".txt")).string() +
                        ": no such split");
+  const auto found = describe_files(folder, true);
   throw missing_file((split.empty() ? path : path / split).string() +
                      ": no annotations: expected a COCO .json file, a VOC folder (JPEGImages, "
                      "Annotations, ImageSets/Main), .xml files beside their images, a YOLO folder "
                      "(images, labels, data.yaml), or a file of CreateML, labelme, CVAT, Label "
                      "Studio, TensorFlow or Open Images; found " +
-                     describe_files(folder) + " under " + folder.string());
+                     (found.empty() ? "no files" : found) + " under " + folder.string());
 }
 
 }  // namespace lanner::datasets

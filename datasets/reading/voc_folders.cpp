@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "lanner/datasets/error.h"
-#include "lanner/datasets/images/image.h"
+#include "lanner/datasets/images/image_files.h"
 #include "lanner/datasets/reading/annotations.h"
 #include "lanner/datasets/reading/text_lines.h"
 

@@ -4,8 +4,7 @@
 #include <map>
 
 #include "lanner/datasets/error.h"
-#include "lanner/datasets/images/image.h"
-#include "lanner/datasets/reading/image_index.h"
+#include "lanner/datasets/images/image_files.h"
 #include "lanner/datasets/reading/text_lines.h"
 #include "lanner/datasets/reading/yolo.h"
 
@@ -54,7 +53,8 @@ std::optional<fs::path> find_yaml(const fs::path& folder) {
   for (const char* name : {"data.yaml", "data.yml", "dataset.yaml"})
     if (fs::is_regular_file(folder / name)) return folder / name;
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder))
+  std::error_code unreadable;  // as the folder above may be
+  for (const auto& entry : fs::directory_iterator(folder, unreadable))
     if (is_yaml(entry.path()) && entry.is_regular_file()) try {
         const auto root = load_yaml(entry.path());
         if (root["names"] && root["train"]) files.push_back(entry.path());
@@ -143,7 +143,8 @@ std::optional<YoloFiles> from_yaml(const fs::path& file, const std::string& spli
   if (entry.IsScalar())
     add_entry(files, entry.as<std::string>(), bases, where);
   else if (entry.IsSequence())
-    for (const auto& part : entry) add_entry(files, part.as<std::string>(), bases, where);
+    for (const auto& part : entry)
+      add_entry(files, part.IsScalar() ? part.as<std::string>() : "", bases, where);
   else
     throw bad_data(where + ": expected a folder, a list file, or a list of them");
   if (entry.IsSequence()) files.labels.clear();  // several folders

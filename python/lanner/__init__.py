@@ -12,12 +12,14 @@ import torch  # noqa: F401  loads LibTorch, which _core links to
 
 from lanner import ops
 from lanner.detector import Detector, build, load
-from lanner.jobs import evaluate, pretrain, train, tune
+from lanner.jobs import check_data, convert_data, evaluate, pretrain, train, tune
 from lanner.torchvision import from_torchvision, resnet_state_dict
 
 __all__ = [
     "Detector",
     "build",
+    "check_data",
+    "convert_data",
     "evaluate",
     "from_torchvision",
     "load",

@@ -23,12 +23,18 @@ from lanner import _core
 if TYPE_CHECKING:  # lanner/options.pyi: types alone, written by `make docs`
     from typing_extensions import Unpack
 
-    from lanner.options import EvalOptions, PretrainOptions, TrainOptions
+    from lanner.options import (
+        CheckOptions,
+        ConvertOptions,
+        EvalOptions,
+        PretrainOptions,
+        TrainOptions,
+    )
 
 _PROGRAM = pathlib.Path(_core.__file__).parents[2] / "bin" / "lanner"
 # Exceptions by exit code; other codes are internal errors of the program.
 _ERRORS = {2: ValueError, 65: ValueError, 66: FileNotFoundError, 74: OSError}
-_MULTIPLE_WORDS = {"images", "test", "vary"}  # flags that take several words
+_MULTIPLE_WORDS = {"against", "classes", "images", "merge", "test", "vary"}  # flags that take several words
 
 
 def _is_list(value: Any) -> bool:
@@ -84,6 +90,41 @@ def _run(command: str, options: Mapping[str, Any]) -> None:
         raise _ERRORS.get(code, RuntimeError)(message.strip().removeprefix("error: "))
 
 
+def check_data(*, data: str | os.PathLike, **options: Unpack[CheckOptions]) -> dict[str, Any]:
+    """Runs `lanner check-data`. Returns its report: images, objects, objects_per_class, issues, notes
+    and more; `usable` is False if an issue must be fixed before training.
+
+    data: DATA[:SPLIT], a folder or file of any format in docs/data.md.
+    options: any of the program's, such as against, show or annotations_only.
+    Raises ValueError for bad options and data that cannot be read at all, and FileNotFoundError.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "report.json"
+        try:
+            _run("check-data", {"data": data, **options, "json": file})
+        except ValueError:  # also where issues must be fixed: then there is a report
+            if not file.exists():
+                raise
+        report = file.read_text()
+    if "json" in options:
+        pathlib.Path(options["json"]).write_text(report)
+    return json.loads(report)
+
+
+def convert_data(
+    *, data: str | os.PathLike, out: str | os.PathLike, **options: Unpack[ConvertOptions]
+) -> pathlib.Path:
+    """Runs `lanner convert-data`: writes data of any format as COCO, VOC or YOLO. Returns `out`.
+
+    data: DATA[:SPLIT].
+    out: a folder that is new or empty.
+    options: to ("coco", "voc" or "yolo"), split=[80, 10, 10], seed, classes, merge=["old=new"], link.
+    Raises the same errors as `train`.
+    """
+    _run("convert-data", {"data": data, "out": out, **options})
+    return pathlib.Path(out)
+
+
 def train(
     *, data: str | os.PathLike, out: str | os.PathLike, **options: Unpack[TrainOptions]
 ) -> pathlib.Path:
@@ -110,7 +151,7 @@ def tune(
     vary: Sequence[str] = (),
     **options: Unpack[TrainOptions],
 ) -> dict[str, Any]:
-    """Runs `lanner tune`. Returns what OUT/tune.json holds: lr, batch_size, loss and AP with their
+    """Runs `lanner tune`. Returns what OUT/tune.json holds: lr, batch_size and AP with their
     intervals, the power laws, and the doubts; OUT/tuned.cfg is for `lanner.train(config=..)`.
 
     data, val: DATA[:SPLIT].

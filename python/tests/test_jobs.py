@@ -90,6 +90,26 @@ def test_pretrain_train_and_evaluate(data, tmp_path):
         )
 
 
+def test_data_are_checked_and_converted(data, tmp_path):
+    report = lanner.check_data(data=f"{data}:val", against=[f"{data}:train"])
+    assert report["usable"] and report["images"] == 2 and report["issues"] == []
+    out = lanner.convert_data(
+        data=data, out=tmp_path / "yolo", to="yolo", split=[50, 50], merge=["leaf=plant", "star=x"]
+    )
+    report = lanner.check_data(data=out / "data.yaml", json=tmp_path / "r.json")
+    assert report["images"] == 5 and "plant" in report["objects_per_class"]
+    assert any("no split is named" in note for note in report["notes"])
+    assert (tmp_path / "r.json").exists()
+    label = next((out / "labels/train").iterdir())
+    label.write_text("0 0.5 0.5 0.2\n")
+    report = lanner.check_data(data=f"{out}:train")
+    assert not report["usable"] and report["issues"][0]["field"] == "line 1"
+    with pytest.raises(FileNotFoundError, match="no such file or folder"):
+        lanner.check_data(data=tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="out: the folder is not empty"):
+        lanner.convert_data(data=data, out=out)
+
+
 def test_errors_of_the_program_become_exceptions(data, tmp_path, capfd):
     with pytest.raises(ValueError, match="epochs: expected >= 1, got -1"):
         lanner.train(data=data, out=tmp_path / "run", epochs=-1)

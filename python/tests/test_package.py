@@ -96,3 +96,9 @@ def test_detection_releases_the_gil():
 def test_generated_files_match_the_declared_options(lanner_program, form, file):
     written = (pathlib.Path(__file__).parents[2] / file).read_text()
     assert written == lanner_program("options", form).stdout, "run `make docs`"
+
+
+def test_stubs_name_everything_that_the_package_exports():
+    stubs = (pathlib.Path(lanner.__file__).parent / "__init__.pyi").read_text()
+    for name in lanner.__all__:
+        assert f"{name} as {name}" in stubs, name

@@ -74,6 +74,8 @@ TEST_CASE("list_images sorts the images of a folder and rejects a folder without
   write_plain_image(folder.path / "b.jpg", 8, 8);
   write_plain_image(folder.path / "sub/a.PNG", 8, 8);
   write(folder.path / "notes.txt", "x");
+  write(folder.path / "sub/film.mp4", "x");
+  CHECK(describe_files(folder.path, false) == "1 .mp4, 1 .txt");
   const auto files = list_images(folder.path);
   REQUIRE(files.size() == 2);
   CHECK(files[0].filename() == "b.jpg");

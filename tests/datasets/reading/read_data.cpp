@@ -109,6 +109,26 @@ TEST_CASE("Label Studio's rectangles, rotated ones and polygons are read from bo
   CHECK(boxes_of(read_all(folder.path / "project.json").dataset) == "a cat 20 20 80 60\n");
 }
 
+TEST_CASE("a labelme file is known by its shapes, however long they are") {
+  const TemporaryFolder folder;
+  write_plain_image(folder.path / "a.jpg", 100, 80);
+  std::string shapes;
+  for (int i = 0; i < 1500; ++i)
+    shapes += std::string(i ? "," : "") +
+              R"({"label": "cat", "shape_type": "rectangle", "points": [[1, 2], [)" +
+              std::to_string(10 + i % 80) + ", " + std::to_string(10 + i / 80) + "]]}";
+  write(folder.path / "a.json", R"({"shapes": [)" + shapes + R"(], "imagePath": "a.jpg"})");
+  CHECK(open_dataset(folder.path.string()).images.at(0).objects.size() == 1500);
+}
+
+TEST_CASE("tasks of Label Studio without an image are named") {
+  const TemporaryFolder folder;
+  write(folder.path / "x.json", R"([{"data": {}, "annotations": []}, {"data": {"text": "hello"}}])");
+  const auto issues = read_all(folder.path / "x.json").issues;
+  CHECK_THAT(issues, ContainsSubstring("x.json: [0].data: names no image"));
+  CHECK_THAT(issues, ContainsSubstring("x.json: [1].image: no such image: \"hello\""));
+}
+
 TEST_CASE("malformed files of CreateML, labelme and CVAT are named with their field") {
   const TemporaryFolder folder;
   write_plain_image(folder.path / "a.jpg", 100, 80);

@@ -1,0 +1,88 @@
+#include "lanner/datasets/images/image_files.h"
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <map>
+
+#include "lanner/datasets/error.h"
+
+namespace lanner::datasets {
+namespace fs = std::filesystem;
+namespace {
+
+auto entries_under(const fs::path& folder) {
+  return fs::recursive_directory_iterator(folder,
+                                          fs::directory_options::follow_directory_symlink |
+                                              fs::directory_options::skip_permission_denied);
+}
+
+bool has_extension(const fs::path& file, const auto& extensions) {
+  return std::find(extensions.begin(), extensions.end(), lower_extension(file)) !=
+         extensions.end();
+}
+
+}  // namespace
+
+std::string lower_extension(const fs::path& file) {
+  std::string extension = file.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  return extension;
+}
+
+bool is_image_name(const fs::path& file) {
+  static constexpr std::array extensions{
+      ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif",  ".tiff", ".gif",
+      ".jp2", ".ppm",  ".pgm", ".pbm",  ".pnm", ".tga", ".avif", ".heic", ".heif"};
+  return has_extension(file, extensions);
+}
+
+bool can_write_image(const fs::path& file) {
+  static constexpr std::array extensions{".jpg",  ".jpeg", ".jpe",  ".png", ".bmp",
+                                         ".webp", ".tif",  ".tiff", ".ppm", ".jp2"};
+  return has_extension(file, extensions);
+}
+
+std::vector<fs::path> images_under(const fs::path& folder) {
+  std::vector<fs::path> images;
+  for (const auto& entry : entries_under(folder))
+    if (is_image_name(entry.path()) && entry.is_regular_file()) images.push_back(entry.path());
+  std::sort(images.begin(), images.end());
+  return images;
+}
+
+std::vector<fs::path> list_images(const fs::path& path) {
+  if (!fs::exists(path)) throw missing_file(path.string() + ": no such file or folder");
+  if (!fs::is_directory(path)) return {path};
+  auto files = images_under(path);
+  const auto others = describe_files(path, false);
+  if (files.empty())
+    throw bad_data(path.string() + ": holds no images" +
+                   (others.empty() ? "" : "; found " + others));
+  if (!others.empty())
+    std::cerr << "note: " << path.string() << ": not read, as they are no images: " << others
+              << "\n";
+  return files;
+}
+
+std::string describe_files(const fs::path& folder, bool with_images) {
+  constexpr size_t kNamed = 6;
+  std::map<std::string, int64_t> counts;
+  for (const auto& entry : entries_under(folder))
+    if (entry.is_regular_file() && (with_images || !is_image_name(entry.path()))) {
+      const auto extension = entry.path().extension().string();
+      ++counts[extension.empty() ? "without extension" : extension];
+    }
+  std::vector<std::pair<int64_t, std::string>> kinds;
+  for (const auto& [extension, count] : counts) kinds.emplace_back(count, extension);
+  std::stable_sort(kinds.begin(), kinds.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::string text;
+  for (size_t i = 0; i < kinds.size() && i < kNamed; ++i)
+    text += (i ? ", " : "") + std::to_string(kinds[i].first) + " " + kinds[i].second;
+  if (kinds.size() > kNamed) text += " and more";
+  return text;
+}
+
+}  // namespace lanner::datasets

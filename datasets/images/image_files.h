@@ -1,0 +1,30 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "lanner/ops/api.h"
+
+namespace lanner::datasets {
+
+// ".jpg" for "a/B.JPG".
+LANNER_API std::string lower_extension(const std::filesystem::path& file);
+
+// Whether the extension is that of a type that read_image decodes.
+LANNER_API bool is_image_name(const std::filesystem::path& file);
+// Whether the extension is that of a type that write_image writes.
+LANNER_API bool can_write_image(const std::filesystem::path& file);
+
+// Image files in a folder and its subfolders, sorted by path. Links to folders are followed.
+LANNER_API std::vector<std::filesystem::path> images_under(const std::filesystem::path& folder);
+
+// images_under(path); a file yields itself. Prints a note to stderr about other files in the folder.
+// Throws missing_file if `path` does not exist, and bad_data if it holds no images.
+LANNER_API std::vector<std::filesystem::path> list_images(const std::filesystem::path& path);
+
+// The files in a folder and its subfolders by extension, most frequent first: "448 .jpg, 448 .txt".
+// `with_images`: whether images count. Empty if there are none.
+std::string describe_files(const std::filesystem::path& folder, bool with_images);
+
+}  // namespace lanner::datasets
