@@ -150,7 +150,8 @@ cv::Mat decode_rgb(const fs::path& file, const Bytes& bytes) {
   cv::Mat rgb = cv::imdecode(bytes, cv::IMREAD_COLOR);
   if (!rgb.empty()) cv::cvtColor(rgb, rgb, cv::COLOR_BGR2RGB);
   // TGA has no signature.
-  return rgb.empty() && lower_extension(file) == ".tga" ? decode_gif_or_tga(bytes, kMaxPixels) : rgb;
+  return rgb.empty() && lower_extension(file) == ".tga" ? decode_gif_or_tga(bytes, kMaxPixels)
+                                                        : rgb;
 }
 
 Image decode_other(const fs::path& file, const Bytes& bytes) {

@@ -18,8 +18,7 @@ auto entries_under(const fs::path& folder) {
 }
 
 bool has_extension(const fs::path& file, const auto& extensions) {
-  return std::find(extensions.begin(), extensions.end(), lower_extension(file)) !=
-         extensions.end();
+  return std::find(extensions.begin(), extensions.end(), lower_extension(file)) != extensions.end();
 }
 
 }  // namespace
@@ -32,9 +31,9 @@ std::string lower_extension(const fs::path& file) {
 }
 
 bool is_image_name(const fs::path& file) {
-  static constexpr std::array extensions{
-      ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif",  ".tiff", ".gif",
-      ".jp2", ".ppm",  ".pgm", ".pbm",  ".pnm", ".tga", ".avif", ".heic", ".heif"};
+  static constexpr std::array extensions{".jpg", ".jpeg", ".jpe",  ".jfif", ".png", ".bmp", ".webp",
+                                         ".tif", ".tiff", ".gif",  ".jp2",  ".ppm", ".pgm", ".pbm",
+                                         ".pnm", ".tga",  ".avif", ".heic", ".heif"};
   return has_extension(file, extensions);
 }
 

@@ -19,8 +19,8 @@ LANNER_API bool can_write_image(const std::filesystem::path& file);
 // Image files in a folder and its subfolders, sorted by path. Links to folders are followed.
 LANNER_API std::vector<std::filesystem::path> images_under(const std::filesystem::path& folder);
 
-// images_under(path); a file yields itself. Prints a note to stderr about other files in the folder.
-// Throws missing_file if `path` does not exist, and bad_data if it holds no images.
+// images_under(path); a file yields itself. Prints a note to stderr about other files in the
+// folder. Throws missing_file if `path` does not exist, and bad_data if it holds no images.
 LANNER_API std::vector<std::filesystem::path> list_images(const std::filesystem::path& path);
 
 // The files in a folder and its subfolders by extension, most frequent first: "448 .jpg, 448 .txt".

@@ -123,7 +123,8 @@ TEST_CASE("a labelme file is known by its shapes, however long they are") {
 
 TEST_CASE("tasks of Label Studio without an image are named") {
   const TemporaryFolder folder;
-  write(folder.path / "x.json", R"([{"data": {}, "annotations": []}, {"data": {"text": "hello"}}])");
+  write(folder.path / "x.json",
+        R"([{"data": {}, "annotations": []}, {"data": {"text": "hello"}}])");
   const auto issues = read_all(folder.path / "x.json").issues;
   CHECK_THAT(issues, ContainsSubstring("x.json: [0].data: names no image"));
   CHECK_THAT(issues, ContainsSubstring("x.json: [1].image: no such image: \"hello\""));
