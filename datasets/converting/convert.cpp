@@ -8,8 +8,11 @@
 #include "lanner/datasets/converting/split_groups.h"
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/files.h"
+#include "lanner/datasets/images/image_files.h"
+#include "lanner/datasets/reading/annotations.h"
 #include "lanner/datasets/reading/coco.h"
 #include "lanner/datasets/reading/joined.h"
+#include "lanner/datasets/reading/read_data.h"
 #include "lanner/datasets/reading/voc.h"
 
 namespace lanner::datasets {
@@ -23,19 +26,40 @@ struct Source {
   std::vector<std::string> split;  // of each image
 };
 
+// Says how many images of the folder are in none of the splits.
+void note_other_images(const fs::path& folder, const Dataset& dataset, ConvertReport& report) {
+  if (!fs::is_directory(folder)) return;
+  std::set<fs::path> used;
+  for (const auto& image : dataset.images) used.insert(image.path.lexically_normal());
+  const auto images = images_under(folder);
+  const auto others = std::count_if(images.begin(), images.end(), [&](const fs::path& image) {
+    return !used.contains(image.lexically_normal());
+  });
+  if (others > 0)
+    report.notes.push_back(
+        std::to_string(others) + " of " + std::to_string(images.size()) + " images under " +
+        folder.string() +
+        " are left out: they are in no split that was read, or have no annotation");
+}
+
 // All splits of the data; all images as `train` if there are no splits.
 Source read_source(const ConvertOptions& options, ConvertReport& report) {
   std::vector<Dataset> parts;
   std::vector<std::string> names;
   const bool is_whole = fs::exists(options.data);
-  for (const auto& name : kSplits) {
-    if (!is_whole) break;
+  const auto add_split = [&](const std::string& name, const std::string& as) {
     try {
       parts.push_back(open_dataset(options.data + ":" + name, options.image_root));
-      names.push_back(name);
-    } catch (const Error& error) {
-      if (error.code != ExitCode::missing_file && error.code != ExitCode::usage) throw;
+      names.push_back(as);
+      return true;
+    } catch (const NoSuchSplit&) {
+      return false;
     }
+  };
+  if (is_whole) {
+    if (!add_split("train", "train")) add_split("trainval", "train");
+    add_split("val", "val");
+    add_split("test", "test");
   }
   if (parts.empty()) {
     const auto colon = options.data.rfind(':');
@@ -47,7 +71,7 @@ Source read_source(const ConvertOptions& options, ConvertReport& report) {
   for (size_t i = 0; i < parts.size(); ++i)
     source.split.insert(source.split.end(), parts[i].images.size(), names[i]);
   source.dataset = parts.size() == 1 ? std::move(parts[0]) : joined(std::move(parts));
-  report.notes = source.dataset.notes;
+  if (is_whole) note_other_images(options.data, source.dataset, report);
   return source;
 }
 
@@ -79,8 +103,12 @@ void choose_classes(Dataset& dataset, const ConvertOptions& options, ConvertRepo
     std::vector<Category> chosen;
     for (const auto& text : options.classes) {
       std::istringstream list(text);
-      for (std::string name; std::getline(list, name, ',');)
+      for (std::string name; std::getline(list, name, ',');) {
+        name = trimmed(name);
+        for (const auto& other : chosen)
+          if (other.name == name) throw usage_error("--classes: \"" + name + "\" is given twice");
         chosen.push_back(kept[index_of(kept, name, "classes")]);
+      }
     }
     kept = std::move(chosen);
   }
@@ -109,7 +137,7 @@ std::vector<std::string> file_names(const std::vector<ImageRecord>& images, Conv
     for (int number = 2; !stems.insert(name).second; ++number)
       name = stem + "_" + std::to_string(number);
     renamed += name != stem;
-    names.push_back(name + extension);
+    names.push_back(name + (is_image_name(image.path) ? extension : ".jpg"));  // read by content
   }
   if (renamed > 0)
     report.notes.push_back(std::to_string(renamed) +
@@ -157,9 +185,15 @@ std::string yolo_yaml(const std::vector<Category>& categories,
   return text;
 }
 
-// Crowd regions are no objects; only COCO can tell.
-void drop_crowds(Dataset& dataset, ConvertReport& report) {
-  int64_t dropped = 0;
+// Crowd regions are no objects; only COCO can tell. YOLO has no difficult objects either.
+void drop_crowds(Dataset& dataset, const std::string& format, ConvertReport& report) {
+  int64_t dropped = 0, difficult = 0;
+  for (const auto& image : dataset.images)
+    difficult += std::count_if(image.objects.begin(), image.objects.end(),
+                               [](const Object& object) { return object.difficult; });
+  if (difficult > 0 && format == "yolo")
+    report.notes.push_back(std::to_string(difficult) +
+                           " difficult objects are ordinary ones in YOLO");
   for (auto& image : dataset.images)
     dropped += static_cast<int64_t>(
         std::erase_if(image.objects, [](const Object& object) { return object.crowd; }));
@@ -201,11 +235,17 @@ ConvertReport convert_data(const ConvertOptions& options) {
   ConvertReport report;
   auto [dataset, split] = read_source(options, report);
   choose_classes(dataset, options, report);
-  if (options.to != "coco") drop_crowds(dataset, report);
+  if (options.to != "coco") drop_crowds(dataset, options.to, report);
   if (!options.split.empty()) {
     const auto parts =
         split_images(dataset.images, options.split, static_cast<uint64_t>(options.seed));
     for (size_t i = 0; i < parts.size(); ++i) split[i] = kSplits[parts[i]];
+    std::set<std::string> groups;
+    for (const auto& image : dataset.images) groups.insert(group_of(image.path));
+    if (groups.size() < options.split.size())
+      report.notes.push_back(
+          "all images are copies of one photo or frames of one film, so they are "
+          "split in their order");
   }
   const auto names = file_names(dataset.images, report);
   for (const auto& name : kSplits) {

@@ -53,7 +53,7 @@ struct ConvertedSplit {
 };
 struct ConvertReport {
   std::vector<ConvertedSplit> splits;
-  std::vector<std::string> notes;  // what was left out or changed
+  std::vector<std::string> notes;  // what was left out or changed; not those of open_dataset
 };
 
 // Reads a data set of any format and writes it as

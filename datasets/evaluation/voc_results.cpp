@@ -110,6 +110,7 @@ void write_voc_results(const fs::path& folder, const CocoFile& truth,
   for (size_t i = 0; i < image_names.size(); ++i) names[truth.images[i].id] = image_names[i];
   std::map<int64_t, std::ostringstream> texts;
   for (const auto& d : detections) {
+    if (!names.contains(d.image_id)) continue;  // of no image of the ground truth
     auto& text = texts[d.category_id];
     text.precision(9);
     text << names[d.image_id] << ' ' << d.score << ' ' << d.bbox.x + 1 << ' ' << d.bbox.y + 1 << ' '

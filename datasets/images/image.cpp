@@ -25,9 +25,10 @@ constexpr int64_t kMaxPixels = 200'000'000;
 using Bytes = std::vector<unsigned char>;
 
 Bytes read_start(const fs::path& file, size_t max_bytes) {
-  if (!fs::is_regular_file(file))
-    throw missing_file(file.string() + (fs::is_directory(file) ? ": expected an image, got a folder"
-                                                               : ": no such file"));
+  if (std::error_code too_long; !fs::is_regular_file(file, too_long))
+    throw missing_file(file.string() + (fs::is_directory(file, too_long)
+                                            ? ": expected an image, got a folder"
+                                            : ": no such file"));
   std::ifstream in(file, std::ios::binary);
   Bytes bytes(std::min<size_t>(fs::file_size(file), max_bytes));
   in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));

@@ -72,7 +72,8 @@ int exif_orientation(Bytes bytes) {
   if (!data) return 1;
   const auto* entry = exif_content_get_entry(data->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION);
   if (!entry || entry->format != EXIF_FORMAT_SHORT || entry->components < 1) return 1;
-  return exif_get_short(entry->data, exif_data_get_byte_order(data.get()));
+  const int orientation = exif_get_short(entry->data, exif_data_get_byte_order(data.get()));
+  return orientation >= 1 && orientation <= 8 ? orientation : 1;
 }
 
 int png_orientation(const std::filesystem::path& file) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/images/image.h"
@@ -94,7 +95,11 @@ Dataset to_dataset(Annotations annotations, const std::vector<Category>* known, 
                             " objects are polygons: their bounding boxes are used");
   dataset.categories = known                            ? *known
                        : annotations.categories.empty() ? named_categories(images)
-                                                        : std::move(annotations.categories);
+                                                        : annotations.categories;
+  std::set<std::string> names;
+  for (const auto& category : annotations.categories)
+    if (!category.name.empty() && !names.insert(category.name).second)
+      dataset.notes.push_back("two classes are called \"" + category.name + "\": they are one");
   const auto labels = labels_of(dataset.categories);
   for (auto& annotated : images) {
     issues.insert(issues.end(), annotated.issues.begin(), annotated.issues.end());

@@ -24,8 +24,9 @@ fs::path find_image_folder(const fs::path& file, const CocoFile& coco, const fs:
   for (const fs::path& root : {folder, folder / "images", folder / split, folder / ".." / split,
                                folder / "..", folder / ".." / "images",
                                folder / ".." / "images" / split, folder / ".." / split / "images"})
-    if (!coco.images.empty() && fs::exists(root / coco.images[0].file_name))
-      return root.lexically_normal();
+    for (size_t i = 0; i < coco.images.size(); i += coco.images.size() / 20 + 1)
+      if (std::error_code too_long; fs::exists(root / coco.images[i].file_name, too_long))
+        return root.lexically_normal();
   return folder;
 }
 
@@ -110,7 +111,7 @@ Dataset to_dataset(const CocoFile& coco, const fs::path& file, const fs::path& i
                   label->second,
                   a.area,
                   a.crowd,
-                  false};
+                  a.difficult};
     if (clip_to_image(object, image, file.string(), where + ".bbox", issues))
       image.objects.push_back(object);
   }
@@ -145,13 +146,15 @@ void write_coco(const fs::path& file, const CocoFile& coco) {
                               {"file_name", image.file_name},
                               {"width", image.width},
                               {"height", image.height}});
-  for (const auto& a : coco.annotations)
+  for (const auto& a : coco.annotations) {
     root["annotations"].push_back({{"id", a.id},
                                    {"image_id", a.image_id},
                                    {"category_id", a.category_id},
                                    {"bbox", {a.bbox.x, a.bbox.y, a.bbox.width, a.bbox.height}},
                                    {"area", a.area},
                                    {"iscrowd", a.crowd ? 1 : 0}});
+    if (a.difficult) root["annotations"].back()["difficult"] = 1;
+  }
   for (const auto& category : coco.categories)
     root["categories"].push_back({{"id", category.id}, {"name", category.name}});
   write_file(file, root.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));

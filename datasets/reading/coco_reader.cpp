@@ -148,7 +148,8 @@ class Entry {
     std::string_view text;
     if (!field.get(text) && !text.empty()) {
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-      if (error == std::errc() && end == text.data() + text.size()) return value;
+      if (error == std::errc() && end == text.data() + text.size() && std::to_string(value) == text)
+        return value;
     }
     return std::nullopt;
   }
@@ -221,16 +222,19 @@ CocoFile read_coco(const fs::path& file, Issues& issues) {
   std::unordered_set<int64_t> image_ids, category_ids;
   std::vector<size_t> annotation_indices;  // in the file
   const auto read_category = [&](Entry& entry) {
-    Category category{entry.integer("id"), trimmed(entry.text("name"))};
+    Category category{entry.integer("id"), {}};
     if (entry.valid() && !category_ids.insert(category.id).second)
       entry.fail("id", "used twice: " + std::to_string(category.id));
+    category.name = trimmed(entry.text("name"));
     if (entry.valid()) coco.categories.push_back(std::move(category));
   };
   const auto read_image = [&](Entry& entry) {
-    CocoImage image{entry.identifier("id"), entry.text("file_name"), entry.pixels("width"),
-                    entry.pixels("height")};
+    CocoImage image{entry.identifier("id"), {}};
+    // The id is known even if another field is wrong: one cause, one message.
     if (entry.valid() && !image_ids.insert(image.id).second)
       entry.fail("id", "used twice: " + std::to_string(image.id));
+    image.file_name = entry.text("file_name");
+    image.width = entry.pixels("width"), image.height = entry.pixels("height");
     std::replace(image.file_name.begin(), image.file_name.end(), '\\', '/');  // from Windows
     if (entry.valid() && escapes_folder(image.file_name))
       entry.fail("file_name", "leaves the image folder: \"" + image.file_name + "\"");
@@ -244,6 +248,7 @@ CocoFile read_coco(const fs::path& file, Issues& issues) {
     a.id = entry.identifier_or("id", 0);
     a.area = entry.number_or("area", a.bbox.width * a.bbox.height);
     a.crowd = entry.flag("iscrowd");
+    a.difficult = entry.flag("difficult");  // as write_coco writes it
     if (entry.valid()) coco.annotations.push_back(a), annotation_indices.push_back(index);
   };
   const auto lists = for_each_entry(file, [&](const JsonEntry& json_entry) {

@@ -129,6 +129,7 @@ Annotations read_csv(const fs::path& file, Issues& issues) {
   Annotations result;
   result.name_field.clear();
   std::optional<Columns> columns;
+  Row header;
   const auto names = class_names(folder);
   std::unordered_map<std::string, std::optional<size_t>> index_of;  // nullopt: no such image
   int64_t number = 0;
@@ -136,6 +137,7 @@ Annotations read_csv(const fs::path& file, Issues& issues) {
     const std::string where = "row " + std::to_string(++number);
     if (!columns) {
       columns.emplace(row);
+      header = row;
       result.fractions = columns->open_images;
       return columns->complete();
     }
@@ -170,8 +172,8 @@ Annotations read_csv(const fs::path& file, Issues& issues) {
     for (const auto& [column, value] :
          {std::pair{c.x1, &box.x1}, {c.y1, &box.y1}, {c.x2, &box.x2}, {c.y2, &box.y2}})
       if (!to_number(row[column], *value)) {
-        annotated.issues.push_back(
-            {file.string(), where, "expected a number, got \"" + row[column] + "\""});
+        annotated.issues.push_back({file.string(), where + "." + header[column],
+                                    "expected a number, got \"" + row[column] + "\""});
         return true;
       }
     if (c.group >= 0) object.crowd = row[c.group] == "1";

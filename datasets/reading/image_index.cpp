@@ -12,7 +12,8 @@ ImageIndex::ImageIndex(std::vector<fs::path> folders) : folders_(std::move(folde
 std::optional<fs::path> ImageIndex::find(const std::string& name) const {
   if (name.empty() || fs::path(name).is_absolute()) return std::nullopt;
   for (const auto& folder : folders_)
-    if (const auto path = folder / name; fs::is_regular_file(path)) return path;
+    if (std::error_code too_long; fs::is_regular_file(folder / name, too_long))
+      return folder / name;
   return std::nullopt;
 }
 

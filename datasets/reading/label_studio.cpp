@@ -32,12 +32,12 @@ std::vector<double> corners(const Json& value, double image_width, double image_
 void add_object(const Json& value, const Json& sizes, const std::string& where,
                 AnnotatedImage& annotated, int64_t& polygons) {
   std::vector<double> points;
-  const char* labels = value.contains("rectanglelabels") ? "rectanglelabels"
-                       : value.contains("polygonlabels") ? "polygonlabels"
-                                                         : nullptr;
-  if (!labels) {
+  std::string labels;
+  for (const char* key : {"rectanglelabels", "polygonlabels", "labels"})
+    if (value.contains(key) && !value.at(key).empty()) labels = key;
+  if (labels.empty() || !(value.contains("points") || value.contains("width"))) {
     annotated.issues.push_back({annotated.file, where,
-                                "neither rectanglelabels nor polygonlabels: not a box",
+                                "neither rectanglelabels nor polygonlabels: not a labeled box",
                                 Issue::Action::drop});
     return;
   }
@@ -101,12 +101,13 @@ Annotations read_label_studio(const fs::path& file, Issues& issues) {
                                                   : &empty;
       if (!list) {
         annotated.issues.push_back({file.string(), where + ".annotations",
-                                    "no annotation that was not cancelled", Issue::Action::drop});
+                                    "no annotation that was not cancelled", Issue::Action::keep});
         list = &empty;
       }
       size_t number = 0;
       for (const auto& item : *list) {
         const auto field = where + (full ? ".result[" : ".label[") + std::to_string(number++) + "]";
+        if (full && !item.contains("value")) continue;  // a relation of two objects
         add_object(full ? item.at("value") : item, item, field, annotated, result.polygons);
       }
       result.images.push_back(std::move(annotated));

@@ -50,7 +50,7 @@ std::vector<fs::path> files_in(const fs::path& folder, const char* extension) {
   std::vector<fs::path> files;
   if (!fs::is_directory(folder)) return files;
   for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().extension() == extension && entry.is_regular_file())
+    if (lower_extension(entry.path()) == extension && entry.is_regular_file())
       files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   return files;
@@ -81,7 +81,7 @@ class Folder {
         return to_dataset(read_yolo(*files, issues_), known_, issues_);
     if (const auto file = find_cvat(); file && split.empty())
       return finish(read_cvat(*file, issues_), path_);
-    if (const auto folders = find_voc(path_, split)) return read_voc_folder(*folders);
+    if (const auto folders = find_voc(path_, split)) return read_voc_folder(*folders, split);
     for (const auto& folder : {path_, path_ / "annotations"})
       if (auto found = read_json_files(folder, split)) return found;
     if (const auto file = choose(files_in(path_, ".csv"), split, is_annotation_csv))
@@ -90,8 +90,10 @@ class Folder {
   }
 
  private:
-  Dataset read_voc_folder(const VocFolders& folders) const {
+  Dataset read_voc_folder(const VocFolders& folders, const std::string& split) const {
     auto annotations = read_voc(folders, issues_);
+    if (split.empty() && !folders.list.empty())
+      annotations.notes.push_back("no split is named: " + folders.list.string() + " is read");
     // With a list, the other images are those of other splits.
     if (!folders.list.empty()) return to_dataset(std::move(annotations), known_, issues_);
     const auto images = std::find_if(folders.images.begin(), folders.images.end(),
@@ -195,16 +197,17 @@ std::optional<Dataset> read_split(const fs::path& path, const std::string& split
 
 Dataset read_file(const fs::path& file, const std::string& split, const fs::path& image_root,
                   const std::vector<Category>* known, Issues& issues) {
-  const auto extension = file.extension();
+  const auto extension = lower_extension(file);
   if (extension == ".yaml" || extension == ".yml" || extension == ".data") {
     for (const auto& name : names_of(split))
       if (const auto files = find_yolo(file, name))
         return to_dataset(read_yolo(*files, issues), known, issues);
-    throw missing_file(file.string() + ": " + (split.empty() ? "train" : split) +
-                       ": no such split");
+    throw NoSuchSplit(ExitCode::missing_file,
+                      file.string() + ": " + (split.empty() ? "train" : split) + ": no such split");
   }
   if (!split.empty())
-    throw usage_error(file.string() + ": this file has no splits, got \":" + split + "\"");
+    throw NoSuchSplit(ExitCode::usage,
+                      file.string() + ": this file has no splits, got \":" + split + "\"");
   if (extension == ".csv") return to_dataset(read_csv(file, issues), known, issues);
   if (extension == ".xml") return to_dataset(read_cvat(file, issues), known, issues);
   switch (form_of(file)) {
@@ -224,6 +227,10 @@ Dataset read_file(const fs::path& file, const std::string& split, const fs::path
 
 }  // namespace
 
+bool is_coco_file(const fs::path& file) {
+  return lower_extension(file) == ".json" && form_of(file) == JsonForm::coco;
+}
+
 Dataset read_data(const fs::path& path, const std::string& split, const fs::path& image_root,
                   const std::vector<Category>* known, Issues& issues) {
   if (!fs::is_directory(path)) return read_file(path, split, image_root, known, issues);
@@ -235,15 +242,18 @@ Dataset read_data(const fs::path& path, const std::string& split, const fs::path
     }
   const auto folder = split.empty() || !fs::is_directory(path / split) ? path : path / split;
   if (fs::is_directory(path / "Annotations") && !split.empty())
-    throw missing_file((path / "ImageSets" / "Main" / (split + ".txt")).string() +
-                       ": no such split");
+    throw NoSuchSplit(
+        ExitCode::missing_file,
+        (path / "ImageSets" / "Main" / (split + ".txt")).string() + ": no such split");
   const auto found = describe_files(folder, true);
-  throw missing_file((split.empty() ? path : path / split).string() +
-                     ": no annotations: expected a COCO .json file, a VOC folder (JPEGImages, "
-                     "Annotations, ImageSets/Main), .xml files beside their images, a YOLO folder "
-                     "(images, labels, data.yaml), or a file of CreateML, labelme, CVAT, Label "
-                     "Studio, TensorFlow or Open Images; found " +
-                     (found.empty() ? "no files" : found) + " under " + folder.string());
+  throw NoSuchSplit(
+      ExitCode::missing_file,
+      (split.empty() ? path : path / split).string() +
+          ": no annotations: expected a COCO .json file, a VOC folder (JPEGImages, "
+          "Annotations, ImageSets/Main), .xml files beside their images, a YOLO folder "
+          "(images, labels, data.yaml), or a file of CreateML, labelme, CVAT, Label "
+          "Studio, TensorFlow or Open Images; found " +
+          (found.empty() ? "no files" : found) + " under " + folder.string());
 }
 
 }  // namespace lanner::datasets

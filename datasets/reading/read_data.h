@@ -1,8 +1,17 @@
 #pragma once
 
 #include "lanner/datasets/dataset.h"
+#include "lanner/datasets/error.h"
 
 namespace lanner::datasets {
+
+// The data have no split of that name, as opposed to a file or folder that is missing.
+struct NoSuchSplit : Error {
+  using Error::Error;
+};
+
+// Whether a .json file looks like COCO annotations, from its first bytes.
+LANNER_API bool is_coco_file(const std::filesystem::path& file);
 
 // Reads one split of the data in a file or folder, whatever tool wrote it. The format is found by
 // looking inside; docs/data.md lists them. Without `split`, a folder that is divided into splits

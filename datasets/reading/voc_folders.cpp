@@ -15,7 +15,7 @@ bool has_xml(const fs::path& folder) {
   if (!fs::is_directory(folder)) return false;
   const auto entries = fs::directory_iterator(folder);
   return std::any_of(begin(entries), end(entries),
-                     [](const auto& entry) { return entry.path().extension() == ".xml"; });
+                     [](const auto& entry) { return lower_extension(entry.path()) == ".xml"; });
 }
 
 std::optional<fs::path> find_list(const fs::path& root, const std::string& split) {
@@ -72,6 +72,7 @@ std::optional<VocFolders> find_voc(const fs::path& root, const std::string& spli
     VocFolders folders{{annotations}, {root / "JPEGImages", root / "Data", root / "images"}, {}};
     const auto list = find_list(root, split.empty() ? "trainval" : split);
     if (list) folders.list = *list;
+    if (split.empty() && !list && find_list(root, "train")) return std::nullopt;
     if (split.empty()) return folders;
     folders.annotations.push_back(annotations / split);
     folders.images.push_back(root / "Data" / split);

@@ -25,7 +25,7 @@ struct VocFolders {
 };
 
 // Returns nullopt if `root` is not a VOC data set or has no such split. An empty `split` selects
-// `trainval` if there is such a list, and otherwise all annotations.
+// `trainval` if there is such a list, and all annotations if there is no list `train` either.
 std::optional<VocFolders> find_voc(const std::filesystem::path& root, const std::string& split);
 
 }  // namespace lanner::datasets

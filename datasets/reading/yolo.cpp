@@ -53,7 +53,8 @@ struct LabelFile {
   bool found = false;
 };
 
-LabelFile read_labels(const fs::path& image, const std::vector<std::string>& names) {
+LabelFile read_labels(const fs::path& image, const YoloFiles& files) {
+  const auto& names = files.names;
   LabelFile result;
   const fs::path file = label_file(image);
   auto& [record, file_name, objects, issues] = result.annotated;
@@ -67,8 +68,9 @@ LabelFile read_labels(const fs::path& image, const std::vector<std::string>& nam
     if (line_number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
     const auto numbers = numbers_in(line);
     if (numbers && numbers->empty()) continue;
-    const bool valid =
-        numbers && (numbers->size() == 5 || (numbers->size() >= 7 && numbers->size() % 2 == 1));
+    const size_t count = numbers ? numbers->size() : 0;
+    const bool is_box = count == 5 + files.keypoint_numbers;
+    const bool valid = is_box || (files.keypoint_numbers == 0 && count >= 7 && count % 2 == 1);
     const double number = valid ? numbers->front() : -1;
     if (!(number >= 0 && number < 100'000 && number == std::floor(number))) {
       issues.push_back({file_name, where,
@@ -86,7 +88,7 @@ LabelFile read_labels(const fs::path& image, const std::vector<std::string>& nam
     }
     Object object;
     const auto& n = *numbers;
-    if (n.size() == 5)
+    if (is_box)
       object.box = {n[1] - n[3] / 2, n[2] - n[4] / 2, n[1] + n[3] / 2, n[2] + n[4] / 2};
     else
       object.box = bounding_box({n.begin() + 1, n.end()}), ++result.polygons;
@@ -114,7 +116,7 @@ std::vector<fs::path> labels_without_image(const fs::path& folder,
 
 Annotations read_yolo(const YoloFiles& files, Issues& issues) {
   std::vector<LabelFile> read(files.images.size());
-  parallel_for(read.size(), [&](size_t i) { read[i] = read_labels(files.images[i], files.names); });
+  parallel_for(read.size(), [&](size_t i) { read[i] = read_labels(files.images[i], files); });
 
   Annotations result;
   result.fractions = true;
@@ -122,17 +124,19 @@ Annotations read_yolo(const YoloFiles& files, Issues& issues) {
   result.notes = files.notes;
   auto names = files.names;
   std::set<fs::path> label_files;
+  int64_t without_labels = 0;
   for (auto& [annotated, polygons, classes, found] : read) {
     result.polygons += polygons;
     while (files.names.empty() && static_cast<int64_t>(names.size()) < classes)
       names.push_back(std::to_string(names.size()));
     if (found) label_files.insert(fs::path(annotated.file).lexically_normal());
+    without_labels += !found;
     result.images.push_back(std::move(annotated));
   }
   for (size_t i = 0; i < names.size(); ++i)
     result.categories.push_back({static_cast<int64_t>(i), names[i]});
-  if (const auto count = read.size() - label_files.size(); count > 0)
-    result.notes.push_back(std::to_string(count) + " of " + std::to_string(read.size()) +
+  if (without_labels > 0)
+    result.notes.push_back(std::to_string(without_labels) + " of " + std::to_string(read.size()) +
                            " images have no label file: images without objects");
   if (files.labels.empty()) return result;
   const auto strays = labels_without_image(files.labels, label_files);

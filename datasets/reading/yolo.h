@@ -12,6 +12,7 @@ struct YoloFiles {
   std::vector<std::string> names;             // of the classes; empty: their numbers
   // The folder that holds label files of these images only; empty if there is none.
   std::filesystem::path labels;
+  size_t keypoint_numbers = 0;  // behind each box, of data for poses; they are not read
   std::vector<std::string> notes;
 };
 

@@ -30,6 +30,9 @@ std::vector<std::string> names_in(const YAML::Node& root, const fs::path& file) 
   std::vector<std::string> names;
   try {
     const auto list = root["names"];
+    if (list && !list.IsSequence() && !list.IsMap())
+      throw bad_data(file.string() + ": names: expected a list or map of names, got \"" +
+                     (list.IsScalar() ? list.as<std::string>() : "") + "\"");
     for (const auto& item : list) {
       if (list.IsSequence()) {
         names.push_back(trimmed(item.as<std::string>()));
@@ -85,7 +88,8 @@ std::optional<fs::path> resolve(const std::string& path, const std::vector<fs::p
   }
   for (const auto& name : {fs::path(text), inner, shorter})
     for (const auto& base : bases)
-      if (!name.empty() && fs::exists(base / name)) return (base / name).lexically_normal();
+      if (std::error_code too_long; !name.empty() && fs::exists(base / name, too_long))
+        return (base / name).lexically_normal();
   return std::nullopt;
 }
 
@@ -129,6 +133,8 @@ std::optional<YoloFiles> from_yaml(const fs::path& file, const std::string& spli
   if (!entry || entry.IsNull()) return std::nullopt;
   const std::string where = file.string() + ": " + (split.empty() ? "train" : split);
   YoloFiles files;
+  if (const auto shape = root["kpt_shape"]; shape && shape.IsSequence() && shape.size() == 2)
+    files.keypoint_numbers = shape[0].as<size_t>(0) * shape[1].as<size_t>(0);
   files.names = root["names"] ? names_in(root, file) : find_names(file.parent_path());
   const fs::path folder = file.parent_path().empty() ? fs::path(".") : file.parent_path();
   std::vector<fs::path> bases{folder};
@@ -162,7 +168,12 @@ std::optional<YoloFiles> from_darknet(const fs::path& file, const std::string& s
   if (entry == fields.end() || entry->second.empty()) return std::nullopt;
   const std::vector<fs::path> bases{file.parent_path().empty() ? "." : file.parent_path()};
   YoloFiles files;
-  if (const auto names = resolve(fields["names"], bases)) files.names = text_lines(*names);
+  if (const auto& entry_names = fields["names"]; !entry_names.empty()) {
+    const auto names = resolve(entry_names, bases);
+    if (!names)
+      throw missing_file(file.string() + ": names: no such file: \"" + entry_names + "\"");
+    files.names = text_lines(*names);
+  }
   add_entry(files, entry->second, bases, file.string() + ": " + entry->first);
   return files;
 }
@@ -175,6 +186,8 @@ bool has_labels_beside(const fs::path& folder) {
 }
 
 std::optional<YoloFiles> from_folders(const fs::path& root, const std::string& split) {
+  // Not all splits at once.
+  if (split.empty() && fs::is_directory(root / "images" / "train")) return std::nullopt;
   for (const auto& [images, labels] : {std::pair{root / "images" / split, root / "labels" / split},
                                        std::pair{root / split / "images", root / split / "labels"}})
     if (fs::is_directory(images) && fs::is_directory(labels)) {

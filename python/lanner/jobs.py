@@ -72,6 +72,7 @@ def _run(command: str, options: Mapping[str, Any]) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        errors="replace",  # file names may be no UTF-8
     )
     message = ""
     try:
@@ -106,7 +107,7 @@ def check_data(*, data: str | os.PathLike, **options: Unpack[CheckOptions]) -> d
             if not file.exists():
                 raise
         report = file.read_text()
-    if "json" in options:
+    if options.get("json"):
         pathlib.Path(options["json"]).write_text(report)
     return json.loads(report)
 

@@ -3,6 +3,7 @@
 #include "lanner/datasets/converting/split_groups.h"
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/reading/coco.h"
+#include "lanner/datasets/reading/voc.h"
 #include "tests/catch.h"
 #include "tests/datasets/make_data.h"
 
@@ -73,6 +74,30 @@ TEST_CASE("all splits are converted, to any format and back") {
   CHECK(voc.images.size() == 3);
   CHECK(voc.images[0].path.filename() == "a_2.jpg");  // train has an a.jpg
   CHECK(voc.images[0].objects.size() == 2);
+}
+
+TEST_CASE("no split is lost, and difficult objects stay difficult") {
+  const TemporaryFolder folder;
+  const auto voc = folder.path / "voc";
+  for (const std::string name : {"a", "b", "c"}) {
+    write_plain_image(voc / "JPEGImages" / (name + ".jpg"), 100, 80);
+    ImageRecord image{1, name + ".jpg", 100, 80, {}};
+    image.objects.push_back({{1, 2, 30, 40}, 1, 1, false, true});
+    write_voc(voc / "Annotations" / (name + ".xml"), image, {{1, "cat"}});
+  }
+  write(voc / "ImageSets/Main/trainval.txt", "a\n");
+  write(voc / "ImageSets/Main/test.txt", "b\n");
+  const auto report = convert_data({.data = voc.string(), .out = folder.path / "coco"});
+  REQUIRE(report.splits.size() == 2);
+  CHECK(report.splits[0].name == "train");
+  CHECK_THAT(report.notes.at(0), ContainsSubstring("1 of 3 images under"));
+  const auto coco = open_dataset((folder.path / "coco").string() + ":train");
+  CHECK(coco.images.at(0).objects.at(0).difficult);
+  fs::create_directories(folder.path / "yolo/images");
+  write(folder.path / "yolo/data.yaml", "train: gone\nval: images\nnames: [cat]\n");
+  CHECK_THROWS_WITH(
+      convert_data({.data = (folder.path / "yolo").string(), .out = folder.path / "x"}),
+      ContainsSubstring("data.yaml: train: no such file or folder: \"gone\""));
 }
 
 TEST_CASE("classes are chosen and merged by name") {

@@ -3,6 +3,7 @@
 
 #include "lanner/datasets/evaluation/voc_results.h"
 #include "lanner/datasets/files.h"
+#include "lanner/datasets/reading/read_data.h"
 #include "lanner/detectors/auto_options.h"
 #include "lanner/ops/api.h"
 #include "tools/flags.h"
@@ -15,7 +16,7 @@ namespace {
 
 std::vector<datasets::CocoDetection> read_results(const EvalOptions& options,
                                                   datasets::CocoFile& truth) {
-  if (std::filesystem::is_regular_file(options.annotations)) {
+  if (datasets::is_coco_file(options.annotations)) {
     datasets::Issues issues;
     truth = datasets::read_coco(options.annotations, issues);
     datasets::throw_if_rejected(issues);
@@ -60,7 +61,7 @@ int check_data(const datasets::CheckOptions& options) {
 
 int convert_data(const datasets::ConvertOptions& options) {
   const auto report = datasets::convert_data(options);
-  for (const auto& note : report.notes) std::cout << "note: " << note << "\n";
+  for (const auto& note : report.notes) std::cerr << "note: " << note << "\n";
   for (const auto& split : report.splits)
     std::cout << split.name << ": " << split.images << " images, " << split.objects << " objects\n";
   std::cout << "written to " << options.out.string() << " as " << options.to << "\n";

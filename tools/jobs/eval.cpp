@@ -52,6 +52,11 @@ int evaluate_model(const EvalOptions& options) {
       detector, dataset, options.batch_size, options.workers,
       [&](double fraction) { line.show(fraction, "", fraction >= 1); }, stopping);
   if (stopping()) return 0;
+  if (!options.report.empty())
+    datasets::write_file(
+        options.report,
+        datasets::html_page("lanner eval " + options.data,
+                            datasets::evaluation_html(dataset, detections, options.iou)));
   auto truth = datasets::to_coco(dataset);
   if (!options.save_detections.empty()) {
     datasets::Issues reported;  // before, by open_dataset
@@ -59,11 +64,6 @@ int evaluate_model(const EvalOptions& options) {
     use_ids_of(own.categories, truth, detections);
   }
   evaluate(options, truth, detections);
-  if (!options.report.empty())
-    datasets::write_file(
-        options.report,
-        datasets::html_page("lanner eval " + options.data,
-                            datasets::evaluation_html(dataset, detections, options.iou)));
   return 0;
 }
 

@@ -15,8 +15,10 @@ namespace {
 
 void save(const std::filesystem::path& path, const datasets::CocoFile& truth,
           const std::vector<datasets::CocoDetection>& detections) {
+  auto known = detections;
+  std::erase_if(known, [](const auto& d) { return d.image_id == datasets::kUnknownImage; });
   if (path.extension() == ".json")
-    datasets::write_detections(path, detections);
+    datasets::write_detections(path, known);
   else
     datasets::write_voc_results(path, truth, detections);
 }
@@ -26,11 +28,12 @@ void check_ids(const EvalOptions& options, const datasets::CocoFile& truth,
                const std::vector<datasets::CocoDetection>& detections) {
   const auto unknown = datasets::count_unknown(truth, detections);
   const auto all = static_cast<int64_t>(detections.size());
+  const bool none_counts = all > 0 && unknown.images + unknown.categories == all;
   const auto report = [&](int64_t count, const std::string& what) {
     if (count == 0) return;
     const auto text = std::to_string(count) + " of " + std::to_string(all) + " detections are of " +
                       what + " that the annotations lack";
-    if (count == all) throw bad_data(options.detections.string() + ": " + what + ": " + text);
+    if (none_counts) throw bad_data(options.detections.string() + ": " + what + ": " + text);
     std::cerr << "warning: " << text << "; they do not count\n";
   };
   report(unknown.images, "images");

@@ -73,7 +73,7 @@ TEST_CASE("malformed rows of a CSV file are named") {
         "../a.jpg,100,80,cat,10,20,30,40\n");
   const auto result = read_all(folder.path / "data.csv");
   for (const char* text :
-       {"data.csv: row 2: expected a number, got \"ten\"", "row 3: no such image: \"b.jpg\"",
+       {"data.csv: row 2.xmin: expected a number, got \"ten\"", "row 3: no such image: \"b.jpg\"",
         "row 4: expected 8 columns or more, got 7", "row 5: the class has no name",
         "row 6: no such image: \"../a.jpg\""})
     CHECK_THAT(result.issues, ContainsSubstring(text));
@@ -156,6 +156,14 @@ TEST_CASE("malformed files of CreateML, labelme and CVAT are named with their fi
              ContainsSubstring("image b.jpg: no such image") &&
                  ContainsSubstring("image a.jpg.polyline[0]: not a box, polygon or ellipse") &&
                  ContainsSubstring("image a.jpg.box[1]: box without area"));
+  CHECK_THAT(issues_of("annotations.xml",
+                       "<annotations><image id='0' name='a.jpg' width='100' height='80'>"
+                       "<box label='cat' xtl='x' ytl='5' xbr='9' ybr='9'/>"
+                       "<box label='cat' ytl='5' xbr='9' ybr='9'/>"
+                       "<polygon label='cat' points='1,2;x,4;5,6'/></image></annotations>"),
+             ContainsSubstring("a.jpg.box[0]: xtl: expected a number, got \"x\"") &&
+                 ContainsSubstring("a.jpg.box[1]: xtl: missing") &&
+                 ContainsSubstring("a.jpg.polygon[2]: points: expected"));
   write(folder.path / "annotations.xml", "<annotations><track/></annotations>");
   CHECK_THROWS_WITH(read_all(folder.path), ContainsSubstring("track: CVAT for video"));
 }

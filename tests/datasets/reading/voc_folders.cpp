@@ -129,3 +129,18 @@ TEST_CASE("folders of VOC annotations are found in every usual layout") {
     CHECK(dataset.images[0].objects.at(0).box.x1 == 10);
   }
 }
+
+TEST_CASE("without a split, a VOC folder yields trainval, else train, and says so") {
+  const TemporaryFolder folder;
+  for (const std::string name : {"a", "b"}) {
+    write_plain_image(folder.path / "JPEGImages" / (name + ".jpg"), 100, 80);
+    write_annotation(folder.path / "Annotations" / (name + ".xml"));
+  }
+  CHECK(images_of(folder.path.string()) == "a.jpg b.jpg");
+  write(folder.path / "ImageSets/Main/train.txt", "a\n");
+  CHECK(images_of(folder.path.string()) == "a.jpg");
+  write(folder.path / "ImageSets/Main/trainval.txt", "b\n");
+  const auto dataset = open_dataset(folder.path.string());
+  CHECK(dataset.images.at(0).path.filename() == "b.jpg");
+  CHECK_THAT(dataset.notes.at(0), ContainsSubstring("no split is named: "));
+}

@@ -140,3 +140,24 @@ TEST_CASE("numbers of YOLO lines are read as they are written") {
                            "0 50 40 20 16", "-1 0.5 0.5 0.2 0.2", "0 .1 .1 .9 .1 .5 .9 .7"})
     CHECK(read_line(line) == -1);
 }
+
+TEST_CASE("keypoints behind a box are no polygon") {
+  const TemporaryFolder folder;
+  write_plain_image(folder.path / "images/a.jpg", 100, 80);
+  write(folder.path / "labels/a.txt", "0 .5 .5 .2 .2 .45 .45 2 .55 .55 2\n");
+  write(folder.path / "data.yaml", "train: images\nnames: [cat]\nkpt_shape: [2, 3]\n");
+  const auto dataset = open_dataset(folder.path.string());
+  CHECK(dataset.images.at(0).objects.at(0).box.x1 == Approx(40));
+  write(folder.path / "data.yaml", "train: images\nnames: data/coco.names\n");
+  CHECK_THROWS_WITH(open_dataset(folder.path.string()),
+                    ContainsSubstring("names: expected a list or map of names, got \"data/coco"));
+}
+
+TEST_CASE("without a split, a folder of splits yields train, not all of them") {
+  const TemporaryFolder folder;
+  const auto& root = folder.path;
+  for (const std::string split : {"train", "val"})
+    write_pair(root / "images" / split / (split + ".jpg"),
+               root / "labels" / split / (split + ".txt"));
+  CHECK(read_stems(root) == "train 0");
+}
