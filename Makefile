@@ -46,10 +46,10 @@ sanitize: dependencies
 	@TSAN_OPTIONS=halt_on_error=1:detect_deadlocks=0 build-tsan/bin/datasets_tests "[threads]"
 
 # clang-tidy with the short list of .clang-tidy, over what includes no LibTorch: the rest takes half an
-# hour. `make lint LINT=.` checks all.
-LINT ?= '^(?!.*/tests/).*(datasets/(?!loading)|tools/(commands/)?[a-z_]*\.cpp)'
+# hour. `make lint LINTED=.` checks all.
+LINTED ?= '^(?!.*/tests/).*(datasets/(?!loading)|tools/(commands/)?[a-z_]*\.cpp)'
 lint: configure
-	@run-clang-tidy-14 -p $(BUILD) -quiet -j $(JOBS) $(LINT) 2>/dev/null
+	@run-clang-tidy-14 -p $(BUILD) -quiet -j $(JOBS) $(LINTED) 2>/dev/null
 
 demo: program
 	@bash tools/demo.sh $(BUILD)/bin/lanner demo

@@ -133,7 +133,8 @@ def test_results_survive_a_round_trip_through_voc_text_files(tmp_path, lanner_pr
     "text, message",
     [
         ('{"images": [}', "JSON: expected a value, got } at byte 12"),
-        ('[{"image_id": 1}]', "images: missing, or not a list"),
+        ('[{"image_id": 1}]', "JSON: these are detections (COCO results), not annotations"),
+        ('[{"x": 1}]', "images: missing, or not a list"),
         ("", "JSON: the file is empty"),
     ],
 )
