@@ -33,8 +33,8 @@ std::string group_of(const std::filesystem::path& image) {
   return image.string();
 }
 
-std::vector<size_t> split_images(const std::vector<ImageRecord>& images,
-                                 const std::vector<double>& shares, uint64_t seed) {
+ImageSplit split_images(const std::vector<ImageRecord>& images, const std::vector<double>& shares,
+                        uint64_t seed) {
   std::map<std::string, std::vector<size_t>> by_name;
   for (size_t i = 0; i < images.size(); ++i) by_name[group_of(images[i].path)].push_back(i);
   std::vector<std::vector<size_t>> groups;
@@ -51,7 +51,7 @@ std::vector<size_t> split_images(const std::vector<ImageRecord>& images,
       while (current + 1 < shares.size() && missing[current] < 0.5) ++current;
       part[i] = current, --missing[current];
     }
-    return part;
+    return {part, true};
   }
   std::mt19937_64 generator(seed);
   for (size_t i = groups.size(); i > 1; --i) std::swap(groups[i - 1], groups[generator() % i]);
@@ -60,7 +60,7 @@ std::vector<size_t> split_images(const std::vector<ImageRecord>& images,
     for (const size_t i : group) part[i] = most - missing.begin();
     *most -= static_cast<double>(group.size());
   }
-  return part;
+  return {part};
 }
 
 }  // namespace lanner::datasets

@@ -13,9 +13,13 @@ namespace lanner::datasets {
 // Other images form groups of their own.
 std::string group_of(const std::filesystem::path& image);
 
-// The part, 0 .. shares.size() - 1, of each image. Groups are shuffled and dealt so that the parts
-// have the shares. Where there are fewer groups than parts, the images are cut in their order.
-std::vector<size_t> split_images(const std::vector<ImageRecord>& images,
-                                 const std::vector<double>& shares, uint64_t seed);
+struct ImageSplit {
+  std::vector<size_t> part;  // of each image, 0 .. shares.size() - 1
+  bool in_order = false;  // there are fewer groups than parts: the images were cut in their order
+};
+
+// Shuffles the groups and deals them so that the parts have the shares.
+ImageSplit split_images(const std::vector<ImageRecord>& images, const std::vector<double>& shares,
+                        uint64_t seed);
 
 }  // namespace lanner::datasets

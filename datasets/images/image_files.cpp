@@ -4,6 +4,7 @@
 #include <array>
 #include <iostream>
 #include <map>
+#include <set>
 
 #include "lanner/datasets/error.h"
 
@@ -63,6 +64,18 @@ std::vector<fs::path> list_images(const fs::path& path) {
     std::cerr << "note: " << path.string() << ": not read, as they are no images: " << others
               << "\n";
   return files;
+}
+
+std::string describe_unused(const fs::path& folder, const std::vector<fs::path>& used) {
+  std::set<fs::path> paths;
+  for (const auto& path : used) paths.insert(path.lexically_normal());
+  const auto images = images_under(folder);
+  const auto unused = std::count_if(images.begin(), images.end(), [&](const fs::path& image) {
+    return !paths.contains(image.lexically_normal());
+  });
+  if (unused == 0) return {};
+  return std::to_string(unused) + " of " + std::to_string(images.size()) + " images under " +
+         folder.string();
 }
 
 std::string describe_files(const fs::path& folder, bool with_images) {

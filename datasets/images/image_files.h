@@ -23,6 +23,10 @@ LANNER_API std::vector<std::filesystem::path> images_under(const std::filesystem
 // folder. Throws missing_file if `path` does not exist, and bad_data if it holds no images.
 LANNER_API std::vector<std::filesystem::path> list_images(const std::filesystem::path& path);
 
+// "3 of 10 images under FOLDER" for the images that are not among `used`; empty if all are.
+std::string describe_unused(const std::filesystem::path& folder,
+                            const std::vector<std::filesystem::path>& used);
+
 // The files in a folder and its subfolders by extension, most frequent first: "448 .jpg, 448 .txt".
 // `with_images`: whether images count. Empty if there are none.
 std::string describe_files(const std::filesystem::path& folder, bool with_images);

@@ -7,6 +7,7 @@
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/images/image.h"
 #include "lanner/datasets/parallel.h"
+#include "lanner/datasets/reading/text_lines.h"
 
 namespace lanner::datasets {
 namespace {
@@ -75,13 +76,6 @@ Box bounding_box(const std::vector<double>& points) {
     box = {std::min(box.x1, points[i]), std::min(box.y1, points[i + 1]),
            std::max(box.x2, points[i]), std::max(box.y2, points[i + 1])};
   return box;
-}
-
-std::string trimmed(const std::string& text) {
-  constexpr const char* kSpace = " \t\r\n\f\v";
-  const auto first = text.find_first_not_of(kSpace);
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
 Dataset to_dataset(Annotations annotations, const std::vector<Category>* known, Issues& issues) {

@@ -35,9 +35,6 @@ struct Annotations {
 // The smallest box around points x1, y1, x2, y2, ...; a box without area if there are none.
 Box bounding_box(const std::vector<double>& points);
 
-// Without white space at both ends.
-std::string trimmed(const std::string& text);
-
 // Reads the size of images that have none, converts boxes to pixels, clips them, and assigns labels
 // and image ids from 1. Without `known`, labels refer to the annotations' categories. Appends
 // missing and unknown names, invalid boxes and unreadable images to `issues`.

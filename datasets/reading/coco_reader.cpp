@@ -7,9 +7,9 @@
 #include <unordered_set>
 
 #include "lanner/datasets/error.h"
-#include "lanner/datasets/reading/annotations.h"
 #include "lanner/datasets/reading/coco.h"
 #include "lanner/datasets/reading/json_entries.h"
+#include "lanner/datasets/reading/text_lines.h"
 
 namespace lanner::datasets {
 namespace fs = std::filesystem;

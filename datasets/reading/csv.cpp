@@ -9,6 +9,7 @@
 
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/reading/image_index.h"
+#include "lanner/datasets/reading/text_lines.h"
 
 namespace lanner::datasets {
 namespace fs = std::filesystem;

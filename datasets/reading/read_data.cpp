@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <set>
 
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/images/image_files.h"
@@ -103,17 +102,10 @@ class Folder {
 
   // Also says how many images under `folder` have no annotation.
   Dataset finish(Annotations annotations, const fs::path& folder) const {
-    std::set<fs::path> used;
-    for (const auto& annotated : annotations.images)
-      used.insert(annotated.image.path.lexically_normal());
-    const auto images = images_under(folder);
-    const auto unused = std::count_if(images.begin(), images.end(), [&](const auto& image) {
-      return !used.count(image.lexically_normal());
-    });
-    if (unused > 0)
-      annotations.notes.push_back(std::to_string(unused) + " of " + std::to_string(images.size()) +
-                                  " images under " + folder.string() +
-                                  " have no annotation: not used");
+    std::vector<fs::path> used;
+    for (const auto& annotated : annotations.images) used.push_back(annotated.image.path);
+    if (const auto unused = describe_unused(folder, used); !unused.empty())
+      annotations.notes.push_back(unused + " have no annotation: not used");
     return to_dataset(std::move(annotations), known_, issues_);
   }
 

@@ -3,9 +3,15 @@
 #include <fstream>
 
 #include "lanner/datasets/error.h"
-#include "lanner/datasets/reading/annotations.h"
 
 namespace lanner::datasets {
+
+std::string trimmed(const std::string& text) {
+  constexpr const char* kSpace = " \t\r\n\f\v";
+  const auto first = text.find_first_not_of(kSpace);
+  if (first == std::string::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
 
 std::vector<std::string> text_lines(const std::filesystem::path& file) {
   std::ifstream in(file);

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "lanner/datasets/dataset.h"
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/images/image_files.h"
-#include "lanner/datasets/reading/annotations.h"
 #include "lanner/datasets/reading/text_lines.h"
 
 namespace lanner::datasets {

@@ -15,16 +15,9 @@ namespace {
 // The label file of an image; the first candidate if there is none.
 fs::path label_file(const fs::path& image) {
   const fs::path name = image.stem().string() + ".txt";
-  std::vector<fs::path> candidates;
-  std::vector<fs::path> parts(image.begin(), std::prev(image.end()));
-  if (const auto last = std::find(parts.rbegin(), parts.rend(), "images"); last != parts.rend()) {
-    *last = "labels";
-    fs::path folder;
-    for (const auto& part : parts) folder /= part;
-    candidates.push_back(folder / name);
-  }
-  candidates.push_back(image.parent_path() / name);
-  candidates.push_back(image.parent_path() / "labels" / name);
+  const auto folder = image.parent_path();
+  const fs::path candidates[] = {labels_beside(folder) / name, folder / name,
+                                 folder / "labels" / name};
   for (const auto& file : candidates)
     if (fs::exists(file)) return file;
   return candidates[0];
@@ -139,11 +132,11 @@ Annotations read_yolo(const YoloFiles& files, Issues& issues) {
     result.notes.push_back(std::to_string(without_labels) + " of " + std::to_string(read.size()) +
                            " images have no label file: images without objects");
   if (files.labels.empty()) return result;
-  const auto strays = labels_without_image(files.labels, label_files);
-  if (!strays.empty())
-    issues.push_back({strays[0].string(), "image",
-                      std::to_string(strays.size()) + " label files in " + files.labels.string() +
-                          " belong to no image, this one among them",
+  const auto unmatched = labels_without_image(files.labels, label_files);
+  if (!unmatched.empty())
+    issues.push_back({unmatched[0].string(), "image",
+                      std::to_string(unmatched.size()) + " label files in " +
+                          files.labels.string() + " belong to no image, this one among them",
                       label_files.empty() ? Issue::Action::reject : Issue::Action::drop});
   return result;
 }

@@ -24,6 +24,9 @@ struct YoloFiles {
 // Returns nullopt if there is no such split. Throws bad_data naming the file and the field.
 std::optional<YoloFiles> find_yolo(const std::filesystem::path& root, const std::string& split);
 
+// The folder with `labels` in place of its last folder `images`; the same folder if it has none.
+std::filesystem::path labels_beside(const std::filesystem::path& images);
+
 // Reads one text file per image, in the folder `labels` that stands in place of the last folder
 // `images` in the image's path, or beside the image. Lines are `class x y width height`, box
 // centers and sides as fractions of the image's sides, or `class x1 y1 x2 y2 x3 y3 ...` for a

@@ -93,17 +93,6 @@ std::optional<fs::path> resolve(const std::string& path, const std::vector<fs::p
   return std::nullopt;
 }
 
-// The folder of label files that belongs to a folder of images.
-fs::path labels_beside(const fs::path& images) {
-  std::vector<fs::path> parts(images.begin(), images.end());
-  const auto last = std::find(parts.rbegin(), parts.rend(), "images");
-  if (last == parts.rend()) return images;
-  *last = "labels";
-  fs::path result;
-  for (const auto& part : parts) result /= part;
-  return result;
-}
-
 void add_folder(YoloFiles& files, const fs::path& folder) {
   const auto images = images_under(folder);
   files.images.insert(files.images.end(), images.begin(), images.end());
@@ -204,6 +193,16 @@ std::optional<YoloFiles> from_folders(const fs::path& root, const std::string& s
 }
 
 }  // namespace
+
+fs::path labels_beside(const fs::path& images) {
+  std::vector<fs::path> parts(images.begin(), images.end());
+  const auto last = std::find(parts.rbegin(), parts.rend(), "images");
+  if (last == parts.rend()) return images;
+  *last = "labels";
+  fs::path result;
+  for (const auto& part : parts) result /= part;
+  return result;
+}
 
 std::optional<YoloFiles> find_yolo(const fs::path& root, const std::string& split) {
   if (is_yaml(root)) return from_yaml(root, split);

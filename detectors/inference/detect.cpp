@@ -35,8 +35,8 @@ struct Source {
   bool is_video = false;
 };
 
-// The pattern in which folders that exist stand for themselves: "[2024] photos" is no set of
-// digits.
+// Escapes the leading folders that exist, so that the brackets of "[2024] photos" are not taken for
+// a set of characters.
 std::string with_literal_folders(const fs::path& pattern) {
   fs::path literal, result;
   bool is_literal = true;

@@ -34,7 +34,8 @@ if TYPE_CHECKING:  # lanner/options.pyi: types alone, written by `make docs`
 _PROGRAM = pathlib.Path(_core.__file__).parents[2] / "bin" / "lanner"
 # Exceptions by exit code; other codes are internal errors of the program.
 _ERRORS = {2: ValueError, 65: ValueError, 66: FileNotFoundError, 74: OSError}
-_MULTIPLE_WORDS = {"against", "classes", "images", "merge", "test", "vary"}  # flags that take several words
+# Flags that take several words.
+_MULTIPLE_WORDS = {"against", "classes", "images", "merge", "test", "vary"}
 
 
 def _is_list(value: Any) -> bool:
@@ -92,8 +93,8 @@ def _run(command: str, options: Mapping[str, Any]) -> None:
 
 
 def check_data(*, data: str | os.PathLike, **options: Unpack[CheckOptions]) -> dict[str, Any]:
-    """Runs `lanner check-data`. Returns its report: images, objects, objects_per_class, issues, notes
-    and more; `usable` is False if an issue must be fixed before training.
+    """Runs `lanner check-data`. Returns its report: images, objects, objects_per_class, issues,
+    notes and more; `usable` is False if an issue must be fixed before training.
 
     data: DATA[:SPLIT], a folder or file of any format in docs/data.md.
     options: any of the program's, such as against, show or annotations_only.
@@ -119,7 +120,8 @@ def convert_data(
 
     data: DATA[:SPLIT].
     out: a folder that is new or empty.
-    options: to ("coco", "voc" or "yolo"), split=[80, 10, 10], seed, classes, merge=["old=new"], link.
+    options: to ("coco", "voc" or "yolo"), split=[80, 10, 10], seed, classes, merge=["old=new"],
+        link.
     Raises the same errors as `train`.
     """
     _run("convert-data", {"data": data, "out": out, **options})
