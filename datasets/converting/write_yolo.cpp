@@ -24,8 +24,7 @@ void write_yolo_yaml(const std::filesystem::path& file, const std::vector<Catego
                      const std::vector<std::string>& splits) {
   YAML::Emitter yaml;
   yaml << YAML::BeginMap << YAML::Key << "path" << YAML::Value << ".";
-  for (const auto& split : splits)
-    yaml << YAML::Key << split << YAML::Value << "images/" + split;
+  for (const auto& split : splits) yaml << YAML::Key << split << YAML::Value << "images/" + split;
   yaml << YAML::Key << "names" << YAML::Value << YAML::BeginMap;
   for (size_t i = 0; i < categories.size(); ++i)
     yaml << YAML::Key << i << YAML::Value << YAML::DoubleQuoted << categories[i].name;
