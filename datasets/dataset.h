@@ -38,6 +38,7 @@ struct ImageRecord {
   std::filesystem::path path;
   int width = 0, height = 0;  // as annotated; 0 if not annotated
   std::vector<Object> objects{};
+  std::string text_id{};  // the id in the data set's file, where that is no integer
 };
 
 // Id and name as in the data set. They are stored in checkpoints and used in all outputs.

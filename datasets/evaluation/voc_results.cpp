@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <set>
 #include <sstream>
 #include <unordered_map>
 
@@ -116,7 +117,11 @@ void write_voc_results(const fs::path& folder, const CocoFile& truth,
     text << names[d.image_id] << ' ' << d.score << ' ' << d.bbox.x + 1 << ' ' << d.bbox.y + 1 << ' '
          << d.bbox.x + d.bbox.width + 1 << ' ' << d.bbox.y + d.bbox.height + 1 << '\n';
   }
+  std::set<std::string> written;
   for (const auto& category : truth.categories) {
+    if (!written.insert(category.name).second)
+      throw bad_data(folder.string() + ": two categories are called \"" + category.name +
+                     "\", but VOC's results have one file for each name; save .json instead");
     if (category.name.find('/') != std::string::npos)
       throw io_error(folder.string() + ": category \"" + category.name +
                      "\" cannot be part of a file name");

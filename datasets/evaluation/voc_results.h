@@ -20,7 +20,8 @@ inline constexpr int64_t kUnknownImage = std::numeric_limits<int64_t>::min();
 LANNER_API std::vector<CocoDetection> read_voc_results(const std::filesystem::path& folder,
                                                        const CocoFile& truth);
 
-// Writes comp4_det_test_CLASS.txt for every class. Throws io_error.
+// Writes comp4_det_test_CLASS.txt for every class. Throws io_error, and bad_data for two classes of
+// one name.
 LANNER_API void write_voc_results(const std::filesystem::path& folder, const CocoFile& truth,
                                   const std::vector<CocoDetection>& detections);
 

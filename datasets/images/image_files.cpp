@@ -12,10 +12,24 @@ namespace lanner::datasets {
 namespace fs = std::filesystem;
 namespace {
 
-auto entries_under(const fs::path& folder) {
-  return fs::recursive_directory_iterator(folder,
-                                          fs::directory_options::follow_directory_symlink |
-                                              fs::directory_options::skip_permission_denied);
+// Calls visit(entry) for each file under `folder`. A link to a folder that holds it, or to one that
+// was linked before, is not followed: it would have no end.
+void visit_files(const fs::path& folder, const auto& visit) {
+  std::set<fs::path> linked{fs::canonical(folder)};
+  const auto leads_back = [&](const fs::path& link) {
+    const auto target = fs::canonical(link);
+    const auto parent = fs::canonical(link.parent_path()) / "";
+    const auto end =
+        std::mismatch(target.begin(), target.end(), parent.begin(), parent.end()).first;
+    return end == target.end() || !linked.insert(target).second;
+  };
+  fs::recursive_directory_iterator it(folder, fs::directory_options::follow_directory_symlink |
+                                                  fs::directory_options::skip_permission_denied);
+  for (; it != fs::recursive_directory_iterator(); ++it) {
+    if (it->is_symlink() && it->is_directory() && leads_back(it->path()))
+      it.disable_recursion_pending();
+    if (std::error_code broken_link; it->is_regular_file(broken_link)) visit(*it);
+  }
 }
 
 bool has_extension(const fs::path& file, const auto& extensions) {
@@ -46,8 +60,9 @@ bool can_write_image(const fs::path& file) {
 
 std::vector<fs::path> images_under(const fs::path& folder) {
   std::vector<fs::path> images;
-  for (const auto& entry : entries_under(folder))
-    if (is_image_name(entry.path()) && entry.is_regular_file()) images.push_back(entry.path());
+  visit_files(folder, [&](const fs::directory_entry& entry) {
+    if (is_image_name(entry.path())) images.push_back(entry.path());
+  });
   std::sort(images.begin(), images.end());
   return images;
 }
@@ -56,7 +71,7 @@ std::vector<fs::path> list_images(const fs::path& path) {
   if (!fs::exists(path)) throw missing_file(path.string() + ": no such file or folder");
   if (!fs::is_directory(path)) return {path};
   auto files = images_under(path);
-  const auto others = describe_files(path, false);
+  const auto others = describe_files(path, FileKinds::no_images);
   if (files.empty())
     throw bad_data(path.string() + ": holds no images" +
                    (others.empty() ? "" : "; found " + others));
@@ -78,14 +93,20 @@ std::string describe_unused(const fs::path& folder, const std::vector<fs::path>&
          folder.string();
 }
 
-std::string describe_files(const fs::path& folder, bool with_images) {
+std::string describe_files(const fs::path& folder, FileKinds which) {
   constexpr size_t kNamed = 6;
+  const auto counts_as = [&](const fs::path& file) {
+    if (which == FileKinds::all) return true;
+    if (is_image_name(file)) return false;
+    static constexpr std::array annotations{".txt",  ".xml", ".json", ".csv",
+                                            ".yaml", ".yml", ".data", ".names"};
+    return which == FileKinds::no_images || !has_extension(file, annotations);
+  };
   std::map<std::string, int64_t> counts;
-  for (const auto& entry : entries_under(folder))
-    if (entry.is_regular_file() && (with_images || !is_image_name(entry.path()))) {
-      const auto extension = entry.path().extension().string();
-      ++counts[extension.empty() ? "without extension" : extension];
-    }
+  visit_files(folder, [&](const fs::directory_entry& entry) {
+    const auto extension = lower_extension(entry.path());
+    if (counts_as(entry.path())) ++counts[extension.empty() ? "without extension" : extension];
+  });
   std::vector<std::pair<int64_t, std::string>> kinds;
   for (const auto& [extension, count] : counts) kinds.emplace_back(count, extension);
   std::stable_sort(kinds.begin(), kinds.end(),

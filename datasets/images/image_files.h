@@ -27,8 +27,10 @@ LANNER_API std::vector<std::filesystem::path> list_images(const std::filesystem:
 std::string describe_unused(const std::filesystem::path& folder,
                             const std::vector<std::filesystem::path>& used);
 
+enum class FileKinds { all, no_images, neither_images_nor_annotations };
+
 // The files in a folder and its subfolders by extension, most frequent first: "448 .jpg, 448 .txt".
-// `with_images`: whether images count. Empty if there are none.
-std::string describe_files(const std::filesystem::path& folder, bool with_images);
+// Empty if there are none.
+std::string describe_files(const std::filesystem::path& folder, FileKinds kinds);
 
 }  // namespace lanner::datasets

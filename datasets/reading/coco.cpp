@@ -90,8 +90,11 @@ Dataset to_dataset(const CocoFile& coco, const fs::path& file, const fs::path& i
   const fs::path root = find_image_folder(file, coco, image_root);
   std::unordered_map<int64_t, size_t> index_of_image;
   for (const auto& image : coco.images) {
+    // Such names were reported when they were read.
+    if (image.file_name.empty() || escapes_folder(image.file_name)) continue;
     index_of_image[image.id] = dataset.images.size();
-    dataset.images.push_back({image.id, root / image.file_name, image.width, image.height, {}});
+    dataset.images.push_back(
+        {image.id, root / image.file_name, image.width, image.height, {}, image.text_id});
   }
   read_missing_sizes(dataset, file, issues);
   for (size_t i = 0; i < coco.annotations.size(); ++i) {
@@ -124,7 +127,7 @@ CocoFile to_coco(const Dataset& dataset) {
   coco.categories = dataset.categories;
   for (const auto& image : dataset.images) {
     const auto name = image.path.lexically_relative(folder).string();
-    coco.images.push_back({image.id, name, image.width, image.height});
+    coco.images.push_back({image.id, name, image.width, image.height, image.text_id});
     for (const auto& object : image.objects)
       coco.annotations.push_back(
           {static_cast<int64_t>(coco.annotations.size()) + 1,
@@ -138,17 +141,54 @@ CocoFile to_coco(const Dataset& dataset) {
   return coco;
 }
 
-void write_coco(const fs::path& file, const CocoFile& coco) {
+namespace {
+
+// The ids of images as the file that they come from has them.
+class ImageIds {
+ public:
+  explicit ImageIds(const std::vector<CocoImage>& images) {
+    for (const auto& image : images)
+      if (!image.text_id.empty()) texts_.emplace(image.id, image.text_id);
+  }
+  nlohmann::ordered_json operator()(int64_t id) const {
+    const auto text = texts_.find(id);
+    if (text == texts_.end()) return id;
+    return text->second;
+  }
+
+ private:
+  std::unordered_map<int64_t, std::string> texts_;
+};
+
+// Throws bad_data that says which name `error` is about.
+[[noreturn]] void throw_not_utf8(const fs::path& file, const CocoFile& coco,
+                                 const nlohmann::json::exception& error) {
+  std::vector<std::string> names;
+  for (const auto& image : coco.images) names.push_back(image.file_name);
+  for (const auto& category : coco.categories) names.push_back(category.name);
+  for (const auto& name : names) {
+    const auto readable =
+        nlohmann::json(name).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    if (nlohmann::json::parse(readable) != name)
+      throw bad_data(file.string() + ": the name " + readable + " is not UTF-8, as JSON requires");
+  }
+  throw bad_data(file.string() + ": " + error.what());
+}
+
+}  // namespace
+
+void write_coco(const fs::path& file, const CocoFile& coco) try {
+  const ImageIds id_of(coco.images);
   nlohmann::ordered_json root;
   root["images"] = root["annotations"] = root["categories"] = nlohmann::ordered_json::array();
   for (const auto& image : coco.images)
-    root["images"].push_back({{"id", image.id},
+    root["images"].push_back({{"id", id_of(image.id)},
                               {"file_name", image.file_name},
                               {"width", image.width},
                               {"height", image.height}});
   for (const auto& a : coco.annotations) {
     root["annotations"].push_back({{"id", a.id},
-                                   {"image_id", a.image_id},
+                                   {"image_id", id_of(a.image_id)},
                                    {"category_id", a.category_id},
                                    {"bbox", {a.bbox.x, a.bbox.y, a.bbox.width, a.bbox.height}},
                                    {"area", a.area},
@@ -157,13 +197,17 @@ void write_coco(const fs::path& file, const CocoFile& coco) {
   }
   for (const auto& category : coco.categories)
     root["categories"].push_back({{"id", category.id}, {"name", category.name}});
-  write_file(file, root.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  write_file(file, root.dump());
+} catch (const nlohmann::json::exception& error) {
+  throw_not_utf8(file, coco, error);
 }
 
-void write_detections(const fs::path& file, const std::vector<CocoDetection>& detections) {
+void write_detections(const fs::path& file, const CocoFile& truth,
+                      const std::vector<CocoDetection>& detections) {
+  const ImageIds id_of(truth.images);
   auto root = nlohmann::ordered_json::array();
   for (const auto& d : detections)
-    root.push_back({{"image_id", d.image_id},
+    root.push_back({{"image_id", id_of(d.image_id)},
                     {"category_id", d.category_id},
                     {"bbox", {d.bbox.x, d.bbox.y, d.bbox.width, d.bbox.height}},
                     {"score", d.score}});

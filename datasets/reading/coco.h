@@ -25,6 +25,7 @@ struct CocoImage {
   int64_t id = 0;
   std::string file_name;
   int width = 0, height = 0;
+  std::string text_id{};  // as in ImageRecord
 };
 
 struct CocoFile {
@@ -41,8 +42,8 @@ struct CocoDetection {
 };
 
 // Reads an instances file. Image ids may be text. Invalid JSON and missing or malformed fields are
-// appended to `issues`; the entries that contain them are skipped. Throws missing_file and
-// io_error.
+// appended to `issues`; the entries that contain them are skipped, but for images whose only fault
+// is their file_name: evaluation needs none. Throws missing_file and io_error.
 LANNER_API CocoFile read_coco(const std::filesystem::path& file, Issues& issues);
 
 // Categories, sorted by id, become labels 1..C; with `known`, labels are positions in that list
@@ -56,13 +57,13 @@ Dataset to_dataset(const CocoFile& coco, const std::filesystem::path& file,
 // Converts a data set to COCO annotations with ids from 1, as evaluation requires.
 LANNER_API CocoFile to_coco(const Dataset& dataset);
 
-// Throws io_error.
+// Throws io_error, and bad_data for a name that is not UTF-8, which JSON cannot hold.
 LANNER_API void write_coco(const std::filesystem::path& file, const CocoFile& coco);
 
-// Results files: a list of {image_id, category_id, bbox, score}. Reading throws missing_file,
-// io_error and bad_data; writing throws io_error.
+// Results files: a list of {image_id, category_id, bbox, score}; ids are written as `truth` has
+// them. Reading throws missing_file, io_error and bad_data; writing throws io_error.
 LANNER_API std::vector<CocoDetection> read_detections(const std::filesystem::path& file);
-LANNER_API void write_detections(const std::filesystem::path& file,
+LANNER_API void write_detections(const std::filesystem::path& file, const CocoFile& truth,
                                  const std::vector<CocoDetection>& detections);
 
 }  // namespace lanner::datasets

@@ -94,6 +94,13 @@ class Entry {
     if (!to_integer(field) && !field.get(text)) return number_of(text);
     return integer(name);
   }
+  // The text that identifier() stands for; empty if the field is an integer.
+  std::string text_identifier(const char* name) {
+    json::element field;
+    std::string_view text;
+    if (!valid_ || value_[name].get(field) || to_integer(field) || field.get(text)) return {};
+    return std::string(text);
+  }
   int64_t identifier_or(const char* name, int64_t fallback) {
     json::element field;
     return valid_ && !value_[name].get(field) ? identifier(name) : fallback;
@@ -229,16 +236,19 @@ CocoFile read_coco(const fs::path& file, Issues& issues) {
     if (entry.valid()) coco.categories.push_back(std::move(category));
   };
   const auto read_image = [&](Entry& entry) {
-    CocoImage image{entry.identifier("id"), {}};
+    CocoImage image;
+    image.id = entry.identifier("id");
+    image.text_id = entry.text_identifier("id");
     // The id is known even if another field is wrong: one cause, one message.
     if (entry.valid() && !image_ids.insert(image.id).second)
       entry.fail("id", "used twice: " + std::to_string(image.id));
-    image.file_name = entry.text("file_name");
     image.width = entry.pixels("width"), image.height = entry.pixels("height");
+    const bool valid = entry.valid();
+    image.file_name = entry.text("file_name");
     std::replace(image.file_name.begin(), image.file_name.end(), '\\', '/');  // from Windows
     if (entry.valid() && escapes_folder(image.file_name))
       entry.fail("file_name", "leaves the image folder: \"" + image.file_name + "\"");
-    if (entry.valid()) coco.images.push_back(std::move(image));
+    if (valid) coco.images.push_back(std::move(image));
   };
   const auto read_annotation = [&](Entry& entry, size_t index) {
     CocoAnnotation a;

@@ -28,23 +28,39 @@ std::vector<double> corners(const Json& value, double image_width, double image_
   return points;
 }
 
-// Adds the object of one result, if it is a rectangle or a polygon.
+// The corners of the box around an ellipse whose axis of radiusX is rotated by degrees; the center
+// and the radii are in percent of the image's sides.
+std::vector<double> corners_of_ellipse(const Json& value, double image_width, double image_height) {
+  const double x = value.at("x"), y = value.at("y");
+  const double a = value.at("radiusX").get<double>() * image_width / 100,
+               b = value.at("radiusY").get<double>() * image_height / 100;
+  const double angle = value.value("rotation", 0.0) * std::numbers::pi / 180;
+  const double across = std::hypot(a * std::cos(angle), b * std::sin(angle)) * 100 / image_width,
+               down = std::hypot(a * std::sin(angle), b * std::cos(angle)) * 100 / image_height;
+  return {x - across, y - down, x + across, y + down};
+}
+
+// Adds the object of one result, if it is a rectangle, an ellipse or a polygon.
 void add_object(const Json& value, const Json& sizes, const std::string& where,
                 AnnotatedImage& annotated, int64_t& polygons) {
   std::vector<double> points;
   std::string labels;
-  for (const char* key : {"rectanglelabels", "polygonlabels", "labels"})
+  for (const char* key : {"rectanglelabels", "ellipselabels", "polygonlabels", "labels"})
     if (value.contains(key) && !value.at(key).empty()) labels = key;
-  if (labels.empty() || !(value.contains("points") || value.contains("width"))) {
-    annotated.issues.push_back({annotated.file, where,
-                                "neither rectanglelabels nor polygonlabels: not a labeled box",
-                                Issue::Action::drop});
+  const bool ellipse = value.contains("radiusX");
+  if (labels.empty() || !(value.contains("points") || value.contains("width") || ellipse)) {
+    annotated.issues.push_back(
+        {annotated.file, where,
+         "neither rectanglelabels, ellipselabels nor polygonlabels: not a labeled box",
+         Issue::Action::drop});
     return;
   }
   if (value.contains("points")) {
     for (const auto& point : value.at("points"))
       points.push_back(point.at(0)), points.push_back(point.at(1));
     ++polygons;
+  } else if (ellipse) {
+    points = corners_of_ellipse(value, sizes.at("original_width"), sizes.at("original_height"));
   } else {
     points = corners(value, sizes.at("original_width"), sizes.at("original_height"));
   }

@@ -226,18 +226,23 @@ bool is_coco_file(const fs::path& file) {
 Dataset read_data(const fs::path& path, const std::string& split, const fs::path& image_root,
                   const std::vector<Category>* known, Issues& issues) {
   if (!fs::is_directory(path)) return read_file(path, split, image_root, known, issues);
-  if (auto dataset = read_split(path, split, image_root, known, issues)) return *dataset;
-  if (split.empty())
-    if (auto dataset = read_split(path, "train", image_root, known, issues)) {
-      dataset->notes.push_back("no split is named: \"train\" is read");
-      return *dataset;
-    }
+  auto dataset = read_split(path, split, image_root, known, issues);
+  if (!dataset && split.empty()) {
+    dataset = read_split(path, "train", image_root, known, issues);
+    if (dataset) dataset->notes.push_back("no split is named: \"train\" is read");
+  }
+  if (dataset) {
+    const auto others = describe_files(path, FileKinds::neither_images_nor_annotations);
+    if (!others.empty())
+      dataset->notes.push_back("neither images nor annotations, so not read: " + others);
+    return *dataset;
+  }
   const auto folder = split.empty() || !fs::is_directory(path / split) ? path : path / split;
   if (fs::is_directory(path / "Annotations") && !split.empty())
     throw NoSuchSplit(
         ExitCode::missing_file,
         (path / "ImageSets" / "Main" / (split + ".txt")).string() + ": no such split");
-  const auto found = describe_files(folder, true);
+  const auto found = describe_files(folder, FileKinds::all);
   throw NoSuchSplit(
       ExitCode::missing_file,
       (split.empty() ? path : path / split).string() +

@@ -43,7 +43,7 @@ std::optional<std::vector<double>> numbers_in(const std::string& line) {
 struct LabelFile {
   AnnotatedImage annotated;
   int64_t polygons = 0, classes = 0;  // classes: one more than the greatest
-  bool found = false;
+  bool found = false, empty = true;
 };
 
 LabelFile read_labels(const fs::path& image, const YoloFiles& files) {
@@ -61,6 +61,7 @@ LabelFile read_labels(const fs::path& image, const YoloFiles& files) {
     if (line_number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
     const auto numbers = numbers_in(line);
     if (numbers && numbers->empty()) continue;
+    result.empty = false;
     const size_t count = numbers ? numbers->size() : 0;
     const bool is_box = count == 5 + files.keypoint_numbers;
     const bool valid = is_box || (files.keypoint_numbers == 0 && count >= 7 && count % 2 == 1);
@@ -117,20 +118,25 @@ Annotations read_yolo(const YoloFiles& files, Issues& issues) {
   result.notes = files.notes;
   auto names = files.names;
   std::set<fs::path> label_files;
-  int64_t without_labels = 0;
-  for (auto& [annotated, polygons, classes, found] : read) {
+  int64_t without_labels = 0, empty_files = 0;
+  for (auto& [annotated, polygons, classes, found, empty] : read) {
     result.polygons += polygons;
     while (files.names.empty() && static_cast<int64_t>(names.size()) < classes)
       names.push_back(std::to_string(names.size()));
     if (found) label_files.insert(fs::path(annotated.file).lexically_normal());
     without_labels += !found;
+    empty_files += found && empty;
     result.images.push_back(std::move(annotated));
   }
   for (size_t i = 0; i < names.size(); ++i)
     result.categories.push_back({static_cast<int64_t>(i), names[i]});
-  if (without_labels > 0)
-    result.notes.push_back(std::to_string(without_labels) + " of " + std::to_string(read.size()) +
-                           " images have no label file: images without objects");
+  const auto count = [&](int64_t images, const char* what) {
+    if (images > 0)
+      result.notes.push_back(std::to_string(images) + " of " + std::to_string(read.size()) +
+                             " images have " + what + " label file: images without objects");
+  };
+  count(without_labels, "no");
+  count(empty_files, "an empty");
   if (files.labels.empty()) return result;
   const auto unmatched = labels_without_image(files.labels, label_files);
   if (!unmatched.empty())

@@ -28,6 +28,12 @@ void check_same_boxes(const Dataset& a, const Dataset& b, double margin) {
   }
 }
 
+Dataset by_name(Dataset dataset) {
+  std::sort(dataset.images.begin(), dataset.images.end(),
+            [](const auto& a, const auto& b) { return a.path.stem() < b.path.stem(); });
+  return dataset;
+}
+
 // A COCO file beside three images, one of them with a crowd region.
 fs::path write_coco_folder(const fs::path& root) {
   for (const char* name : {"a.jpg", "b.jpg", "c.jpg"}) write_plain_image(root / name, 100, 80);
@@ -61,6 +67,28 @@ TEST_CASE("a data set converted to each format is read back with the same boxes"
     if (!crowds) expected.images[1].objects.clear();
     check_same_boxes(expected, result, 1e-6);
     CHECK(read(result.images[0].path) == read(source.images[0].path));
+  }
+}
+
+TEST_CASE("each tool's export, written as COCO, VOC and YOLO, is read back with the same boxes") {
+  const auto cases = shared_data("../cases");
+  if (!cases) return;
+  const auto name =
+      GENERATE(as<std::string>{}, "coco_roboflow:train", "coco_folders:train2017",
+               "yolo_yaml/data.yaml:train", "yolo_roboflow:train", "yolo_polygons:train",
+               "yolo_cvat", "voc_kaggle", "voc_filename", "createml", "labelme", "csv_tensorflow",
+               "csv_openimages:train", "cvat_xml");
+  CAPTURE(name);
+  const auto data = (*cases / name).string();
+  Issues issues;
+  const auto source = read_dataset(data, {}, nullptr, issues);
+  const TemporaryFolder folder;
+  for (const auto& [format, margin] :
+       std::map<std::string, double>{{"coco", 0}, {"voc", 1e-12}, {"yolo", 1e-6}}) {
+    CAPTURE(format);
+    convert_data({.data = data, .out = folder.path / format, .to = format});
+    const auto result = open_dataset((folder.path / format).string() + ":train");
+    check_same_boxes(by_name(source), by_name(result), margin);
   }
 }
 
@@ -154,4 +182,15 @@ TEST_CASE("photos that a camera numbers are split one by one, a single film in i
   const auto [part, in_order] = split_images(film, {80, 20}, 1);
   CHECK(in_order);
   CHECK(part == std::vector<size_t>{0, 0, 0, 0, 0, 0, 0, 0, 1, 1});
+}
+
+TEST_CASE("a file name that JSON cannot hold is refused, not changed") {
+  const TemporaryFolder folder;
+  write_plain_image(folder.path / "in/images/caf\xe9.jpg", 32, 32);
+  write(folder.path / "in/labels/caf\xe9.txt", "0 0.5 0.5 0.5 0.5\n");
+  const auto data = (folder.path / "in").string();
+  CHECK_THROWS_WITH(convert_data({.data = data, .out = folder.path / "coco", .to = "coco"}),
+                    ContainsSubstring("instances_train.json: the name \"caf") &&
+                        ContainsSubstring("is not UTF-8"));
+  CHECK(convert_data({.data = data, .out = folder.path / "yolo", .to = "yolo"}).splits.size() == 1);
 }

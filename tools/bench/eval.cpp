@@ -68,7 +68,7 @@ void write_scored_data(const fs::path& truth_file, const fs::path& detections_fi
     }
   }
   write_coco(truth_file, truth);
-  write_detections(detections_file, detections);
+  write_detections(detections_file, truth, detections);
 }
 
 // Writes annotations with as many images, boxes and polygons as COCO's instances_train2017.json.

@@ -18,7 +18,7 @@ void save(const std::filesystem::path& path, const datasets::CocoFile& truth,
   auto known = detections;
   std::erase_if(known, [](const auto& d) { return d.image_id == datasets::kUnknownImage; });
   if (path.extension() == ".json")
-    datasets::write_detections(path, known);
+    datasets::write_detections(path, truth, known);
   else
     datasets::write_voc_results(path, truth, detections);
 }

@@ -83,6 +83,6 @@ def __getattr__(name: str):
             f"module 'lanner.ops' has no attribute '{name}'; torchvision, which may have it, is "
             "not installed"
         ) from None
-    if name in torchvision.ops.__all__:
+    if not name.startswith("__") and hasattr(torchvision.ops, name):
         return getattr(torchvision.ops, name)
     raise AttributeError(f"module 'lanner.ops' has no attribute '{name}'")

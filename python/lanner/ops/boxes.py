@@ -65,9 +65,8 @@ def soft_nms(
 
 
 def check_format(name: str, value: str) -> None:
-    formats = ("xyxy", "xywh", "cxcywh")
-    if value not in formats:
-        raise ValueError(f'{name}: expected one of {", ".join(formats)}, got "{value}"')
+    if value not in ("xyxy", "xywh", "cxcywh"):
+        raise ValueError(f'{name}: expected one of xyxy, xywh, cxcywh, got "{value}"')
 
 
 def box_iou(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> Tensor:
@@ -76,7 +75,7 @@ def box_iou(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> Tensor:
     boxes1: [..., N, 4]; boxes2: [..., M, 4]; fmt: as in box_convert. Returns [..., N, M].
     """
     if fmt != "xyxy":
-        boxes1, boxes2 = (box_convert(boxes, fmt, "xyxy") for boxes in (boxes1, boxes2))
+        boxes1, boxes2 = box_convert(boxes1, fmt, "xyxy"), box_convert(boxes2, fmt, "xyxy")
     return torch.ops.lanner.box_iou(boxes1, boxes2)
 
 
@@ -94,7 +93,8 @@ def generalized_box_iou_loss(
     """
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f'reduction: expected "none", "mean" or "sum", got "{reduction}"')
-    boxes1, boxes2 = (b if b.dtype == torch.float64 else b.float() for b in (boxes1, boxes2))
+    if boxes1.dtype != torch.float64:
+        boxes1, boxes2 = boxes1.float(), boxes2.float()
     low1, low2, high1, high2 = boxes1[..., :2], boxes2[..., :2], boxes1[..., 2:], boxes2[..., 2:]
     overlap = (torch.min(high1, high2) - torch.max(low1, low2)).clamp(min=0)
     intersection = overlap[..., 0] * overlap[..., 1]

@@ -9,7 +9,7 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 
-from lanner.ops.pooling import Boxes, Size, as_rois, pair
+from lanner.ops.pooling import BroadcastingList2, Boxes, Size, as_rois, pair
 
 
 @torch.fx.wrap
@@ -18,9 +18,9 @@ def deform_conv2d(
     offset: Tensor,
     weight: Tensor,
     bias: Optional[Tensor] = None,
-    stride: Size = (1, 1),
-    padding: Size = (0, 0),
-    dilation: Size = (1, 1),
+    stride: BroadcastingList2[int] = 1,
+    padding: BroadcastingList2[int] = 0,
+    dilation: BroadcastingList2[int] = 1,
     mask: Optional[Tensor] = None,
 ) -> Tensor:
     """Deformable convolution; modulated (DCNv2) if a mask is given.
@@ -34,8 +34,10 @@ def deform_conv2d(
     The numbers of groups are inferred from the shapes. Returns [N, O, Ho, Wo]. Differentiable with
     respect to all tensors.
     """
+    if not torch.jit.is_scripting():
+        stride, padding, dilation = pair(stride), pair(padding), pair(dilation)
     return torch.ops.lanner.deform_conv2d(
-        input, offset, weight, mask, bias, pair(stride), pair(padding), pair(dilation)
+        input, offset, weight, mask, bias, stride, padding, dilation
     )
 
 
@@ -44,7 +46,7 @@ def deform_roi_pool(
     input: Tensor,
     boxes: Boxes,
     offset: Optional[Tensor],
-    output_size: Size,
+    output_size: BroadcastingList2[int],
     spatial_scale: float = 1.0,
     sampling_ratio: int = 0,
     gamma: float = 0.1,
@@ -57,7 +59,9 @@ def deform_roi_pool(
         size; or None.
     Returns [K, C, height, width]. Differentiable with respect to input and offset.
     """
-    height, width = pair(output_size)
+    if not torch.jit.is_scripting():
+        output_size = pair(output_size)
+    height, width = output_size[0], output_size[1]
     return torch.ops.lanner.deform_roi_pool(
         input, as_rois(boxes), offset, spatial_scale, height, width, sampling_ratio, gamma
     )
@@ -68,7 +72,7 @@ def deform_ps_roi_pool(
     input: Tensor,
     boxes: Boxes,
     offset: Optional[Tensor],
-    output_size: Size,
+    output_size: BroadcastingList2[int],
     group_size: int = 1,
     spatial_scale: float = 1.0,
     sample_per_part: int = 4,
@@ -81,7 +85,9 @@ def deform_ps_roi_pool(
     offset: [K, 2 * classes, part, part], in units of trans_std times the RoI's size; or None.
     Returns [K, C, height, width]. Differentiable with respect to input and offset.
     """
-    height, width = pair(output_size)
+    if not torch.jit.is_scripting():
+        output_size = pair(output_size)
+    height, width = output_size[0], output_size[1]
     return torch.ops.lanner.deform_ps_roi_pool(
         input,
         as_rois(boxes),

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import Dict, List, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
 
 from lanner.ops.boxes import box_area
 from lanner.ops.pooling import Size, as_rois, pair, roi_align
+
+
+def exponent(scale: float) -> int:
+    """The nearest power of two is 2 ** exponent."""
+    return int(round(math.log(scale) / math.log(2.0)))
 
 
 class MultiScaleRoIAlign(nn.Module):
@@ -18,9 +24,12 @@ class MultiScaleRoIAlign(nn.Module):
     the images and feature maps of the first call, as in torchvision.
     """
 
+    # torch.jit.script reads types from here, where they must not be text.
+    __annotations__ = {"scales": Optional[List[float]]}
+
     def __init__(
         self,
-        featmap_names: list[str],
+        featmap_names: List[str],
         output_size: Size,
         sampling_ratio: int,
         *,
@@ -33,34 +42,40 @@ class MultiScaleRoIAlign(nn.Module):
         self.sampling_ratio = sampling_ratio
         self.canonical_scale = canonical_scale
         self.canonical_level = canonical_level
-        self.scales: list[float] | None = None
+        self.scales = None
 
     def forward(
-        self, x: dict[str, Tensor], boxes: list[Tensor], image_shapes: list[tuple[int, int]]
+        self, x: Dict[str, Tensor], boxes: List[Tensor], image_shapes: List[Tuple[int, int]]
     ) -> Tensor:
         """Pools every box from its level.
 
         x: feature maps [N, C, Hi, Wi] by name; boxes: per image [Ki, 4] in image pixels;
         image_shapes: per image (height, width). Returns [K, C, height, width].
         """
-        maps = [feature for name, feature in x.items() if name in self.featmap_names]
-        if not maps:
-            raise ValueError(f"x: expected some of {self.featmap_names}, got {list(x)}")
-        if self.scales is None:
-            max_height = max(shape[0] for shape in image_shapes)
-            self.scales = [2 ** round(math.log2(m.shape[-2] / max_height)) for m in maps]
+        maps: List[Tensor] = []
+        for name, feature in x.items():
+            if name in self.featmap_names:
+                maps.append(feature)
+        if len(maps) == 0:
+            raise ValueError(f"x: expected some of {self.featmap_names}, got {list(x.keys())}")
+        scales = self.scales
+        if scales is None:
+            max_height = max([shape[0] for shape in image_shapes])
+            scales = [2.0 ** exponent(m.shape[-2] / max_height) for m in maps]
+            self.scales = scales
         rois = as_rois(boxes)
         if len(maps) == 1:
-            return roi_align(maps[0], rois, self.output_size, self.scales[0], self.sampling_ratio)
-        first, last = -math.log2(self.scales[0]), -math.log2(self.scales[-1])
+            return roi_align(maps[0], rois, self.output_size, scales[0], self.sampling_ratio)
+        first, last = -exponent(scales[0]), -exponent(scales[-1])
         levels = torch.floor(
             self.canonical_level
             + torch.log2(torch.sqrt(box_area(rois[:, 1:])) / self.canonical_scale)
             + 1e-6
         )
         levels = levels.clamp(min=first, max=last) - first
-        result = maps[0].new_zeros(rois.size(0), maps[0].size(1), *self.output_size)
-        for level, (feature, scale) in enumerate(zip(maps, self.scales)):
+        height, width = self.output_size
+        result = maps[0].new_zeros([rois.size(0), maps[0].size(1), height, width])
+        for level, (feature, scale) in enumerate(zip(maps, scales)):
             index = torch.where(levels == level)[0]
             pooled = roi_align(feature, rois[index], self.output_size, scale, self.sampling_ratio)
             result[index] = pooled.to(result.dtype)

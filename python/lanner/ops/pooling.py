@@ -6,27 +6,37 @@ RoIs are [K, 5] (batch index, x1, y1, x2, y2 in image pixels), or per image [Ki,
 from __future__ import annotations
 
 import operator
-from typing import Sequence, Union
+from typing import TYPE_CHECKING, List, Sequence, Tuple, TypeVar, Union
 
 import torch
 import torch.fx
 from torch import Tensor, nn
 
-Boxes = Union[Tensor, Sequence[Tensor]]
+# A size is one number or two. torch.jit.script knows that by this name alone.
+if TYPE_CHECKING:
+    T = TypeVar("T")
+    BroadcastingList2 = Union[T, Sequence[T]]
+else:
+    from torch.jit.annotations import BroadcastingList2
+
+Boxes = Union[Tensor, List[Tensor]]
 Size = Union[int, Sequence[int]]
 
 
 def as_rois(boxes: Boxes) -> Tensor:
     """Converts a list of boxes [Ki, 4], one tensor per image, to RoIs [K, 5]; keeps a tensor."""
-    if not isinstance(boxes, (list, tuple)):
+    if isinstance(boxes, Tensor):
+        if boxes.dim() != 2 or boxes.size(1) != 5:
+            raise AssertionError(f"boxes: expected [K, 5], got {boxes.shape}")
         return boxes
+    if len(boxes) == 0:
+        raise ValueError("boxes: expected one tensor per image, got an empty list")
+    rois: List[Tensor] = []
     for i, box in enumerate(boxes):
         if box.dim() != 2 or box.size(1) != 4:
-            raise ValueError(f"boxes[{i}]: expected [K, 4], got {list(box.shape)}")
-    if not boxes:
-        raise ValueError("boxes: expected one tensor per image, got an empty list")
-    index = [torch.full_like(box[:, :1], i) for i, box in enumerate(boxes)]
-    return torch.cat([torch.cat(index), torch.cat(list(boxes))], dim=1)
+            raise AssertionError(f"boxes[{i}]: expected [K, 4], got {box.shape}")
+        rois.append(torch.cat([torch.full_like(box[:, :1], i), box], dim=1))
+    return torch.cat(rois)
 
 
 def integer(value: int) -> int:
@@ -34,7 +44,7 @@ def integer(value: int) -> int:
     return value if isinstance(value, torch.SymInt) else operator.index(value)
 
 
-def pair(size: Size) -> tuple[int, int]:
+def pair(size: Size) -> Tuple[int, int]:
     """Height and width, from one number or two."""
     if hasattr(size, "__len__"):
         return integer(size[0]), integer(size[1])
@@ -45,7 +55,7 @@ def pair(size: Size) -> tuple[int, int]:
 def roi_align(
     input: Tensor,
     boxes: Boxes,
-    output_size: Size,
+    output_size: BroadcastingList2[int],
     spatial_scale: float = 1.0,
     sampling_ratio: int = -1,
     aligned: bool = False,
@@ -59,18 +69,22 @@ def roi_align(
     aligned: shift the boxes by half a pixel, so that they are aligned with pixel centers.
     Returns [K, C, height, width]. Differentiable with respect to input.
     """
-    height, width = pair(output_size)
+    if not torch.jit.is_scripting():
+        output_size, sampling_ratio = pair(output_size), integer(sampling_ratio)
+    height, width = output_size[0], output_size[1]
     return torch.ops.lanner.roi_align(
-        input, as_rois(boxes), spatial_scale, height, width, integer(sampling_ratio), aligned
+        input, as_rois(boxes), spatial_scale, height, width, sampling_ratio, aligned
     )
 
 
 @torch.fx.wrap
 def roi_pool(
-    input: Tensor, boxes: Boxes, output_size: Size, spatial_scale: float = 1.0
+    input: Tensor, boxes: Boxes, output_size: BroadcastingList2[int], spatial_scale: float = 1.0
 ) -> Tensor:
     """RoI max pooling (Fast R-CNN, arXiv 1504.08083, section 2.1). Arguments as in roi_align."""
-    height, width = pair(output_size)
+    if not torch.jit.is_scripting():
+        output_size = pair(output_size)
+    height, width = output_size[0], output_size[1]
     return torch.ops.lanner.roi_pool(input, as_rois(boxes), spatial_scale, height, width)[0]
 
 
@@ -78,9 +92,8 @@ def roi_pool(
 def ps_roi_pool(
     input: Tensor,
     boxes: Boxes,
-    output_size: Size,
+    output_size: BroadcastingList2[int],
     spatial_scale: float = 1.0,
-    *,
     original: bool = False,
 ) -> Tensor:
     """Position-sensitive RoI pooling (R-FCN, arXiv 1605.06409, section 2).
@@ -92,7 +105,9 @@ def ps_roi_pool(
     Returns [K, C, height, width]. Differentiable with respect to input; the gradient is that of the
     selected rule.
     """
-    height, width = pair(output_size)
+    if not torch.jit.is_scripting():
+        output_size = pair(output_size)
+    height, width = output_size[0], output_size[1]
     return torch.ops.lanner.ps_roi_pool(
         input, as_rois(boxes), spatial_scale, height, width, original
     )
@@ -102,7 +117,7 @@ def ps_roi_pool(
 def ps_roi_align(
     input: Tensor,
     boxes: Boxes,
-    output_size: Size,
+    output_size: BroadcastingList2[int],
     spatial_scale: float = 1.0,
     sampling_ratio: int = -1,
 ) -> Tensor:
@@ -110,9 +125,11 @@ def ps_roi_align(
 
     Shapes as in ps_roi_pool, sampling as in roi_align.
     """
-    height, width = pair(output_size)
+    if not torch.jit.is_scripting():
+        output_size, sampling_ratio = pair(output_size), integer(sampling_ratio)
+    height, width = output_size[0], output_size[1]
     return torch.ops.lanner.ps_roi_align(
-        input, as_rois(boxes), spatial_scale, height, width, integer(sampling_ratio)
+        input, as_rois(boxes), spatial_scale, height, width, sampling_ratio
     )
 
 
@@ -162,7 +179,7 @@ class RoIPool(nn.Module):
 class PSRoIPool(nn.Module):
     """See ps_roi_pool."""
 
-    def __init__(self, output_size: Size, spatial_scale: float, *, original: bool = False) -> None:
+    def __init__(self, output_size: Size, spatial_scale: float, original: bool = False) -> None:
         super().__init__()
         self.output_size = output_size
         self.spatial_scale = spatial_scale
@@ -170,7 +187,7 @@ class PSRoIPool(nn.Module):
 
     def forward(self, input: Tensor, rois: Boxes) -> Tensor:
         return ps_roi_pool(
-            input, rois, self.output_size, self.spatial_scale, original=self.original
+            input, rois, self.output_size, self.spatial_scale, self.original
         )
 
     def extra_repr(self) -> str:

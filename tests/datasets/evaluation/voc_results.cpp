@@ -33,6 +33,14 @@ TEST_CASE("VOC result files round-trip, with pixel coordinates from 1") {
   CHECK(detections[1].bbox.height == 4);
 }
 
+TEST_CASE("VOC results of two categories of one name are refused, not overwritten") {
+  const TemporaryFolder folder;
+  auto coco = truth();
+  coco.categories[1].name = "car";
+  CHECK_THROWS_WITH(write_voc_results(folder.path, coco, {}),
+                    ContainsSubstring("two categories are called \"car\""));
+}
+
 TEST_CASE("malformed result lines and files are named; unknown images are marked") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(read_voc_results(folder.path, truth()), ContainsSubstring("no .txt file"));

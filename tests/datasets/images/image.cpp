@@ -75,10 +75,25 @@ TEST_CASE("list_images sorts the images of a folder and rejects a folder without
   write_plain_image(folder.path / "sub/a.PNG", 8, 8);
   write(folder.path / "notes.txt", "x");
   write(folder.path / "sub/film.mp4", "x");
-  CHECK(describe_files(folder.path, false) == "1 .mp4, 1 .txt");
+  CHECK(describe_files(folder.path, FileKinds::no_images) == "1 .mp4, 1 .txt");
   const auto files = list_images(folder.path);
   REQUIRE(files.size() == 2);
   CHECK(files[0].filename() == "b.jpg");
+}
+
+TEST_CASE("links to folders are followed once, and never back") {
+  const TemporaryFolder folder;
+  write_plain_image(folder.path / "photos/a.jpg", 8, 8);
+  write_plain_image(folder.path / "elsewhere/b.jpg", 8, 8);
+  fs::create_directory_symlink(folder.path / "photos", folder.path / "photos/again");
+  fs::create_directory_symlink(folder.path, folder.path / "photos/up");
+  fs::create_directory_symlink(folder.path / "elsewhere", folder.path / "photos/linked");
+  fs::create_directory_symlink(folder.path / "photos", folder.path / "elsewhere/back");
+  fs::create_symlink(folder.path / "missing.jpg", folder.path / "photos/broken.jpg");
+  const auto files = images_under(folder.path / "photos");
+  REQUIRE(files.size() == 2);
+  CHECK(files[0].filename() == "a.jpg");
+  CHECK(files[1].parent_path().filename() == "linked");
 }
 
 TEST_CASE("all eight EXIF orientations give the same image") {

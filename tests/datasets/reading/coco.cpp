@@ -184,6 +184,22 @@ TEST_CASE("COCO sizes that are absent, 0 or null are read from the images") {
                  ContainsSubstring("gone.jpg: no such file"));
 }
 
+TEST_CASE("an image whose file name is refused still counts in evaluation") {
+  const TemporaryFolder folder;
+  write(folder.path / "gt.json",
+        R"({"images": [{"id": 1, "file_name": "/data/a.jpg", "width": 9, "height": 9}, {"id": 2}],
+            "categories": [{"id": 1, "name": "cat"}], "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}]})");
+  Issues issues;
+  const auto coco = read_coco(folder.path / "gt.json", issues);
+  CHECK(coco.images.size() == 2);
+  CHECK(coco.annotations.size() == 1);
+  REQUIRE(issues.size() == 2);
+  CHECK(issues[0].field == "images[0].file_name");
+  CHECK(issues[1].text().ends_with("images[1].file_name: missing"));
+  CHECK(read_dataset((folder.path / "gt.json").string(), {}, nullptr, issues).images.empty());
+}
+
 TEST_CASE("numbers that JSON lacks are named with their field") {
   const TemporaryFolder folder;
   Dataset dataset;

@@ -98,9 +98,14 @@ TEST_CASE("Label Studio's rectangles, rotated ones and polygons are read from bo
                          {"original_width": 200, "original_height": 100,
                           "value": {"points": [[5, 10], [15, 10], [10, 90]],
                                     "polygonlabels": ["dog"]}},
-                         {"value": {"choices": ["indoors"]}}]}]}])");
+                         {"value": {"choices": ["indoors"]}},
+                         {"original_width": 200, "original_height": 100,
+                          "value": {"x": 50, "y": 50, "radiusX": 10, "radiusY": 30, "rotation": 90,
+                                    "ellipselabels": ["cat"]}}]}]}])");
   const auto full = read_all(folder.path);
-  CHECK(boxes_of(full.dataset) == "a cat 20 20 80 60\na dog 60 10 100 30\na dog 10 10 30 90\n");
+  CHECK(boxes_of(full.dataset) ==
+        "a cat 20 20 80 60\na dog 60 10 100 30\na dog 10 10 30 90\n"
+        "a cat 70 30 130 70\n");
   CHECK_THAT(full.issues, ContainsSubstring("project.json: [0].result[3]: neither"));
   CHECK_THAT(full.notes, ContainsSubstring("1 objects are polygons"));
   write(folder.path / "project.json",
@@ -179,7 +184,13 @@ TEST_CASE("text ids join annotations and images") {
   CHECK(boxes_of(dataset) == "a cat 1 2 31 42\n");
   write(folder.path / "results.json",
         R"([{"image_id": "img_a", "category_id": 1, "bbox": [1, 2, 30, 40], "score": 1}])");
-  CHECK(read_detections(folder.path / "results.json")[0].image_id == dataset.images[0].id);
+  const auto results = read_detections(folder.path / "results.json");
+  CHECK(results[0].image_id == dataset.images[0].id);
+  write_detections(folder.path / "copy.json", to_coco(dataset), results);
+  CHECK_THAT(read(folder.path / "copy.json"), ContainsSubstring(R"("image_id":"img_a")"));
+  write_coco(folder.path / "copy_gt.json", to_coco(dataset));
+  CHECK_THAT(read(folder.path / "copy_gt.json"),
+             ContainsSubstring(R"("image_id":"img_a")") && ContainsSubstring(R"("id":"img_a")"));
 }
 
 TEST_CASE("one cause gives one message") {

@@ -118,6 +118,22 @@ TEST_CASE("files of a YOLO folder that are not used are counted, or refused") {
                     ContainsSubstring("a.txt: image: 2 label files in"));
 }
 
+TEST_CASE("empty label files and files that cannot be read are counted by kind") {
+  const TemporaryFolder folder;
+  const auto& root = folder.path;
+  write_pair(root / "images/train/a.jpg", root / "labels/train/a.txt");
+  write_pair(root / "images/train/b.jpg", root / "labels/train/b.txt");
+  write(root / "labels/train/b.txt", "\n");
+  write(root / "images/train/film.mp4", "x");
+  write(root / "images/train/c.RAW", "x");
+  Issues issues;
+  const auto notes = read_dataset(root.string() + ":train", {}, nullptr, issues).notes;
+  CHECK(issues.empty());
+  REQUIRE(notes.size() == 2);
+  CHECK(notes[0] == "1 of 2 images have an empty label file: images without objects");
+  CHECK(notes[1] == "neither images nor annotations, so not read: 1 .mp4, 1 .raw");
+}
+
 TEST_CASE("numbers of YOLO lines are read as they are written") {
   const TemporaryFolder folder;
   const auto& root = folder.path;
