@@ -9,7 +9,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 packages=(
   cmake ninja-build g++ ccache python3-venv                      # building
   clang-format-14 clang-tidy-14                                  # make format, make lint
-  libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libopencv-videoio-dev
+  libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev
+  libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavdevice-dev
   libturbojpeg0-dev libexif-dev libheif-dev libstb-dev libboost-program-options-dev
   libsimdjson-dev nlohmann-json3-dev libpugixml-dev libyaml-cpp-dev libcsv-dev catch2
 )

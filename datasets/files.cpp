@@ -15,12 +15,16 @@ Error cannot_write(const fs::path& file, const std::string& reason) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(fs::path file)
-    : file_(std::move(file)), partial_(file_.string() + ".partial") {
+AtomicFile::AtomicFile(fs::path file) : file_(std::move(file)) {
   std::error_code error;
   if (file_.has_parent_path()) fs::create_directories(file_.parent_path(), error);
   if (error) throw cannot_write(file_, error.message());
-  out_.open(partial_, std::ios::binary);
+  // What a link points to is written, and a pipe or device, such as /dev/stdout, as it is.
+  for (int links = 0; links < 40 && fs::is_symlink(file_); ++links)
+    file_ = file_.parent_path() / fs::read_symlink(file_);
+  const auto status = fs::status(file_, error);
+  if (!fs::exists(status) || fs::is_regular_file(status)) partial_ = file_.string() + ".partial";
+  out_.open(partial_.empty() ? file_ : partial_, std::ios::binary);
   if (!out_) throw cannot_write(file_, std::strerror(errno));
 }
 
@@ -33,6 +37,7 @@ void AtomicFile::commit() {
   errno = 0;
   out_.close();
   if (!out_) throw cannot_write(file_, errno ? std::strerror(errno) : "the disk may be full");
+  if (partial_.empty()) return;
   std::error_code error;
   fs::rename(partial_, file_, error);
   if (error) throw cannot_write(file_, error.message());

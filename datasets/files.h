@@ -9,7 +9,8 @@
 namespace lanner::datasets {
 
 // A file that is written whole or not at all: its content goes beside it, to FILE.partial, until
-// commit() gives it its name. Without commit() the partial file is removed.
+// commit() gives it its name. Without commit() the partial file is removed. Links are followed;
+// pipes and devices are written as they are.
 class LANNER_API AtomicFile {
  public:
   // Makes the folder where there is none. Throws io_error, as commit() does, with the system's

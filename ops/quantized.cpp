@@ -14,9 +14,11 @@ at::Tensor quantized_roi_align(const at::Tensor& input, const at::Tensor& rois,
                                double spatial_scale, int64_t pooled_height, int64_t pooled_width,
                                int64_t sampling_ratio, bool aligned) {
   TORCH_CHECK(input.qscheme() == at::kPerTensorAffine,
-              "roi_align: input: expected one scale per tensor, got ", at::toString(input.qscheme()));
-  const auto pooled = roi_align(at::dequantize(input), at::dequantize(rois),
-                                {spatial_scale, pooled_height, pooled_width, sampling_ratio, aligned});
+              "roi_align: input: expected one scale per tensor, got ",
+              at::toString(input.qscheme()));
+  const auto pooled =
+      roi_align(at::dequantize(input), at::dequantize(rois),
+                {spatial_scale, pooled_height, pooled_width, sampling_ratio, aligned});
   return at::quantize_per_tensor(pooled, input.q_scale(), input.q_zero_point(),
                                  input.scalar_type());
 }

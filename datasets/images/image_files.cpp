@@ -98,8 +98,8 @@ std::string describe_files(const fs::path& folder, FileKinds which) {
   const auto counts_as = [&](const fs::path& file) {
     if (which == FileKinds::all) return true;
     if (is_image_name(file)) return false;
-    static constexpr std::array annotations{".txt",  ".xml", ".json", ".csv",
-                                            ".yaml", ".yml", ".data", ".names"};
+    static constexpr std::array annotations{".txt", ".xml",  ".json",  ".csv", ".yaml",
+                                            ".yml", ".data", ".names", ".md",  ""};
     return which == FileKinds::no_images || !has_extension(file, annotations);
   };
   std::map<std::string, int64_t> counts;

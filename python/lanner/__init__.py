@@ -21,6 +21,7 @@ __all__ = [
     "check_data",
     "convert_data",
     "evaluate",
+    "export_onnx",
     "from_torchvision",
     "load",
     "ops",
@@ -30,3 +31,11 @@ __all__ = [
     "tune",
 ]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    if name == "export_onnx":  # requires the package onnx
+        from lanner.onnx_export import export_onnx
+
+        return export_onnx
+    raise AttributeError(f"module 'lanner' has no attribute '{name}'")

@@ -6,6 +6,7 @@ from lanner.jobs import evaluate as evaluate
 from lanner.jobs import pretrain as pretrain
 from lanner.jobs import train as train
 from lanner.jobs import tune as tune
+from lanner.onnx_export import export_onnx as export_onnx
 from lanner.torchvision import from_torchvision as from_torchvision
 from lanner.torchvision import resnet_state_dict as resnet_state_dict
 

@@ -1,6 +1,7 @@
-"""Converts weights from and to torchvision:
+"""Converts weights from and to torchvision, and to ONNX:
 
 python -m lanner convert IN.pth OUT.safetensors --architecture NAME [--classes FILE]
+python -m lanner export RUN/best.safetensors OUT.onnx [--preprocess]
 python -m lanner export RUN/best.safetensors OUT.pth
 """
 
@@ -39,9 +40,24 @@ def convert(arguments: argparse.Namespace) -> None:
 
 
 def export(arguments: argparse.Namespace) -> None:
+    if arguments.output.suffix == ".onnx":
+        export_onnx(arguments)
+        return
+    if arguments.preprocess:
+        raise ValueError("--preprocess: applies to .onnx files")
     state = resnet_state_dict(arguments.input)
     torch.save(state, arguments.output)
     print(f"{arguments.output}: {len(state)} tensors of a ResNet, torchvision's names")
+
+
+def export_onnx(arguments: argparse.Namespace) -> None:
+    try:
+        from lanner.onnx_export import export_onnx as write
+    except ImportError:
+        raise ValueError("exporting to ONNX requires `pip install onnx`") from None
+    write(arguments.input, arguments.output, preprocess=arguments.preprocess)
+    size = arguments.output.stat().st_size / 1e6
+    print(f"{arguments.output}: {size:.1f} MB, opset 17, inputs and outputs as in docs/export.md")
 
 
 def main() -> int:
@@ -62,11 +78,18 @@ def main() -> int:
     command.add_argument("--classes", type=pathlib.Path, help="file of class names, one per line")
     command.add_argument("--norm-eps", type=float, help="epsilon of the backbone's batch norm")
     command.set_defaults(run=convert)
-    command = commands.add_parser("export", help="convert lanner's backbone to torchvision's names")
+    command = commands.add_parser("export", help="write ONNX, or torchvision's names")
     command.add_argument(
         "input", type=pathlib.Path, help=".safetensors file of lanner train or pretrain"
     )
-    command.add_argument("output", type=pathlib.Path, help=".pth file to write")
+    command.add_argument(
+        "output",
+        type=pathlib.Path,
+        help=".onnx: the whole detector; .pth: the backbone under torchvision's names",
+    )
+    command.add_argument(
+        "--preprocess", action="store_true", help="resize and normalize within the ONNX graph"
+    )
     command.set_defaults(run=export)
     arguments = parser.parse_args()
     try:

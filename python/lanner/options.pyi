@@ -266,16 +266,41 @@ class EvalOptions(TypedDict, total=False):
     weights: str | PathLike[str]
     workers: int
 
+class DetectOptionsTrack(TypedDict, total=False):
+    high: float
+    lost: int
+    low: float
+    match: float
+    new: float
+
 class DetectOptions(TypedDict, total=False):
+    batch_size: int
+    class_conf: str
     conf: float
+    count_lines: Sequence[Sequence[float]]
     device: str
+    end: float
+    every: int
+    flip: bool
     max_detections: int
     nms_iou: float
+    overlap: float
     precision: Literal["fp32", "bf16"]
+    region: Sequence[float]
+    save_crops: bool
+    save_csv: str | PathLike[str]
+    save_images: bool
     save_json: str | PathLike[str]
+    save_jsonl: str | PathLike[str]
+    save_labels: Literal["none", "coco", "voc", "yolo"]
     save_video: bool
+    scales: Sequence[float]
     score_threshold: float
     show_offsets: bool
+    start: float
+    tile: int
+    track: DetectOptionsTrack | bool
+    zones: Sequence[Sequence[float]]
 
 class CheckOptionsResize(TypedDict, total=False):
     interpolation: Literal["area", "linear", "torchvision"]
