@@ -117,6 +117,7 @@ class Chooser {
   void choose_batch() {
     double image_pixels = short_ * long_;
     double crop = std::clamp(round_to(1.25 * seen(p90), 32), 256., 384.);
+    if (image_pixels <= 3 * crop * crop) crop = 224;  // for images of 640 x 480
     const bool is_given = in_.is_given("object_crop");
     if (is_given) crop = in_.options.augment.object_crop;
     if (crop > 0 && (is_given || image_pixels > 3 * crop * crop)) {

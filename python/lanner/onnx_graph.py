@@ -26,7 +26,7 @@ class OnnxGraph:
 
     def weight(self, value: numpy.ndarray, name: str = "weight") -> str:
         name = self.name(name)
-        self.initializers.append(numpy_helper.from_array(numpy.ascontiguousarray(value), name))
+        self.initializers.append(numpy_helper.from_array(numpy.array(value, order="C"), name))
         return name
 
     def constant(self, value: Any, dtype: Any = None) -> str:
