@@ -1,3 +1,21 @@
+# A wheel: the package directory, with the libraries and the program, beside torch's.
+if(SKBUILD)
+  set(wheel_libraries lanner_fields lanner_ops lanner_datasets lanner_batches lanner_options lanner_detectors
+      lanner_data_tools lanner_tools)
+  if(LANNER_HAS_CUDA)
+    list(APPEND wheel_libraries lanner_ops_cuda)
+  endif()
+  set_target_properties(${wheel_libraries} PROPERTIES INSTALL_RPATH "$ORIGIN;$ORIGIN/../../torch/lib")
+  set_target_properties(lanner PROPERTIES INSTALL_RPATH "$ORIGIN/../lib;$ORIGIN/../../torch/lib")
+  set_target_properties(lanner_core PROPERTIES INSTALL_RPATH "$ORIGIN/lib;$ORIGIN/../torch/lib")
+  install(TARGETS ${wheel_libraries} LIBRARY DESTINATION lib COMPONENT wheel)
+  install(TARGETS lanner RUNTIME DESTINATION bin COMPONENT wheel)
+  install(TARGETS lanner_core LIBRARY DESTINATION . COMPONENT wheel)
+  install(FILES ${PROJECT_BINARY_DIR}/python/lanner/_built_for.py DESTINATION . COMPONENT wheel)
+  install(PROGRAMS ${PROJECT_SOURCE_DIR}/python/scripts/lanner DESTINATION ${SKBUILD_SCRIPTS_DIR} COMPONENT wheel)
+  return()
+endif()
+
 # `cmake --install build --prefix DIR`: the program, the libraries, the headers, and the package that
 # find_package(lanner) finds. LibTorch stays where it is, in the Python environment.
 include(CMakePackageConfigHelpers)
@@ -19,7 +37,7 @@ endif()
 # The headers that users need: lanner.h and what it includes.
 foreach(header
     datasets/dataset.h datasets/error.h datasets/fields.h datasets/images/image.h datasets/images/image_files.h
-    datasets/loading/batch.h
+    datasets/loading/batch.h datasets/results/image_results.h datasets/tracking/options.h
     datasets/options.h datasets/sample.h
     detectors/backbones/options.h detectors/detections.h detectors/detector.h detectors/device.h detectors/inference/detect.h
     detectors/inference/options.h detectors/options.h detectors/roi_heads/options.h detectors/rpn/options.h
@@ -30,7 +48,7 @@ foreach(header
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lanner/${folder})
 endforeach()
-install(FILES ${PROJECT_SOURCE_DIR}/detectors/lanner.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lanner)
+install(FILES ${PROJECT_SOURCE_DIR}/detectors/lanner.h ${PROJECT_SOURCE_DIR}/detectors/object_detector.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lanner)
 install(EXPORT lanner FILE lanner-targets.cmake NAMESPACE lanner:: DESTINATION ${LANNER_PACKAGE})
 configure_package_config_file(cmake/lanner-config.cmake.in lanner-config.cmake INSTALL_DESTINATION ${LANNER_PACKAGE})
 write_basic_package_version_file(lanner-config-version.cmake COMPATIBILITY SameMinorVersion)

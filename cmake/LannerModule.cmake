@@ -2,7 +2,9 @@
 # source tree through a folder of links.
 set(LANNER_INCLUDE ${PROJECT_BINARY_DIR}/include)
 file(MAKE_DIRECTORY ${LANNER_INCLUDE}/lanner)
-file(CREATE_LINK ${PROJECT_SOURCE_DIR}/detectors/lanner.h ${LANNER_INCLUDE}/lanner/lanner.h SYMBOLIC)
+foreach(header lanner.h object_detector.h)
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/detectors/${header} ${LANNER_INCLUDE}/lanner/${header} SYMBOLIC)
+endforeach()
 
 # lanner_add_library(ops SOURCES a.cpp ... LINK targets ...) makes the shared library lanner_ops.
 function(lanner_add_library name)

@@ -23,6 +23,7 @@ int tune(const std::vector<std::string>& arguments);
 int train(const std::vector<std::string>& arguments);
 int eval(const std::vector<std::string>& arguments);
 int detect(const std::vector<std::string>& arguments);
+int serve(const std::vector<std::string>& arguments);
 int models(const std::vector<std::string>& arguments);
 int bench(const std::vector<std::string>& arguments);
 int doctor(const std::vector<std::string>& arguments);

@@ -8,6 +8,7 @@
 #include "lanner/detectors/training/options.h"
 #include "lanner/detectors/tuning/tune.h"
 #include "tools/options.h"
+#include "tools/serve/options.h"
 
 // The work of the subcommands, in two libraries that are loaded when there is work: LibTorch takes
 // a quarter of a second that --help need not wait for. Each function returns the program's exit
@@ -24,6 +25,7 @@ struct TorchJobs {
   int (*tune)(const detectors::TuneOptions&, const detectors::ConfigWriter&);
   int (*eval)(const EvalOptions&);
   int (*detect)(const detectors::DetectOptions&);
+  int (*serve)(const ServeOptions&);
   int (*models)(const ModelsOptions&);
   int (*bench)(const BenchOptions&);
   int (*doctor)();

@@ -22,6 +22,7 @@ constexpr Command kCommands[] = {
     {"eval", "evaluate a detector, or results of any other program, by the rules of COCO or VOC",
      lanner::tools::eval},
     {"detect", "find objects in images and videos", lanner::tools::detect},
+    {"serve", "answer images sent by HTTP with detections", lanner::tools::serve},
     {"models", "list the presets", lanner::tools::models},
     {"bench", "time this program here, beside torchvision, PyTorch and pycocotools",
      lanner::tools::bench},

@@ -42,10 +42,12 @@ bool is_jpeg(const Bytes& bytes) {
 }
 
 // A small file can claim a huge image, so this is checked before memory is allocated.
-void check_pixels(const fs::path& file, int64_t width, int64_t height) {
-  if (width * height > kMaxPixels)
+void check_pixels(const fs::path& file, int64_t width, int64_t height,
+                  int64_t max_pixels = kMaxPixels) {
+  if (width * height > max_pixels)
     throw bad_data(file.string() + ": image: " + std::to_string(width) + " x " +
-                   std::to_string(height) + " is more than 200 million pixels");
+                   std::to_string(height) + " is more than " +
+                   std::to_string(max_pixels / 1'000'000) + " million pixels");
 }
 
 void apply_orientation(cv::Mat& image, int orientation) {
@@ -87,13 +89,14 @@ struct JpegHeader {
   int width = 0, height = 0, colors = 0;
 };
 
-JpegHeader jpeg_header(const fs::path& file, const Bytes& bytes, tjhandle handle) {
+JpegHeader jpeg_header(const fs::path& file, const Bytes& bytes, tjhandle handle,
+                       int64_t max_pixels = kMaxPixels) {
   JpegHeader header;
   int sampling = 0;
   if (tjDecompressHeader3(handle, bytes.data(), bytes.size(), &header.width, &header.height,
                           &sampling, &header.colors))
     throw bad_data(file.string() + ": image: " + tjGetErrorStr2(handle));
-  check_pixels(file, header.width, header.height);
+  check_pixels(file, header.width, header.height, max_pixels);
   return header;
 }
 
@@ -118,9 +121,9 @@ cv::Mat cmyk_to_rgb(const cv::Mat& cmyk) {
   return rgb;
 }
 
-Image decode_jpeg(const fs::path& file, const Bytes& bytes, int short_side) {
+Image decode_jpeg(const fs::path& file, const Bytes& bytes, int short_side, int64_t max_pixels) {
   const Decoder decoder;
-  const auto header = jpeg_header(file, bytes, decoder.handle);
+  const auto header = jpeg_header(file, bytes, decoder.handle, max_pixels);
   const auto factor = scaling(header, short_side);
   const bool cmyk = header.colors == TJCS_CMYK || header.colors == TJCS_YCCK;
   cv::Mat pixels(TJSCALED(header.height, factor), TJSCALED(header.width, factor),
@@ -145,21 +148,22 @@ Image decode_jpeg(const fs::path& file, const Bytes& bytes, int short_side) {
 }
 
 // Empty if the file is no image.
-cv::Mat decode_rgb(const fs::path& file, const Bytes& bytes) {
-  if (is_heif(bytes)) return decode_heif(bytes, kMaxPixels);
-  if (is_gif(bytes)) return decode_gif_or_tga(bytes, kMaxPixels);
+cv::Mat decode_rgb(const fs::path& file, const Bytes& bytes, int64_t max_pixels) {
+  if (is_heif(bytes)) return decode_heif(bytes, max_pixels);
+  if (is_gif(bytes)) return decode_gif_or_tga(bytes, max_pixels);
   cv::Mat rgb = cv::imdecode(bytes, cv::IMREAD_COLOR);
   if (!rgb.empty()) cv::cvtColor(rgb, rgb, cv::COLOR_BGR2RGB);
   // TGA has no signature.
-  return rgb.empty() && lower_extension(file) == ".tga" ? decode_gif_or_tga(bytes, kMaxPixels)
+  return rgb.empty() && lower_extension(file) == ".tga" ? decode_gif_or_tga(bytes, max_pixels)
                                                         : rgb;
 }
 
-Image decode_other(const fs::path& file, const Bytes& bytes) {
-  if (const auto size = size_from_header(bytes)) check_pixels(file, size->width, size->height);
+Image decode_other(const fs::path& file, const Bytes& bytes, int64_t max_pixels = kMaxPixels) {
+  if (const auto size = size_from_header(bytes))
+    check_pixels(file, size->width, size->height, max_pixels);
   Image image;
   try {
-    image.rgb = decode_rgb(file, bytes);
+    image.rgb = decode_rgb(file, bytes, max_pixels);
   } catch (const cv::Exception& error) {
     throw bad_data(file.string() + ": image: " + error.err);
   } catch (const std::runtime_error& error) {
@@ -180,8 +184,21 @@ std::vector<unsigned char> read_bytes(const fs::path& file) {
 }
 
 Image read_image(const fs::path& file, int short_side) {
-  const auto bytes = read_bytes(file);
-  return is_jpeg(bytes) ? decode_jpeg(file, bytes, short_side) : decode_other(file, bytes);
+  return decode_image(read_bytes(file), file.string(), short_side, kMaxPixels);
+}
+
+Image decode_image(const std::vector<unsigned char>& bytes, const std::string& name, int short_side,
+                   int64_t max_pixels) {
+  return is_jpeg(bytes) ? decode_jpeg(name, bytes, short_side, max_pixels)
+                        : decode_other(name, bytes, max_pixels);
+}
+
+std::vector<unsigned char> encode_jpeg(const cv::Mat& rgb) {
+  cv::Mat bgr;
+  cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
+  Bytes bytes;
+  cv::imencode(".jpg", bgr, bytes, {cv::IMWRITE_JPEG_QUALITY, 92});
+  return bytes;
 }
 
 cv::Size image_size(const fs::path& file) {

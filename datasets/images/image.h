@@ -27,10 +27,18 @@ LANNER_API std::vector<unsigned char> read_bytes(const std::filesystem::path& fi
 // bad_data, naming the file.
 LANNER_API Image read_image(const std::filesystem::path& file, int short_side = 0);
 
+// The same for a file's content of at most `max_pixels`; `name` stands for it in errors. Throws
+// bad_data.
+LANNER_API Image decode_image(const std::vector<unsigned char>& bytes, const std::string& name,
+                              int short_side, int64_t max_pixels);
+
 // Size of the image that read_image returns, EXIF orientation applied. For JPEG, PNG, BMP and WebP
 // only headers are parsed, so damaged pixel data is not noticed; other formats are decoded. Throws
 // as read_image does.
 LANNER_API cv::Size image_size(const std::filesystem::path& file);
+
+// The content of a JPEG file. rgb: CV_8UC3.
+LANNER_API std::vector<unsigned char> encode_jpeg(const cv::Mat& rgb);
 
 // The file extension selects the format. The file is written whole or not at all. Throws io_error
 // with the reason.

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
+#include "lanner/datasets/error.h"
+
 namespace lanner::datasets {
 namespace {
 
@@ -22,6 +24,8 @@ cv::Scalar label_color(int64_t label) {
 }  // namespace
 
 void draw(cv::Mat& rgb, const std::vector<Label>& labels) {
+  if (rgb.type() != CV_8UC3)
+    throw usage_error("image: expected CV_8UC3, got " + cv::typeToString(rgb.type()));
   const int short_side = std::min(rgb.cols, rgb.rows);
   const int thickness = std::max(1, short_side / 350);
   const double font_scale = std::clamp(short_side / 1100., 0.35, 1.2);

@@ -22,11 +22,11 @@ struct FoundObject {
 
 // What was found in an image or in a frame of a video.
 struct ImageResults {
-  int64_t image_id = 0;      // from 1, over all images and frames
-  std::string file_name;     // of the image or video, as results name it
-  cv::Mat rgb;               // CV_8UC3, without drawings
+  int64_t image_id = 0;            // from 1, over all images and frames
+  std::string file_name;           // of the image or video, as results name it
+  cv::Mat rgb;                     // CV_8UC3, without drawings
   std::optional<int64_t> frame{};  // number in the video, from 0
-  double seconds = 0;        // since the start of the video
+  double seconds = 0;              // since the start of the video
   std::vector<FoundObject> objects{};
 
   // "film_000012" for frame 12 of film.mp4, "a/b" for a/b.jpg.

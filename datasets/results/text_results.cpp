@@ -120,8 +120,10 @@ class CsvResults : public ResultsWriter {
     for (const auto& object : results.objects) {
       const auto& box = object.box;
       rows << quoted(results.file_name) << ',';
-      if (results.frame) rows << *results.frame << ',' << results.seconds << ',';
-      else rows << ",,";
+      if (results.frame)
+        rows << *results.frame << ',' << results.seconds << ',';
+      else
+        rows << ",,";
       rows << quoted(categories_[object.label - 1].name) << ',' << object.score << ',' << box.x1
            << ',' << box.y1 << ',' << box.x2 << ',' << box.y2 << ',';
       if (object.track > 0) rows << object.track;

@@ -62,9 +62,8 @@ void Counters::update(const std::vector<FoundObject>& objects) {
     if (trail.centers.size() > kTrailLength) trail.centers.erase(trail.centers.begin());
   }
   // As long as a track may go on.
-  std::erase_if(trails_, [&](const auto& entry) {
-    return frame_ - entry.second.last_seen > options_.lost;
-  });
+  std::erase_if(trails_,
+                [&](const auto& entry) { return frame_ - entry.second.last_seen > options_.lost; });
 }
 
 void Counters::draw(cv::Mat& rgb) const {

@@ -16,7 +16,11 @@ namespace lanner::datasets {
 // trails. Not thread-safe.
 class LANNER_API Counters {
  public:
-  explicit Counters(const TrackOptions& options) : options_(options), lines_(options.lines.size()), visitors_(options.zones.size()), inside_(options.zones.size()) {}
+  explicit Counters(const TrackOptions& options)
+      : options_(options),
+        lines_(options.lines.size()),
+        visitors_(options.zones.size()),
+        inside_(options.zones.size()) {}
 
   // Takes the objects of the next frame, as Tracker returns them.
   void update(const std::vector<FoundObject>& objects);

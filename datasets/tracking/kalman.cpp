@@ -5,7 +5,8 @@
 namespace lanner::datasets {
 namespace {
 
-constexpr double kPosition = 1. / 20, kVelocity = 1. / 160;  // standard deviations, times the height
+constexpr double kPosition = 1. / 20,
+                 kVelocity = 1. / 160;  // standard deviations, times the height
 
 using State = cv::Matx<double, 8, 8>;
 using Measurement = cv::Matx<double, 4, 1>;
@@ -36,8 +37,8 @@ void BoxMotion::predict() {
   for (int i = 0; i < 4; ++i) motion(i, i + 4) = 1;
   const double h = mean_(3), p = kPosition * h, v = kVelocity * h;
   mean_ = motion * mean_;
-  covariance_ = motion * covariance_ * motion.t() +
-                squared_diagonal<8>({p, p, 1e-2, p, v, v, 1e-5, v});
+  covariance_ =
+      motion * covariance_ * motion.t() + squared_diagonal<8>({p, p, 1e-2, p, v, v, 1e-5, v});
 }
 
 void BoxMotion::update(const Box& box) {

@@ -6,7 +6,8 @@
 
 namespace lanner::datasets {
 
-// How objects are followed through a video: ByteTrack (arXiv 2110.06864), whose constants these are.
+// How objects are followed through a video: ByteTrack (arXiv 2110.06864), whose constants these
+// are.
 struct TrackOptions {
   bool track = false;
   double high = 0.6, low = 0.1, new_track = 0.7;
@@ -38,8 +39,8 @@ struct TrackOptions {
                             "counted"});
   }
 
-  // Throws usage_error for lines and zones of the wrong number of coordinates, and for those without
-  // `track`.
+  // Throws usage_error for lines and zones of the wrong number of coordinates, and for those
+  // without `track`.
   void check() const {
     for (const auto& line : lines)
       if (line.size() != 4) throw usage_error("count_lines: expected x1,y1,x2,y2 for each line");
@@ -47,7 +48,8 @@ struct TrackOptions {
       if (zone.size() < 6 || zone.size() % 2)
         throw usage_error("zones: expected the x,y of at least three corners for each zone");
     if (!track && !(lines.empty() && zones.empty()))
-      throw usage_error(std::string(lines.empty() ? "zones" : "count_lines") + ": requires --track");
+      throw usage_error(std::string(lines.empty() ? "zones" : "count_lines") +
+                        ": requires --track");
   }
 };
 

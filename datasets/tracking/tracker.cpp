@@ -27,9 +27,8 @@ std::vector<FoundObject> Tracker::match(const std::vector<FoundObject>& detectio
   for (const auto& detection : detections) {
     auto& row = costs.emplace_back();
     for (const auto* track : tracks)
-      row.push_back(track->label == detection.label
-                        ? 1 - iou(track->motion.box(), detection.box)
-                        : 2);
+      row.push_back(track->label == detection.label ? 1 - iou(track->motion.box(), detection.box)
+                                                    : 2);
   }
   const auto columns = assign(costs, limit);
   std::vector<FoundObject> left;
@@ -77,8 +76,8 @@ std::vector<FoundObject> Tracker::update(const std::vector<FoundObject>& detecti
   });
   for (const auto& detection : high) {
     if (detection.score < options_.new_track) continue;
-    tracks_.push_back({next_number_++, detection.label, BoxMotion(detection.box), frame_ == 1,
-                       frame_});
+    tracks_.push_back(
+        {next_number_++, detection.label, BoxMotion(detection.box), frame_ == 1, frame_});
     if (frame_ > 1) continue;
     found.push_back(detection);
     found.back().track = tracks_.back().number;

@@ -11,15 +11,15 @@
 namespace lanner::datasets {
 
 // Follows objects from frame to frame, each class for itself: ByteTrack (arXiv 2110.06864). Tracks
-// are first continued by detections of high score, then by those of low score, by the IoU with where
-// a Kalman filter expects them. Not thread-safe.
+// are first continued by detections of high score, then by those of low score, by the IoU with
+// where a Kalman filter expects them. Not thread-safe.
 class LANNER_API Tracker {
  public:
   explicit Tracker(const TrackOptions& options) : options_(options) {}
 
-  // Takes the detections of the next frame, of any score from options.low. Returns those that belong
-  // to a track, with its number, from 1. A track that begins later than in the first frame is
-  // returned from its second detection on, so that a single wrong one begins none.
+  // Takes the detections of the next frame, of any score from options.low. Returns those that
+  // belong to a track, with its number, from 1. A track that begins later than in the first frame
+  // is returned from its second detection on, so that a single wrong one begins none.
   std::vector<FoundObject> update(const std::vector<FoundObject>& detections);
 
  private:

@@ -64,8 +64,10 @@ class Input {
                     " seconds");
   }
   // Begins the time of a call.
-  void begin() { deadline_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                                std::chrono::duration<double>(timeout_)); }
+  void begin() {
+    deadline_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                   std::chrono::duration<double>(timeout_));
+  }
 
  private:
   bool expired() const { return stopped() || Clock::now() > deadline_; }
@@ -84,8 +86,8 @@ int find_film(const Input& input) {
   return film ? index : -1;
 }
 
-// How a frame is turned and mirrored to be upright: the columns of the display matrix, each -1, 0 or
-// 1, after rounding to quarter turns.
+// How a frame is turned and mirrored to be upright: the columns of the display matrix, each -1, 0
+// or 1, after rounding to quarter turns.
 struct Orientation {
   int a = 1, b = 0, c = 0, d = 1;
 
@@ -117,7 +119,8 @@ struct Orientation {
 class ToRgb {
  public:
   cv::Mat operator()(const AVFrame& frame) {
-    const Kind kind{frame.width, frame.height, frame.format, frame.colorspace, is_full_range(frame)};
+    const Kind kind{frame.width, frame.height, frame.format, frame.colorspace,
+                    is_full_range(frame)};
     if (kind != kind_ || !scaler_) make_scaler(kind);
     cv::Mat rgb(frame.height, frame.width, CV_8UC3);
     uint8_t* planes[4] = {rgb.data};
@@ -145,8 +148,8 @@ class ToRgb {
                                  SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, nullptr,
                                  nullptr, nullptr));
     if (!scaler_) throw bad_data("video: pixel format that cannot be converted");
-    const int* table = sws_getCoefficients(kind.space == AVCOL_SPC_UNSPECIFIED ? SWS_CS_DEFAULT
-                                                                               : kind.space);
+    const int* table =
+        sws_getCoefficients(kind.space == AVCOL_SPC_UNSPECIFIED ? SWS_CS_DEFAULT : kind.space);
     sws_setColorspaceDetails(scaler_.get(), table, kind.full_range, table, 1, 0, 1 << 16, 1 << 16);
   }
 
@@ -278,7 +281,8 @@ class VideoReader::Stream {
     while (!input_.stopped()) {
       const int code = avcodec_receive_frame(decoder_.get(), decoded_.get());
       if (code == 0) {
-        concealed_ += decoded_->decode_error_flags != 0 || (decoded_->flags & AV_FRAME_FLAG_CORRUPT);
+        concealed_ +=
+            decoded_->decode_error_flags != 0 || (decoded_->flags & AV_FRAME_FLAG_CORRUPT);
         return true;
       }
       if (code == AVERROR_EOF) return false;

@@ -37,19 +37,19 @@ struct VideoFrame {
 };
 
 struct VideoOptions {
-  double start = 0, end = 0;      // seconds from the start of the video; an end of 0: to the end
-  int every = 1;                  // every how many frames one is returned
-  bool sound = false;             // whether frames carry the sound
-  double timeout = 10;            // seconds after which a source that sends nothing is an error
-  std::function<bool()> stop{};   // when it returns true, the video ends
+  double start = 0, end = 0;     // seconds from the start of the video; an end of 0: to the end
+  int every = 1;                 // every how many frames one is returned
+  bool sound = false;            // whether frames carry the sound
+  double timeout = 10;           // seconds after which a source that sends nothing is an error
+  std::function<bool()> stop{};  // when it returns true, the video ends
 };
 
-// Reads a video with FFmpeg's libraries. Packets that cannot be decoded are passed over and counted.
-// Not thread-safe.
+// Reads a video with FFmpeg's libraries. Packets that cannot be decoded are passed over and
+// counted. Not thread-safe.
 class LANNER_API VideoReader {
  public:
-  // Throws missing_file, bad_data for a source without a video that can be decoded, and io_error for
-  // one that cannot be opened in time.
+  // Throws missing_file, bad_data for a source without a video that can be decoded, and io_error
+  // for one that cannot be opened in time.
   explicit VideoReader(const std::string& source, const VideoOptions& options = {});
   ~VideoReader();
 

@@ -143,9 +143,8 @@ class VideoWriter::File {
     copy->dts = copy->dts == AV_NOPTS_VALUE ? copy->pts : time(copy->dts);
     if (copy->pts < 0 || copy->dts <= last_sound_) return;
     last_sound_ = copy->dts;
-    copy->duration =
-        std::llround(double(copy->duration) * source_sound_.seconds_per_tick /
-                     av_q2d(sound_->time_base));
+    copy->duration = std::llround(double(copy->duration) * source_sound_.seconds_per_tick /
+                                  av_q2d(sound_->time_base));
     copy->stream_index = sound_->index;
     copy->pos = -1;
     check(av_interleaved_write_frame(context_, copy.get()));

@@ -17,19 +17,6 @@
 namespace lanner::detectors {
 namespace {
 
-std::vector<datasets::FoundObject> to_objects(const Detections& detections, double confidence) {
-  std::vector<datasets::FoundObject> objects;
-  const auto boxes = detections.boxes.contiguous();
-  for (int64_t i = 0; i < boxes.size(0); ++i) {
-    const float* box = boxes.const_data_ptr<float>() + 4 * i;
-    const double score = detections.scores[i].item<double>();
-    if (score >= confidence)
-      objects.push_back(
-          {{box[0], box[1], box[2], box[3]}, detections.labels[i].item<int64_t>(), score});
-  }
-  return objects;
-}
-
 // Three threads: one reads, one runs the network, one writes. Queues of a few frames are between
 // them.
 class DetectJob {
@@ -138,6 +125,19 @@ class DetectJob {
 };
 
 }  // namespace
+
+std::vector<datasets::FoundObject> to_objects(const Detections& detections, double confidence) {
+  std::vector<datasets::FoundObject> objects;
+  const auto boxes = detections.boxes.contiguous();
+  for (int64_t i = 0; i < boxes.size(0); ++i) {
+    const float* box = boxes.const_data_ptr<float>() + 4 * i;
+    const double score = detections.scores[i].item<double>();
+    if (score >= confidence)
+      objects.push_back(
+          {{box[0], box[1], box[2], box[3]}, detections.labels[i].item<int64_t>(), score});
+  }
+  return objects;
+}
 
 Detections detect_image(Detector& detector, const cv::Mat& rgb) {
   const auto detections = detector->detect(detector->prepare(rgb))[0];

@@ -4,6 +4,7 @@
 #include <functional>
 #include <opencv2/core/mat.hpp>
 
+#include "lanner/datasets/results/image_results.h"
 #include "lanner/detectors/detector.h"
 #include "lanner/detectors/inference/options.h"
 #include "lanner/ops/api.h"
@@ -14,6 +15,10 @@ namespace lanner::detectors {
 // the CPU, with boxes in pixels of the image. Throws usage_error for another type and for an empty
 // image. Thread-safe as DetectorImpl::detect() is.
 LANNER_API Detections detect_image(Detector& detector, const cv::Mat& rgb);
+
+// The detections of at least the score `confidence`, 0..1.
+LANNER_API std::vector<datasets::FoundObject> to_objects(const Detections& detections,
+                                                         double confidence);
 
 // Draws the detections of at least the score `confidence`, 0..1, on an image, with class names and
 // scores. Boxes are in pixels of the image.

@@ -24,15 +24,15 @@ struct VideoFacts {
 // An image or a frame of a video, or the end of a source.
 struct Frame {
   const Source* source = nullptr;
-  datasets::VideoFrame image{};             // of an image, rgb alone; at the end, sound alone
+  datasets::VideoFrame image{};               // of an image, rgb alone; at the end, sound alone
   std::shared_ptr<const VideoFacts> video{};  // null for an image
-  bool is_end = false;                      // of the source; it has no picture
-  std::optional<Error> error{};             // why the source ends before its end
-  std::vector<std::string> faults{};        // of the video, at its end
+  bool is_end = false;                        // of the source; it has no picture
+  std::optional<Error> error{};               // why the source ends before its end
+  std::vector<std::string> faults{};          // of the video, at its end
 };
 
-// Reads all sources in order on a thread of its own, a few frames ahead. After each source comes its
-// end, also after one that cannot be read. When stop() returns true, the frames end.
+// Reads all sources in order on a thread of its own, a few frames ahead. After each source comes
+// its end, also after one that cannot be read. When stop() returns true, the frames end.
 class FrameReader {
  public:
   FrameReader(const std::vector<Source>& sources, const DetectOptions& options,

@@ -54,9 +54,8 @@ std::vector<datasets::FoundObject> Outputs::chosen(
     const std::vector<datasets::FoundObject>& objects, bool video) {
   if (video && tracker_) return tracker_->update(objects);
   auto result = objects;
-  std::erase_if(result, [&](const auto& object) {
-    return object.score < confidences_[object.label - 1];
-  });
+  std::erase_if(result,
+                [&](const auto& object) { return object.score < confidences_[object.label - 1]; });
   return result;
 }
 
@@ -113,9 +112,8 @@ void Outputs::end_source(const Frame& frame) {
     video->finish(frame.image.sound);
   }
   if (counters_ && !(options_.track.lines.empty() && options_.track.zones.empty()))
-    datasets::write_file(
-        options_.out / (frame.source->output.stem().string() + "_counts.json"),
-        counters_->to_json(categories_));
+    datasets::write_file(options_.out / (frame.source->output.stem().string() + "_counts.json"),
+                         counters_->to_json(categories_));
   tracker_.reset(), counters_.reset();
   for (const auto& fault : frame.faults) std::cerr << "warning: " << name << ": " << fault << "\n";
   if (frame.error && frame.error->code == ExitCode::bad_data) {

@@ -12,8 +12,8 @@
 namespace lanner::detectors {
 namespace {
 
-constexpr double kBorder = 2;    // pixels from a tile's border within which it may cut an object
-constexpr double kCovered = 0.6; // part of a cut object that another box covers
+constexpr double kBorder = 2;     // pixels from a tile's border within which it may cut an object
+constexpr double kCovered = 0.6;  // part of a cut object that another box covers
 
 // What was found in one view of an image, in pixels of the image.
 struct Found {
@@ -86,12 +86,13 @@ class Views {
 
   void add(Detections found, const cv::Rect& part, const cv::Rect& region) {
     const auto& b = found.boxes;
-    const auto left = part.x > region.x ? b.select(1, 0) < kBorder : at::zeros_like(found.labels, at::kBool);
+    const auto left =
+        part.x > region.x ? b.select(1, 0) < kBorder : at::zeros_like(found.labels, at::kBool);
     const auto top = part.y > region.y ? b.select(1, 1) < kBorder : at::zeros_like(left);
-    const auto right = part.br().x < region.br().x ? b.select(1, 2) > part.width - kBorder
-                                                   : at::zeros_like(left);
-    const auto bottom = part.br().y < region.br().y ? b.select(1, 3) > part.height - kBorder
-                                                    : at::zeros_like(left);
+    const auto right =
+        part.br().x < region.br().x ? b.select(1, 2) > part.width - kBorder : at::zeros_like(left);
+    const auto bottom =
+        part.br().y < region.br().y ? b.select(1, 3) > part.height - kBorder : at::zeros_like(left);
     const auto shift = torch::tensor({float(part.x), float(part.y), float(part.x), float(part.y)});
     found.boxes = b + shift;
     found_.push_back({found, left | top | right | bottom});
@@ -104,8 +105,8 @@ class Views {
       box_list.push_back(detections.boxes), label_list.push_back(detections.labels);
       score_list.push_back(detections.scores), cut_list.push_back(cut);
     }
-    const auto boxes = at::cat(box_list), labels = at::cat(label_list), scores = at::cat(score_list),
-               cut = at::cat(cut_list);
+    const auto boxes = at::cat(box_list), labels = at::cat(label_list),
+               scores = at::cat(score_list), cut = at::cat(cut_list);
     const auto order = at::nonzero(~covered(boxes, labels, cut)).squeeze(1);
     auto kept = ops::batched_nms(boxes.index_select(0, order), scores.index_select(0, order),
                                  labels.index_select(0, order), detector_->options.roi.nms_iou);
@@ -120,16 +121,16 @@ class Views {
                             const at::Tensor& cut) {
     auto result = at::zeros_like(cut);
     const auto indices = at::nonzero(cut).squeeze(1);
-    const auto areas = (boxes.select(1, 2) - boxes.select(1, 0)) *
-                       (boxes.select(1, 3) - boxes.select(1, 1));
+    const auto areas =
+        (boxes.select(1, 2) - boxes.select(1, 0)) * (boxes.select(1, 3) - boxes.select(1, 1));
     for (int64_t i = 0; i < indices.size(0); ++i) {
       const auto index = indices[i].item<int64_t>();
       const auto box = boxes[index];
       const auto low = at::maximum(boxes.slice(1, 0, 2), box.slice(0, 0, 2));
       const auto high = at::minimum(boxes.slice(1, 2, 4), box.slice(0, 2, 4));
       const auto shared = (high - low).clamp_min(0).prod(1) / areas[index];
-      const auto other = (labels == labels[index]) & (shared > kCovered) &
-                         (~cut | (areas > areas[index]));
+      const auto other =
+          (labels == labels[index]) & (shared > kCovered) & (~cut | (areas > areas[index]));
       other[index] = false;
       if (other.any().item<bool>()) result[index] = true;
     }

@@ -8,7 +8,12 @@
     sum(losses.values()).backward()
 """
 
-import torch  # noqa: F401  loads LibTorch, which _core links to
+import torch  # loads LibTorch, which _core links to
+
+from lanner._built_for import TORCH
+
+if torch.__version__.split("+")[0] != TORCH:  # _core would not load, and say so less plainly
+    raise ImportError(f"lanner was built for torch {TORCH}, this is torch {torch.__version__}")
 
 from lanner import ops
 from lanner.detector import Detector, build, load

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Iterator, Mapping, Sequence, Union, overload
+from typing import TYPE_CHECKING, Mapping, Sequence, Union, overload
 
 import torch
 from torch import Tensor
@@ -14,9 +13,37 @@ from lanner import _core
 
 if TYPE_CHECKING:
     import numpy
+    import PIL.Image
 
-Image = Union[str, os.PathLike, "numpy.ndarray", Tensor]
+Image = Union[str, os.PathLike, "numpy.ndarray", "PIL.Image.Image", Tensor]
 Target = Mapping[str, Tensor]
+
+
+def _from_array(array: numpy.ndarray) -> Tensor:
+    """A NumPy image, gray, RGB or RGBA, uint8, uint16 or float in 0..1, as a tensor [3, H, W]."""
+    shape, kind = array.shape, str(array.dtype)
+    if array.ndim == 2:
+        array = array[:, :, None]
+    channels = array.shape[2] if array.ndim == 3 else 0
+    if channels not in (1, 3, 4) or kind not in ("uint8", "uint16", "float32", "float64"):
+        raise ValueError(
+            "image: expected a path, a PIL image, an array [H, W], [H, W, 3] or [H, W, 4] of "
+            "uint8, uint16 or floats, or a uint8 or float tensor [3, H, W], got "
+            f"{kind} {list(shape)}"
+        )
+    if kind == "uint16":
+        array = ((array.astype("uint32") + 128) // 257).astype("uint8")
+    # torch cannot share memory of negative strides, or of read-only arrays without a warning.
+    tensor = torch.from_numpy(array[:, :, :3].copy()).permute(2, 0, 1)
+    return tensor.expand(3, -1, -1) if channels == 1 else tensor
+
+
+def _from_pil(image) -> Tensor:
+    import numpy
+
+    if image.mode.startswith("I;16"):
+        return _from_array(numpy.asarray(image).astype("uint16"))
+    return _from_array(numpy.asarray(image.convert("RGB")))
 
 
 def _as_tensor(image: Image) -> Tensor:
@@ -25,33 +52,74 @@ def _as_tensor(image: Image) -> Tensor:
         return image
     if isinstance(image, (str, os.PathLike)):
         return _core.read_image(os.fspath(image))
-    shape, dtype = getattr(image, "shape", None), str(getattr(image, "dtype", type(image).__name__))
-    if shape is None or len(shape) != 3 or shape[2] != 3 or dtype != "uint8":
+    if hasattr(image, "mode") and hasattr(image, "convert"):
+        return _from_pil(image)
+    if not hasattr(image, "shape") or not hasattr(image, "dtype"):
         raise ValueError(
-            "image: expected a path, a uint8 RGB array [H, W, 3] or a uint8 or float tensor "
-            f"[3, H, W], got {dtype} {shape if shape is not None else ''}"
+            "image: expected a path, a PIL image, an array or a tensor, got "
+            f"{type(image).__name__}"
         )
-    # torch cannot share memory of negative strides, or of read-only arrays without a warning.
-    return torch.from_numpy(image.copy()).permute(2, 0, 1)
+    return _from_array(image)
 
 
-class Detector:
+class _Part(torch.nn.Module):
+    """Holds the parameters of a part of a detector under their names."""
+
+
+class Detector(torch.nn.Module):
     """A two-stage detector with the calling convention of torchvision's detectors.
 
     Called with images, it returns losses in training mode and detections in evaluation mode.
-    Create one with `lanner.build` or `lanner.load`; it starts in evaluation mode.
+    Create one with `lanner.build` or `lanner.load`; it starts in evaluation mode. It is a
+    torch.nn.Module: it can be copied, pickled, part of another module, and wrapped in
+    DistributedDataParallel. Its weights are float32; autocast lowers the precision of computations.
 
     An image is one of
       - a path (EXIF orientation is applied),
-      - a uint8 RGB array [H, W, 3],
-      - a uint8 tensor [3, H, W],
-      - a float tensor [3, H, W] with values in 0..1; values outside raise ValueError.
+      - a PIL image of any mode,
+      - an array [H, W, 3], RGB, also gray [H, W] or RGBA [H, W, 4]: uint8, uint16 or float,
+      - a tensor [3, H, W], uint8 or float.
+    Floats are in 0..1; values outside raise ValueError. A tensor [N, 3, H, W] is N images.
     """
 
     def __init__(self, core: _core.Detector) -> None:
+        super().__init__()
         self._core = core
-        self.training = False
+        for name, tensor in core.named_parameters():
+            tensor._is_param = True  # the detector's own tensor, which torch.nn.Parameter would copy
+            owner, last = self._owner(name)
+            owner.register_parameter(last, tensor)
+        for name, tensor in core.named_buffers():
+            owner, last = self._owner(name)
+            owner.register_buffer(last, tensor)
         self.eval()
+
+    def _owner(self, name: str) -> tuple[torch.nn.Module, str]:
+        """The module that holds a tensor, made where it is missing, and the tensor's name in it."""
+        owner: torch.nn.Module = self
+        *path, last = name.split(".")
+        for part in path:
+            if part not in owner._modules:
+                owner.add_module(part, _Part())
+            owner = owner._modules[part]
+        return owner, last
+
+    def __reduce__(self) -> tuple:
+        state = {name: tensor.cpu() for name, tensor in self.state_dict().items()}
+        device = str(next(self.parameters()).device)
+        return _restore, (self._core.options(), state, device, self.training)
+
+    def __deepcopy__(self, memo: dict) -> Detector:
+        function, arguments = self.__reduce__()
+        return function(*arguments)
+
+    def __repr__(self) -> str:
+        o = self.options
+        count = sum(parameter.numel() for parameter in self.parameters())
+        return (
+            f"Detector(model={o['model']}, backbone=resnet{o['backbone']['depth']}-"
+            f"{o['backbone']['neck']}, classes={len(self.classes)}, {count / 1e6:.1f} M parameters)"
+        )
 
     @property
     def options(self) -> dict:
@@ -63,16 +131,21 @@ class Detector:
         """The names of labels 1..C, in order."""
         return [category["name"] for category in self.options["categories"]]
 
-    @overload
-    def __call__(
-        self, images: Image, targets: Target | Sequence[Target] | None = None
-    ) -> dict[str, Tensor]: ...
-    @overload
-    def __call__(self, images: Sequence[Image]) -> list[dict[str, Tensor]]: ...
-    @overload
-    def __call__(self, images: Sequence[Image], targets: Sequence[Target]) -> dict[str, Tensor]: ...
+    if TYPE_CHECKING:
 
-    def __call__(self, images, targets=None):
+        @overload
+        def __call__(
+            self, images: Image, targets: Target | Sequence[Target] | None = None
+        ) -> dict[str, Tensor]: ...
+        @overload
+        def __call__(self, images: Sequence[Image]) -> list[dict[str, Tensor]]: ...
+        @overload
+        def __call__(
+            self, images: Sequence[Image], targets: Sequence[Target]
+        ) -> dict[str, Tensor]: ...
+        def __call__(self, images, targets=None): ...
+
+    def forward(self, images, targets=None):
         """Detects objects, or computes losses in training mode.
 
         In evaluation mode, returns a dict with "boxes" [N, 4] (x1, y1, x2, y2 in pixels of the
@@ -81,6 +154,8 @@ class Detector:
 
         targets: required in training mode; per image a dict with "boxes" [G, 4] and "labels" [G].
         """
+        if isinstance(images, Tensor) and images.dim() == 4:
+            images = list(images)
         is_single = not isinstance(images, (list, tuple))
         tensors = [_as_tensor(image) for image in ([images] if is_single else images)]
         if not self.training:
@@ -105,35 +180,38 @@ class Detector:
         )
 
     def train(self, mode: bool = True) -> Detector:
-        self.training = mode
+        super().train(mode)
         self._core.train(mode)
         return self
 
     def eval(self) -> Detector:
         return self.train(False)
 
-    def to(self, device: str | torch.device) -> Detector:
-        self._core.to(str(device))
+    def to(self, *arguments, **options) -> Detector:
+        """Moves the detector to a device, as torch.nn.Module.to does. Raises TypeError for another
+        type than float32."""
+        return super().to(*arguments, **options)
+
+    def _apply(self, change, recurse: bool = True) -> Detector:
+        changed = change(torch.empty(0, device=next(self.parameters()).device))
+        if changed.dtype != torch.float32:
+            raise TypeError(f"a detector's weights are float32, got {changed.dtype}; use autocast")
+        self._core.to(str(changed.device))
         return self
 
-    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        return iter(self._core.named_parameters())
-
-    def parameters(self) -> Iterator[Tensor]:
-        return (parameter for _, parameter in self._core.named_parameters())
-
-    def state_dict(self) -> OrderedDict[str, Tensor]:
-        """Parameters and buffers under torchvision's names. They share the detector's memory."""
-        named = [*self._core.named_parameters(), *self._core.named_buffers()]
-        return OrderedDict((name, tensor.detach()) for name, tensor in named)
-
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+    def load_state_dict(self, state: Mapping[str, Tensor], strict: bool = True, assign=False):
         """Copies the tensors into the detector.
 
-        Raises ValueError listing every missing, unexpected and misshapen tensor; the detector is
-        then unchanged.
+        strict: raises ValueError listing every missing, unexpected and misshapen tensor; the
+            detector is then unchanged. Otherwise, takes those that are there, and returns the names
+            of the others, as torch.nn.Module does.
         """
+        if assign:
+            raise ValueError("assign: a detector keeps its own tensors; they can be copied into")
+        if not strict:
+            return super().load_state_dict(state, strict=False)
         self._core.load_state_dict(dict(state))
+        return torch.nn.modules.module._IncompatibleKeys([], [])
 
     def load_backbone(self, path: str | os.PathLike) -> dict[str, list[str]]:
         """Loads the backbone from a .safetensors file.
@@ -148,6 +226,13 @@ class Detector:
     def save(self, path: str | os.PathLike) -> None:
         """Writes a .safetensors file for `lanner.load` and `lanner detect`."""
         self._core.save(os.fspath(path))
+
+
+def _restore(options: str, state: dict, device: str, training: bool) -> Detector:
+    with torch.random.fork_rng(devices=[]):  # construction draws weights that are then replaced
+        detector = Detector(_core.Detector(options))
+    detector.load_state_dict(state)
+    return detector.to(device).train(training)
 
 
 def load(path: str | os.PathLike, device: str | torch.device = "cpu", **options) -> Detector:

@@ -31,7 +31,13 @@ if TYPE_CHECKING:  # lanner/options.pyi: types alone, written by `make docs`
         TrainOptions,
     )
 
-_PROGRAM = pathlib.Path(_core.__file__).parents[2] / "bin" / "lanner"
+_PACKAGE = pathlib.Path(_core.__file__).parent
+# In a wheel, within the package; in a build folder, beside it.
+_PROGRAM = next(
+    folder / "bin" / "lanner"
+    for folder in (_PACKAGE, _PACKAGE.parents[1])
+    if (folder / "bin" / "lanner").exists()
+)
 # Exceptions by exit code; other codes are internal errors of the program.
 _ERRORS = {2: ValueError, 65: ValueError, 66: FileNotFoundError, 74: OSError}
 # Flags that take several words.

@@ -28,5 +28,6 @@ def test_the_example_builds_against_the_installed_library_and_detects(tmp_path):
     arguments = tmp_path / "w.safetensors", tmp_path / "a.png", tmp_path / "out.png"
     assert "detections" in run(tmp_path / "example" / "example", *arguments)
     assert (tmp_path / "out.png").exists()
+    assert run(tmp_path / "example" / "plain", *arguments[:2]) == ""  # nothing of score 0.5
     report = run(tmp_path / "prefix" / "bin" / "lanner", "doctor")
     assert "lanner::roi_align" in report

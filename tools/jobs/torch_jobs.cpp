@@ -20,6 +20,7 @@
 #include "tools/jobs/models.h"
 #include "tools/jobs/probe.h"
 #include "tools/jobs/run_job.h"
+#include "tools/serve/serve.h"
 
 namespace lanner::tools {
 namespace {
@@ -112,6 +113,10 @@ extern "C" LANNER_API const TorchJobs lanner_torch_jobs{
     .detect =
         [](const detectors::DetectOptions& options) {
           return run_stoppable_job([&] { detectors::detect(options, stopping); });
+        },
+    .serve =
+        [](const ServeOptions& options) {
+          return run_stoppable_job([&] { serve(options, stopping); });
         },
     .models =
         [](const ModelsOptions& options) {

@@ -51,7 +51,8 @@ TEST_CASE("results are written as COCO's, as lines of JSON and as CSV") {
   write_all(*json_lines(folder.path / "a.jsonl", categories));
   const auto lines = read(folder.path / "a.jsonl");
   CHECK(std::count(lines.begin(), lines.end(), '\n') == 2);
-  CHECK_THAT(lines, ContainsSubstring(R"("category":"cat","category_id":3,"bbox":[10.0,20.0,30.0)"));
+  CHECK_THAT(lines,
+             ContainsSubstring(R"("category":"cat","category_id":3,"bbox":[10.0,20.0,30.0)"));
   CHECK_THAT(lines, ContainsSubstring(R"("track":7)"));
   write_all(*csv_results(folder.path / "a.csv", categories));
   CHECK(read(folder.path / "a.csv") ==
@@ -70,8 +71,8 @@ TEST_CASE("labels are read back as data sets, frames of videos with their images
     CHECK(fs::exists(out / "c_000012.jpg"));
     fs::create_directories(out / "a");
     write_plain_image(out / "a/b.jpg", 100, 80);
-    const auto dataset = open_dataset(format == "coco" ? (out / "annotations.json").string()
-                                                       : out.string());
+    const auto dataset =
+        open_dataset(format == "coco" ? (out / "annotations.json").string() : out.string());
     REQUIRE(dataset.images.size() == 2);
     size_t objects = 0;
     for (const auto& image : dataset.images) objects += image.objects.size();

@@ -56,7 +56,8 @@ TEST_CASE("objects that pass each other keep their numbers, and faint ones are f
   for (int frame = 0; frame < 40; ++frame) {
     // Two go towards each other, 30 pixels apart in y; the first is faint in the middle.
     const double score = frame > 15 && frame < 25 ? 0.3 : 0.9;
-    const auto found = tracker.update({object_at(20 + 5 * frame, 50, score), object_at(220 - 5 * frame, 80)});
+    const auto found =
+        tracker.update({object_at(20 + 5 * frame, 50, score), object_at(220 - 5 * frame, 80)});
     REQUIRE(found.size() == 2);
     for (const auto& object : found) CHECK(object.track == (object.box.y1 < 60 ? 1 : 2));
   }
@@ -83,9 +84,10 @@ TEST_CASE("a detection of one frame begins no track, and classes are not mixed")
 }
 
 TEST_CASE("crossings of a line are counted by direction, visitors of a zone once") {
-  const TrackOptions options{.track = true,
-                             .lines = {{100, 100, 100, 0}},  // upwards: its right is that of the image
-                             .zones = {{60, 0, 90, 0, 90, 100, 60, 100}}};
+  const TrackOptions options{
+      .track = true,
+      .lines = {{100, 100, 100, 0}},  // upwards: its right is that of the image
+      .zones = {{60, 0, 90, 0, 90, 100, 60, 100}}};
   Tracker tracker(options);
   Counters counters(options);
   for (int frame = 0; frame < 60; ++frame) {

@@ -19,9 +19,10 @@ bool is_green(const cv::Vec3b& p) { return p[1] > 130 && p[0] < 110; }
 std::string corners_of(const cv::Mat& rgb) {
   std::string red, green;
   const int right = rgb.cols - 4, bottom = rgb.rows - 4;
-  for (const auto& [name, x, y] :
-       {std::tuple{"top left", 3, 3}, {"top right", right, 3}, {"bottom left", 3, bottom},
-        {"bottom right", right, bottom}}) {
+  for (const auto& [name, x, y] : {std::tuple{"top left", 3, 3},
+                                   {"top right", right, 3},
+                                   {"bottom left", 3, bottom},
+                                   {"bottom right", right, bottom}}) {
     const auto pixel = rgb.at<cv::Vec3b>(y, x);
     if (is_red(pixel)) red = name;
     if (is_green(pixel)) green = name;
