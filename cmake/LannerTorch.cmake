@@ -50,7 +50,10 @@ target_compile_definitions(lanner_torch INTERFACE $<$<NOT:$<CONFIG:Release>>:NDE
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 target_compile_options(lanner_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${OpenMP_CXX_FLAGS}>)
 target_link_options(lanner_torch INTERFACE ${OpenMP_CXX_FLAGS})
-target_link_options(lanner_torch INTERFACE -Wl,--allow-shlib-undefined -Wl,-rpath,${torch_lib})
+target_link_options(lanner_torch INTERFACE -Wl,--allow-shlib-undefined)
+if(NOT SKBUILD)  # a wheel finds torch beside itself
+  target_link_options(lanner_torch INTERFACE -Wl,-rpath,${torch_lib})
+endif()
 
 if(LANNER_HAS_PYTHON)
   add_library(lanner_torch_python INTERFACE)
