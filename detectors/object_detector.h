@@ -33,8 +33,8 @@ struct ObjectDetectorOptions {
 // Any number of threads may call detect() at once.
 class LANNER_API ObjectDetector {
  public:
-  // `file`: weights, as `lanner train` writes them. Throws Error: of code missing_file, bad_data for
-  // a file that is no detector, and usage for a device that is not there.
+  // `file`: weights, as `lanner train` writes them. Throws Error: of code missing_file, bad_data
+  // for a file that is no detector, and usage for a device that is not there.
   explicit ObjectDetector(const std::filesystem::path& file,
                           const ObjectDetectorOptions& options = {});
   ~ObjectDetector();

@@ -9,9 +9,10 @@ namespace lanner::datasets {
 namespace {
 
 Error unfit(const cv::Mat& image, const std::string& reason) {
-  return usage_error("image: expected 1, 3 or 4 channels of 8 or 16 bits, or of floats in 0..1, got " +
-                     cv::typeToString(image.type()) + " of " + std::to_string(image.cols) + " x " +
-                     std::to_string(image.rows) + reason);
+  return usage_error(
+      "image: expected 1, 3 or 4 channels of 8 or 16 bits, or of floats in 0..1, got " +
+      cv::typeToString(image.type()) + " of " + std::to_string(image.cols) + " x " +
+      std::to_string(image.rows) + reason);
 }
 
 cv::Mat to_8_bits(const cv::Mat& image) {

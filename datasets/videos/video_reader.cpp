@@ -179,9 +179,9 @@ bool is_video(const std::string& source) {
   }
 }
 
-class VideoReader::Stream {
+class VideoReader::State {
  public:
-  Stream(const std::string& source, const VideoOptions& options)
+  State(const std::string& source, const VideoOptions& options)
       : source_(source), options_(options), input_(source, options.timeout, options.stop) {
     const int film = find_film(input_);
     if (film < 0) throw bad_data(source + ": video: holds no video");
@@ -357,12 +357,12 @@ class VideoReader::Stream {
 };
 
 VideoReader::VideoReader(const std::string& source, const VideoOptions& options)
-    : stream_(std::make_unique<Stream>(source, options)) {}
+    : state_(std::make_unique<State>(source, options)) {}
 VideoReader::~VideoReader() = default;
-bool VideoReader::next(VideoFrame& frame) { return stream_->next(frame); }
-double VideoReader::frames_per_second() const { return stream_->frames_per_second(); }
-int64_t VideoReader::frames() const { return stream_->frames(); }
-SoundStream VideoReader::sound() const { return stream_->sound(); }
-std::vector<std::string> VideoReader::faults() const { return stream_->faults(); }
+bool VideoReader::next(VideoFrame& frame) { return state_->next(frame); }
+double VideoReader::frames_per_second() const { return state_->frames_per_second(); }
+int64_t VideoReader::frames() const { return state_->frames(); }
+SoundStream VideoReader::sound() const { return state_->sound(); }
+std::vector<std::string> VideoReader::faults() const { return state_->faults(); }
 
 }  // namespace lanner::datasets

@@ -65,8 +65,8 @@ class LANNER_API VideoReader {
   std::vector<std::string> faults() const;
 
  private:
-  class Stream;
-  std::unique_ptr<Stream> stream_;
+  class State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace lanner::datasets

@@ -52,5 +52,6 @@ TEST_CASE("ObjectDetector throws lanner's errors") {
   const std::uint8_t pixels[12] = {};
   CHECK_THROWS_WITH(detector.detect(pixels, 2, 2, 3, PixelOrder::bgr, 5),
                     ContainsSubstring("stride: expected at least 6"));
-  CHECK_THROWS_WITH(detector.detect(nullptr, 2, 2, 3, PixelOrder::bgr), ContainsSubstring("image:"));
+  CHECK_THROWS_WITH(detector.detect(nullptr, 2, 2, 3, PixelOrder::bgr),
+                    ContainsSubstring("image:"));
 }

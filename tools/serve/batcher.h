@@ -1,9 +1,9 @@
 #pragma once
 
+#include <condition_variable>
 #include <deque>
 #include <future>
 #include <mutex>
-#include <condition_variable>
 #include <opencv2/core/mat.hpp>
 #include <optional>
 #include <thread>

@@ -27,8 +27,8 @@ std::string ServerMetrics::text(size_t waiting) const {
     out << "lanner_request_seconds_bucket{le=\"" << kBounds[i] << "\"} " << total << "\n";
   }
   total += buckets_.back();
-  out << "lanner_request_seconds_bucket{le=\"+Inf\"} " << total
-      << "\nlanner_request_seconds_sum " << seconds_ << "\nlanner_request_seconds_count " << total
+  out << "lanner_request_seconds_bucket{le=\"+Inf\"} " << total << "\nlanner_request_seconds_sum "
+      << seconds_ << "\nlanner_request_seconds_count " << total
       << "\n# HELP lanner_waiting_images Images that wait for the detector.\n"
          "# TYPE lanner_waiting_images gauge\nlanner_waiting_images "
       << waiting << "\n";

@@ -75,8 +75,8 @@ class Server {
 
   void run(const std::function<bool()>& stop) {
     const bool any = options_.port == 0;
-    const int port = any ? server_.bind_to_any_port(options_.host.c_str())
-                         : static_cast<int>(options_.port);
+    const int port =
+        any ? server_.bind_to_any_port(options_.host.c_str()) : static_cast<int>(options_.port);
     if (port < 0 || (!any && !server_.bind_to_port(options_.host.c_str(), port)))
       throw io_error("port: " + options_.host + ":" + std::to_string(options_.port) +
                      " cannot be listened on");
@@ -100,10 +100,9 @@ class Server {
 
   static void refuse(httplib::Response& answer, const Refusal& refusal) {
     answer.status = refusal.status;
-    answer.set_content(Json{{"error", refusal.reason}}.dump(-1, ' ', false,
-                                                            Json::error_handler_t::replace) +
-                           "\n",
-                       "application/json");
+    answer.set_content(
+        Json{{"error", refusal.reason}}.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n",
+        "application/json");
   }
 
   // The image of a request: its body, or the first file of a form.
@@ -115,7 +114,8 @@ class Server {
   cv::Mat decode(const std::vector<unsigned char>& bytes) const {
     if (bytes.empty()) throw Refusal{400, "expected an image as the body, got nothing"};
     try {
-      return datasets::decode_image(bytes, "body", 0, static_cast<int64_t>(options_.max_megapixels * 1e6))
+      return datasets::decode_image(bytes, "body", 0,
+                                    static_cast<int64_t>(options_.max_megapixels * 1e6))
           .rgb;
     } catch (const Error& error) {
       throw Refusal{415, error.what()};

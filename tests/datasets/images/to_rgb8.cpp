@@ -30,5 +30,6 @@ TEST_CASE("images of other types and floats outside 0..1 are refused") {
        {cv::Mat(), cv::Mat(4, 4, CV_8UC2), cv::Mat(4, 4, CV_32SC3), cv::Mat(4, 4, CV_8SC3),
         cv::Mat(4, 4, CV_32FC3, cv::Scalar::all(255)),
         cv::Mat(4, 4, CV_32FC3, cv::Scalar::all(std::numeric_limits<double>::quiet_NaN()))})
-    CHECK_THROWS_WITH(to_rgb8(image, true), ContainsSubstring("image: expected 1, 3 or 4 channels"));
+    CHECK_THROWS_WITH(to_rgb8(image, true),
+                      ContainsSubstring("image: expected 1, 3 or 4 channels"));
 }
