@@ -98,14 +98,25 @@ def write_training_set(out, rng):
     (out / "classes.txt").write_text("\n".join(CLASSES) + "\n")
 
 
+def distances(seen, objects):
+    """1 - IoU of all pairs, NaN above 0.5, [seen, objects]."""
+    if not seen or not objects:
+        return numpy.empty((len(seen), len(objects)))
+    a = numpy.float64([box for _, _, box in seen])[:, None]
+    b = numpy.float64([o["bbox"] for o in objects])[None]
+    b = numpy.concatenate([b[..., :2], b[..., :2] + b[..., 2:]], -1)
+    sides = numpy.minimum(a[..., 2:], b[..., 2:]) - numpy.maximum(a[..., :2], b[..., :2])
+    shared = sides.clip(0).prod(-1)
+    areas = [(x[..., 2:] - x[..., :2]).prod(-1) for x in (a, b)]
+    result = 1 - shared / (areas[0] + areas[1] - shared)
+    return numpy.where(result > 0.5, numpy.nan, result)
+
+
 def score(truth, found):
     metrics = motmetrics.MOTAccumulator(auto_id=True)
     for seen, objects in zip(truth, found):
-        boxes = [[b[0], b[1], b[2] - b[0], b[3] - b[1]] for _, _, b in seen]
-        distances = motmetrics.distances.iou_matrix(
-            boxes, [o["bbox"] for o in objects], max_iou=0.5
-        )
-        metrics.update([n for n, _, _ in seen], [o["track"] for o in objects], distances)
+        numbers, tracks = [n for n, _, _ in seen], [o["track"] for o in objects]
+        metrics.update(numbers, tracks, distances(seen, objects))
     names = ["num_frames", "mota", "idf1", "num_switches", "num_false_positives", "num_misses"]
     return motmetrics.metrics.create().compute(metrics, metrics=names).iloc[0].to_dict()
 
