@@ -121,23 +121,25 @@ Dataset to_dataset(const CocoFile& coco, const fs::path& file, const fs::path& i
   return dataset;
 }
 
+void add_image(CocoFile& coco, const ImageRecord& image, const std::string& file_name) {
+  coco.images.push_back({image.id, file_name, image.width, image.height, image.text_id});
+  for (const auto& object : image.objects)
+    coco.annotations.push_back(
+        {static_cast<int64_t>(coco.annotations.size()) + 1,
+         image.id,
+         coco.categories[object.label - 1].id,
+         {object.box.x1, object.box.y1, object.box.width(), object.box.height()},
+         object.area,
+         object.crowd,
+         object.difficult});
+}
+
 CocoFile to_coco(const Dataset& dataset) {
   CocoFile coco;
   const auto folder = common_folder(dataset.images);
   coco.categories = dataset.categories;
-  for (const auto& image : dataset.images) {
-    const auto name = image.path.lexically_relative(folder).string();
-    coco.images.push_back({image.id, name, image.width, image.height, image.text_id});
-    for (const auto& object : image.objects)
-      coco.annotations.push_back(
-          {static_cast<int64_t>(coco.annotations.size()) + 1,
-           image.id,
-           dataset.categories[object.label - 1].id,
-           {object.box.x1, object.box.y1, object.box.width(), object.box.height()},
-           object.area,
-           object.crowd,
-           object.difficult});
-  }
+  for (const auto& image : dataset.images)
+    add_image(coco, image, image.path.lexically_relative(folder).string());
   return coco;
 }
 

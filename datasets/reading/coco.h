@@ -54,6 +54,9 @@ Dataset to_dataset(const CocoFile& coco, const std::filesystem::path& file,
                    const std::filesystem::path& image_root, const std::vector<Category>* known,
                    Issues& issues);
 
+// Adds an image under this name, and its objects as annotations of the next ids.
+void add_image(CocoFile& coco, const ImageRecord& image, const std::string& file_name);
+
 // Converts a data set to COCO annotations with ids from 1, as evaluation requires.
 LANNER_API CocoFile to_coco(const Dataset& dataset);
 

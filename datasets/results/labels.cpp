@@ -30,14 +30,7 @@ class CocoLabels : public ResultsWriter {
   }
   void add(const ImageResults& results) override {
     const auto image = to_record(results, folder_);
-    coco_.images.push_back({image.id, image.path.string(), image.width, image.height});
-    for (const auto& object : image.objects)
-      coco_.annotations.push_back(
-          {static_cast<int64_t>(coco_.annotations.size()) + 1,
-           image.id,
-           coco_.categories[object.label - 1].id,
-           {object.box.x1, object.box.y1, object.box.width(), object.box.height()},
-           object.area});
+    add_image(coco_, image, image.path.string());
   }
   void finish() override { write_coco(folder_ / "annotations.json", coco_); }
 
