@@ -1,4 +1,5 @@
-#include <map>
+#include <algorithm>
+#include <cmath>
 
 #include "lanner/datasets/converting/write_yolo.h"
 #include "lanner/datasets/files.h"
