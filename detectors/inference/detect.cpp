@@ -28,7 +28,7 @@ class DetectJob {
         detector_(load_detector(options.weights, thresholds(options))),
         sources_(list_sources(options)) {
     options.track.check();
-    if (!options.view.roi.empty() && options.view.roi.size() != 4)
+    if (!options.view.region.empty() && options.view.region.size() != 4)
       throw usage_error("region: expected x1,y1,x2,y2");
     const auto& o = detector_->options;
     if (options.show_offsets && o.backbone.deformable.stages.empty() && !o.roi.deformable)

@@ -31,7 +31,7 @@ struct ClipOptions {
 
 // How an image is looked at.
 struct ViewOptions {
-  std::vector<double> roi;
+  std::vector<double> region;
   int64_t tile = 0;
   double overlap = 0.2;
   bool flip = false;
@@ -39,8 +39,8 @@ struct ViewOptions {
 
   static void visit(auto& o, auto&& field) {
     using namespace datasets;
-    field(o.roi, {.name = "region",
-                  .help = "x1,y1,x2,y2 in pixels: the part of each image that is looked at"});
+    field(o.region, {.name = "region",
+                     .help = "x1,y1,x2,y2 in pixels: the part of each image that is looked at"});
     field(o.tile, {.name = "tile",
                    .help = "side of overlapping tiles that a large image is looked at in, beside "
                            "the whole, in pixels; 0: the whole alone",

@@ -22,11 +22,11 @@ struct Found {
 };
 
 // The part of the image that is looked at.
-cv::Rect region_of(const cv::Mat& image, const std::vector<double>& roi) {
+cv::Rect region_of(const cv::Mat& image, const std::vector<double>& region) {
   const cv::Rect whole(0, 0, image.cols, image.rows);
-  if (roi.empty()) return whole;
-  const cv::Point first(static_cast<int>(roi[0]), static_cast<int>(roi[1])),
-      last(static_cast<int>(std::ceil(roi[2])), static_cast<int>(std::ceil(roi[3])));
+  if (region.empty()) return whole;
+  const cv::Point first(static_cast<int>(region[0]), static_cast<int>(region[1])),
+      last(static_cast<int>(std::ceil(region[2])), static_cast<int>(std::ceil(region[3])));
   const auto rect = cv::Rect(first, last) & whole;
   if (rect.empty())
     throw usage_error("region: outside of an image of " + std::to_string(image.cols) + " x " +
@@ -40,7 +40,7 @@ class Views {
 
   Detections operator()(const cv::Mat& image) {
     found_.clear();
-    const auto region = region_of(image, options_.roi);
+    const auto region = region_of(image, options_.region);
     look(image, region, region);
     if (options_.tile > 0 && (region.width > options_.tile || region.height > options_.tile))
       for (const int y : positions(region.height))
@@ -143,7 +143,7 @@ class Views {
 };
 
 bool is_plain(const ViewOptions& options) {
-  return options.roi.empty() && options.tile == 0 && !options.flip &&
+  return options.region.empty() && options.tile == 0 && !options.flip &&
          options.scales == std::vector<double>{1};
 }
 
