@@ -1,6 +1,6 @@
 """Follows drawn objects whose numbers are known, and scores it with the package motmetrics.
 
-python benchmarks/tracking.py OUT [--minutes 3] [--frames 1000]
+python benchmarks/tracking.py OUT [--minutes 6] [--frames 1000] [--seed 1]
 
 Draws scenes of moving disks, squares and triangles that hide each other, trains a detector on single
 frames, runs `lanner detect --track` on a film of other objects, and prints MOTA, IDF1 and the number
@@ -99,7 +99,7 @@ def write_training_set(out, rng):
 
 
 def distances(seen, objects):
-    """1 - IoU of all pairs, NaN above 0.5, [seen, objects]."""
+    """1 - IoU of all pairs, NaN above 0.5 and between classes, [seen, objects]."""
     if not seen or not objects:
         return numpy.empty((len(seen), len(objects)))
     a = numpy.float64([box for _, _, box in seen])[:, None]
@@ -109,7 +109,9 @@ def distances(seen, objects):
     shared = sides.clip(0).prod(-1)
     areas = [(x[..., 2:] - x[..., :2]).prod(-1) for x in (a, b)]
     result = 1 - shared / (areas[0] + areas[1] - shared)
-    return numpy.where(result > 0.5, numpy.nan, result)
+    labels = numpy.array([CLASSES[label] for _, label, _ in seen])[:, None]
+    same = labels == numpy.array([o["category"] for o in objects])
+    return numpy.where(same & (result <= 0.5), result, numpy.nan)
 
 
 def score(truth, found):
@@ -124,7 +126,8 @@ def score(truth, found):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--minutes", type=float, default=6)
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--objects", type=int, default=10)
     options = parser.parse_args()
@@ -134,7 +137,7 @@ def main():
         data = f"{options.out}/data"
         lanner.train(data=f"{data}:train", val=f"{data}:val", out=options.out / "run",
                      max_minutes=options.minutes)  # fmt: skip
-    rng = random.Random(1)
+    rng = random.Random(options.seed)
     things = [Thing(i, rng) for i in range(options.objects)]
     truth = []
     with av.open(str(options.out / "film.mp4"), "w") as container:

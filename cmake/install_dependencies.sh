@@ -12,7 +12,7 @@ packages=(
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev
   libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavdevice-dev
   libturbojpeg0-dev libexif-dev libheif-dev libstb-dev libboost-program-options-dev
-  libsimdjson-dev nlohmann-json3-dev libpugixml-dev libyaml-cpp-dev libcsv-dev libcpp-httplib-dev catch2
+  libsimdjson-dev nlohmann-json3-dev libpugixml-dev libyaml-cpp-dev libcsv-dev libcpp-httplib-dev libgloo-dev libssl-dev catch2
 )
 
 # The headers of the Python that the environment is made from: Debian keeps them in a package.

@@ -181,6 +181,11 @@ Dataset open_dataset(const std::string& data, const fs::path& image_root,
   return dataset;
 }
 
+bool has_objects(const Dataset& dataset) {
+  return std::any_of(dataset.images.begin(), dataset.images.end(),
+                     [](const auto& image) { return !image.objects.empty(); });
+}
+
 Dataset evenly_spaced(const Dataset& dataset, size_t max_images) {
   Dataset part{dataset.categories, {}, {}};
   for (size_t i = 0; i < dataset.images.size(); i += dataset.images.size() / max_images + 1)

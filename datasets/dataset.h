@@ -95,6 +95,8 @@ LANNER_API Dataset open_dataset(const std::string& data,
                                 const std::filesystem::path& image_root = {},
                                 const std::vector<Category>* known = nullptr);
 
+LANNER_API bool has_objects(const Dataset& dataset);
+
 // At most `max_images` images of a data set, evenly spaced in its order.
 LANNER_API Dataset evenly_spaced(const Dataset& dataset, size_t max_images);
 

@@ -1,5 +1,8 @@
 #include "lanner/datasets/files.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 
@@ -11,6 +14,18 @@ namespace {
 
 Error cannot_write(const fs::path& file, const std::string& reason) {
   return io_error(file.string() + ": cannot be written: " + reason);
+}
+
+// Waits until `path`, the file or its folder, is on the disk.
+void sync(const fs::path& path, const fs::path& file) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) throw cannot_write(file, std::strerror(errno));
+  int result = 0;
+  do result = fsync(descriptor);
+  while (result < 0 && errno == EINTR);
+  const int reason = errno;
+  close(descriptor);
+  if (result < 0) throw cannot_write(file, std::strerror(reason));
 }
 
 }  // namespace
@@ -33,15 +48,23 @@ AtomicFile::~AtomicFile() {
   if (!partial_.empty()) fs::remove(partial_, ignored);
 }
 
-void AtomicFile::commit() {
+void AtomicFile::write(const void* bytes, size_t size) {
+  errno = 0;
+  out_.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(size));
+  if (!out_) throw cannot_write(file_, errno ? std::strerror(errno) : "the disk may be full");
+}
+
+void AtomicFile::commit(bool durable) {
   errno = 0;
   out_.close();
   if (!out_) throw cannot_write(file_, errno ? std::strerror(errno) : "the disk may be full");
   if (partial_.empty()) return;
+  if (durable) sync(partial_, file_);
   std::error_code error;
   fs::rename(partial_, file_, error);
   if (error) throw cannot_write(file_, error.message());
   partial_.clear();
+  if (durable) sync(file_.has_parent_path() ? file_.parent_path() : ".", file_);
 }
 
 void write_file(const fs::path& file, const std::string& content) {

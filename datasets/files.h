@@ -20,8 +20,12 @@ class LANNER_API AtomicFile {
   ~AtomicFile();
 
   std::ostream& stream() { return out_; }
+  // Writes, and throws with the system's reason at once; errors of stream() show in commit().
+  void write(const void* bytes, size_t size);
   const std::filesystem::path& path() const { return file_; }
-  void commit();
+  // Gives the file its name. With `durable`, it and its name are on the disk before this returns,
+  // so that a machine that loses its power has the old file or the new one.
+  void commit(bool durable = false);
 
  private:
   std::filesystem::path file_, partial_;

@@ -4,6 +4,7 @@
 #include "lanner/detectors/backbones/backbone.h"
 #include "lanner/detectors/gauges.h"
 #include "lanner/detectors/preprocessing.h"
+#include "lanner/detectors/quantization/quantized_layer.h"
 #include "lanner/detectors/roi_heads/roi_targets.h"
 #include "lanner/detectors/rpn/rpn.h"
 #include "lanner/ops/cpu_cache.h"
@@ -32,11 +33,13 @@ DetectorImpl::DetectorImpl(const DetectorOptions& unchecked) : options(validated
 }
 
 Losses DetectorImpl::losses(const datasets::Batch& batch, Gauges* gauges) {
+  if (has_quantized_layers(*this))
+    throw usage_error("a quantized detector detects, and cannot be trained");
   const auto features = backbone_->forward(batch.images);
   const auto anchor_predictions = rpn_->forward(features.rpn, batch.images);
-  const auto rpn = rpn_->losses(anchor_predictions, batch.boxes);
+  const auto rpn = rpn_->losses(anchor_predictions, batch.boxes, batch.seeds);
   const auto proposals = rpn_->propose(anchor_predictions, batch.sizes);
-  auto targets = sample_rois(proposals, batch.boxes, batch.labels, options.roi);
+  auto targets = sample_rois(proposals, batch.boxes, batch.labels, batch.seeds, options.roi);
   auto predictions = roi_heads_->forward(features.roi, targets.rois.rois);
   if (gauges) *gauges = measure(proposals, batch.boxes, targets, predictions);
   if (options.roi.sampling == Sampling::ohem)

@@ -30,4 +30,10 @@ void place(torch::nn::Module& module, const torch::Device& device) {
       parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
 }
 
+void place(datasets::Batch& batch, const torch::Device& device) {
+  batch.images = batch.images.to(device);
+  for (auto& boxes : batch.boxes) boxes = boxes.to(device);
+  for (auto& labels : batch.labels) labels = labels.to(device);
+}
+
 }  // namespace lanner::detectors

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "lanner/datasets/loading/batch.h"
+
 namespace lanner::detectors {
 
 // "cpu", "cuda" or "cuda:1". Loads the CUDA operators where a GPU is named. Throws usage_error for
@@ -14,5 +16,8 @@ LANNER_API torch::Device device_from_name(const std::string& name);
 // Moves a module to a device, its convolution weights in channels-last, which convolutions need not
 // reorder.
 LANNER_API void place(torch::nn::Module& module, const torch::Device& device);
+
+// Moves the images of a batch and its targets to a device.
+void place(datasets::Batch& batch, const torch::Device& device);
 
 }  // namespace lanner::detectors

@@ -11,6 +11,7 @@ namespace lanner::detectors {
 struct Thresholds {
   std::optional<double> score_threshold{};
   std::optional<double> nms_iou{};
+  std::optional<double> soft_nms{};
   std::optional<int64_t> max_detections{};
 
   // RoiOptions declares its fields of the same names by this, too.
@@ -22,6 +23,10 @@ struct Thresholds {
     field(o.nms_iou, {.name = "nms_iou",
                       .help = "IoU above which NMS suppresses a detection of the same class",
                       .limits = between(0, 1)});
+    field(o.soft_nms, {.name = "soft_nms",
+                       .help = "Soft-NMS instead (arXiv 1704.04503): the sigma of its Gaussian, "
+                               "usually 0.5; 0: NMS",
+                       .limits = at_least(0)});
     field(o.max_detections, {.name = "max_detections",
                              .help = "maximum number of detections per image",
                              .limits = at_least(1)});

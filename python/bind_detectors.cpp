@@ -7,6 +7,7 @@
 #include "lanner/detectors/backbones/resnet.h"
 #include "lanner/detectors/detector.h"
 #include "lanner/detectors/presets.h"
+#include "lanner/detectors/quantization/quantized_layer.h"
 #include "lanner/detectors/weights/checkpoint.h"
 #include "python/bind.h"
 
@@ -92,6 +93,12 @@ std::vector<std::pair<std::string, at::Tensor>> pairs(const Items& items) {
 void bind_detectors(py::module_& module) {
   py::class_<Detector>(module, "Detector")
       .def(py::init([](const std::string& options) { return build(options); }))
+      .def(py::init([](const std::string& options, const std::map<std::string, at::Tensor>& state) {
+        auto detector = build(options);
+        detectors::attach_quantized(*detector, state, "state_dict");
+        detectors::load_state(*detector, state, "state_dict");
+        return detector;
+      }))
       .def("losses", &losses, NoGil())
       .def("detect", &detect, NoGil())
       .def("train", [](Detector& detector, bool on) { detector->train(on); })

@@ -27,6 +27,7 @@ struct TorchJobs {
   int (*detect)(const detectors::DetectOptions&);
   int (*serve)(const ServeOptions&);
   int (*models)(const ModelsOptions&);
+  int (*quantize)(const QuantizeOptions&);
   int (*bench)(const BenchOptions&);
   int (*doctor)();
 };
@@ -37,6 +38,7 @@ struct DataJobs {
   int (*check_data)(const datasets::CheckOptions&);
   int (*convert_data)(const datasets::ConvertOptions&);
   int (*eval_files)(const EvalOptions&);
+  int (*runs)(const RunsOptions&);
 };
 
 // Both load their library at the first call. Throw Error where it cannot be loaded.

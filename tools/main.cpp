@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "lanner/datasets/error.h"
+#include "lanner/detectors/version.h"
 #include "tools/command.h"
 
 namespace {
@@ -16,9 +17,11 @@ constexpr Command kCommands[] = {
      lanner::tools::convert_data},
     {"pretrain", "pretrain a backbone on a folder of images, without labels",
      lanner::tools::pretrain},
+    {"quantize", "quantize a detector to int8, for CPUs", lanner::tools::quantize},
     {"probe", "measure how well the features of a backbone separate classes", lanner::tools::probe},
     {"train", "train a detector on VOC, COCO or YOLO data", lanner::tools::train},
     {"tune", "find learning rate and batch size of a long run by short ones", lanner::tools::tune},
+    {"runs", "list runs with their best numbers, and what differs", lanner::tools::runs},
     {"eval", "evaluate a detector, or results of any other program, by the rules of COCO or VOC",
      lanner::tools::eval},
     {"detect", "find objects in images and videos", lanner::tools::detect},
@@ -50,7 +53,7 @@ int main(int count, char** words) {
       return arguments.empty() ? static_cast<int>(lanner::ExitCode::usage) : 0;
     }
     if (arguments[0] == "--version") {
-      std::cout << "lanner " << LANNER_VERSION << "\n";
+      std::cout << "lanner " << lanner::detectors::version() << "\n";
       return 0;
     }
     const auto* command = std::find_if(std::begin(kCommands), std::end(kCommands),

@@ -5,10 +5,20 @@
 #include <string>
 
 #include "lanner/detectors/inference/options.h"
+#include "lanner/detectors/quantization/options.h"
 
 // Options of commands that only the program has, not the library. Plain structs that need no
 // LibTorch.
 namespace lanner::tools {
+
+// `lanner runs`.
+struct RunsOptions {
+  std::filesystem::path dir;
+
+  static void visit(auto& o, auto&& field) {
+    field(o.dir, {.name = "dir", .help = "folder of run folders", .required = true});
+  }
+};
 
 // `lanner eval`: evaluates a model on a data set, or a file of detections against annotations.
 struct EvalOptions {
@@ -65,6 +75,33 @@ struct EvalOptions {
                   .help = "bfloat16 autocast; auto measures which is faster on this machine",
                   .choices = {"true", "false", "auto"}});
     field(o.thresholds, {.help = "thresholds; default: as stored with the weights"});
+  }
+};
+
+// `lanner quantize`.
+struct QuantizeOptions {
+  std::filesystem::path weights, out;
+  std::string data;
+  std::filesystem::path image_root, images;
+  bool evaluate = true;
+  int workers = 2;
+  detectors::CalibrationOptions calibration;
+
+  void check() const;  // throws usage_error
+  static void visit(auto& o, auto&& field) {
+    using namespace datasets;
+    field(o.weights,
+          {.name = "weights", .help = "a detector, as lanner train writes it", .required = true});
+    field(o.data, {.name = "data", .help = "DATA[:SPLIT] whose images the ranges are measured on"});
+    field(o.image_root,
+          {.name = "image_root", .help = "folder of a COCO file's images, if not beside it"});
+    field(o.images, {.name = "images", .help = "folder of images, instead of data"});
+    field(o.out, {.name = "out", .help = "file for the quantized detector", .required = true});
+    field(o.evaluate,
+          {.name = "evaluate", .help = "with data: its AP before and after, on all of its images"});
+    field(o.workers,
+          {.name = "workers", .help = "threads that load images", .limits = between(1, 256)});
+    field(o.calibration, {.help = "calibration"});
   }
 };
 

@@ -21,6 +21,9 @@ struct Batch {
   std::vector<at::Tensor> labels;         // [Gi] int64: 1..C
   std::vector<int64_t> image_ids;
   std::vector<std::string> paths;
+  // Of the random choices that a loss makes for each image; none: torch's default generator goes
+  // on.
+  std::vector<uint64_t> seeds{};
 
   int64_t size() const { return static_cast<int64_t>(sizes.size()); }
 };

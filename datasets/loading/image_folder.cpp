@@ -42,8 +42,10 @@ std::unique_ptr<Loader> image_folder_loader(std::vector<std::filesystem::path> f
        shuffle = std::make_shared<Shuffle>(count, options.seed),
        bad_images = std::make_shared<BadImagePolicy>(options.skip_bad_images)](int64_t index) {
         std::vector<Sample> samples;
+        const auto [first, number] =
+            options.part.count > 0 ? options.part : BatchPart{0, options.batch_size};
         for (int view = 0; view < options.views; ++view)
-          for (int i = 0; i < options.batch_size; ++i) {
+          for (int i = first; i < first + number; ++i) {
             const int64_t position = (options.first_batch + index) * options.batch_size + i;
             // An arbitrary large step gives each view random numbers of its own.
             const uint64_t seed = options.seed + 0x5DEECE66Dull * view;

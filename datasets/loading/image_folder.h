@@ -9,6 +9,7 @@ namespace lanner::datasets {
 
 struct ImageFolderOptions {
   int batch_size = 32;
+  BatchPart part{};  // that is loaded, of batches that several processes share; count 0: all
   int threads = 2;
   int64_t first_batch = 0;
   int64_t batches = 1;

@@ -55,7 +55,9 @@ std::vector<Sample> TrainingSamples::batch(int64_t index) {
                             std::uniform_real_distribution<double>(1 - jitter, 1 + jitter)(random));
   }
   std::vector<Sample> samples;
-  for (int i = 0; i < options_.batch_size; ++i) {
+  const auto [first, count] =
+      options_.part.count > 0 ? options_.part : BatchPart{0, options_.batch_size};
+  for (int i = first; i < first + count; ++i) {
     const int64_t position = index * options_.batch_size + i;
     samples.push_back(
         load_augmented(shuffle_(position), resize_options, generator(options_.seed, position)));

@@ -13,8 +13,14 @@
 
 namespace lanner::datasets {
 
+// The samples of a batch from `first` on.
+struct BatchPart {
+  int first = 0, count = 0;
+};
+
 struct TrainingSampleOptions {
   int batch_size = 1;
+  BatchPart part{};  // that is loaded, of batches that several processes share; count 0: all
   uint64_t seed = 0;
   ResizeOptions resize{};
   AugmentOptions augment{};
@@ -28,7 +34,8 @@ struct TrainingSampleOptions {
 class LANNER_API TrainingSamples {
  public:
   TrainingSamples(const Dataset& dataset, const TrainingSampleOptions& options);
-  // Throws Error, naming the file, if an image cannot be read.
+  // Batch `index`, or this process's part of it. Throws Error, naming the file, if an image cannot
+  // be read.
   std::vector<Sample> batch(int64_t index);
 
  private:

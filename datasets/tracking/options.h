@@ -6,13 +6,13 @@
 
 namespace lanner::datasets {
 
-// How objects are followed through a video: ByteTrack (arXiv 2110.06864), whose constants these
-// are.
+// How objects are followed through a video. The scores and IoUs are ByteTrack's (arXiv 2110.06864);
+// looks, which it has not, allow a longer memory than its 30 frames.
 struct TrackOptions {
   bool track = false;
   double high = 0.6, low = 0.1, new_track = 0.7;
-  double match = 0.8;
-  int64_t lost = 30;
+  double match = 0.8, look = 2;
+  int64_t lost = 90;
   std::vector<std::vector<double>> lines{}, zones{};
 
   static void visit(auto& o, auto&& field) {
@@ -29,6 +29,9 @@ struct TrackOptions {
     field(o.match, {.name = "track.match",
                     .help = "maximum of 1 - IoU between a track and its next detection",
                     .limits = between(0, 1)});
+    field(o.look, {.name = "track.look",
+                   .help = "how much a difference of colors counts beside 1 - IoU; 0: not at all",
+                   .limits = at_least(0)});
     field(o.lost, {.name = "track.lost",
                    .help = "frames after which an object that is not seen is given up",
                    .limits = at_least(0)});

@@ -2,6 +2,9 @@
 
 #include <ATen/autocast_mode.h>
 
+#include "lanner/detectors/quantization/layer_observer.h"
+#include "lanner/detectors/quantization/quantized_layer.h"
+
 namespace lanner::detectors {
 namespace {
 
@@ -131,9 +134,25 @@ at::Tensor ConvUnit::finish(at::Tensor x, bool norm_done, const at::Tensor& adde
   return relu_ ? x.relu_() : x;
 }
 
-at::Tensor ConvUnit::operator()(const at::Tensor& x, at::Tensor addend) const {
-  const auto type = compute_type(x);
+at::Tensor ConvUnit::operator()(const at::Tensor& input, at::Tensor addend) const {
   const bool done = norm_.is_empty() || folds();
+  const auto groups = conv_->options.groups();
+  if (const auto int8 = quantized(*conv_)) {
+    if (done) return int8->conv(input, std::move(addend), sampling_, groups, relu_);
+    return finish(int8->conv(input, {}, sampling_, groups, false), done, dequantized(addend));
+  }
+  const auto x = dequantized(input);
+  if (addend.defined() && addend.is_quantized()) addend = addend.dequantize();
+  auto result = in_float(x, std::move(addend), done);
+  if (auto* observer = layer_observer()) {
+    const auto [weight, bias] = folded();
+    observer->observe({*conv_.ptr(), x, result, weight, bias, sampling_, groups, done});
+  }
+  return result;
+}
+
+at::Tensor ConvUnit::in_float(const at::Tensor& x, at::Tensor addend, bool done) const {
+  const auto type = compute_type(x);
   if (fuses(x, type)) {
     const auto weights = folded_weights(type);
     const auto input = x.to(type).contiguous(at::MemoryFormat::ChannelsLast);
@@ -157,9 +176,10 @@ at::Tensor ConvUnit::deformed(const at::Tensor& x, const at::Tensor& offset,
                               const std::optional<at::Tensor>& mask,
                               const at::Tensor& addend) const {
   const auto [weight, bias] = folded();
-  const auto out = ops::deform_conv2d(
-      x, offset, weight, bias.defined() ? std::optional(bias) : std::nullopt, mask, sampling_);
-  return finish(out, norm_.is_empty() || folds(), addend);
+  const auto out =
+      ops::deform_conv2d(dequantized(x), offset, weight,
+                         bias.defined() ? std::optional(bias) : std::nullopt, mask, sampling_);
+  return finish(out, norm_.is_empty() || folds(), dequantized(addend));
 }
 
 }  // namespace lanner::detectors

@@ -18,6 +18,8 @@ namespace lanner::detectors {
 // module and after changes that torch counts: load_state(), optimizers, in-place operators. Code
 // that writes to the memory behind torch's back (`.data` in Python) calls eval() afterwards.
 //
+// A quantized convolution takes quantized or float tensors, and computes as QuantizedLayer says.
+//
 // Calls from several threads at once are safe; changes of the weights meanwhile are not.
 class ConvUnit {
  public:
@@ -49,6 +51,7 @@ class ConvUnit {
 
   bool folds() const;
   std::pair<at::Tensor, at::Tensor> folded() const;  // weight, bias
+  at::Tensor in_float(const at::Tensor& x, at::Tensor addend, bool done) const;
   at::Tensor finish(at::Tensor x, bool norm_done, const at::Tensor& addend) const;
   std::shared_ptr<const FoldedWeights> folded_weights(at::ScalarType type) const;
 

@@ -34,7 +34,7 @@ std::vector<at::Tensor> FpnImpl::forward(const std::vector<at::Tensor>& stages) 
     inner = inner_[i](stages[i], std::move(top_down));
     levels[i] = layer_[i](inner);
   }
-  if (pool_) levels.push_back(torch::max_pool2d(levels.back(), 1, 2));
+  if (pool_) levels.push_back(torch::max_pool2d(levels.back(), {1, 1}, {2, 2}, {0, 0}, {1, 1}));
   return levels;
 }
 

@@ -1,6 +1,13 @@
 #include "lanner/detectors/backbones/norm.h"
 
+#include "lanner/detectors/distributed/synced_batch_norm.h"
+
 namespace lanner::detectors {
+namespace {
+
+constexpr double kMomentum = 0.1;  // of running statistics
+
+}  // namespace
 
 NormLayerImpl::NormLayerImpl(Norm norm, int64_t channels)
     : norm(norm), groups_(norm == Norm::layer ? 1 : std::min<int64_t>(32, channels)) {
@@ -24,16 +31,23 @@ at::Tensor NormLayerImpl::forward(const at::Tensor& x) {
       return x * scale.to(x.dtype()).view({1, -1, 1, 1}) + shift.to(x.dtype()).view({1, -1, 1, 1});
     }
     case Norm::batch:
-      return torch::batch_norm(x, weight, bias, running_mean, running_var, is_training(),
-                               /*momentum=*/0.1, eps, /*cudnn_enabled=*/true);
+      if (synced && is_training() && !fixed)
+        return synced_batch_norm(x, weight, bias, running_mean, running_var, kMomentum, eps);
+      return torch::batch_norm(x, weight, bias, running_mean, running_var, is_training(), kMomentum,
+                               eps, /*cudnn_enabled=*/true);
     default:
       return torch::group_norm(x, groups_, weight, bias, eps);
   }
 }
 
+void sync_norms(torch::nn::Module& module) {
+  for (const auto& child : module.modules())
+    if (const auto norm = std::dynamic_pointer_cast<NormLayerImpl>(child)) norm->synced = true;
+}
+
 bool NormLayerImpl::is_affine() const {
   return norm == Norm::frozen_batch || norm == Norm::none ||
-         (norm == Norm::batch && !is_training());
+         (norm == Norm::batch && (fixed || !is_training()));
 }
 
 std::pair<at::Tensor, at::Tensor> NormLayerImpl::affine() const {

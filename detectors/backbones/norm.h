@@ -22,6 +22,8 @@ class NormLayerImpl : public torch::nn::Module {
   std::pair<at::Tensor, at::Tensor> affine() const;
 
   Norm norm;
+  bool fixed = false;   // batch norm: running statistics that training does not change
+  bool synced = false;  // batch norm in training: statistics over all ranks
   double eps = 1e-5;
   // [channels]; the running statistics are undefined unless this is a batch norm.
   at::Tensor weight, bias, running_mean, running_var;
@@ -30,5 +32,8 @@ class NormLayerImpl : public torch::nn::Module {
   int64_t groups_;  // of group norm
 };
 TORCH_MODULE(NormLayer);
+
+// Makes the batch norms of a module synced.
+void sync_norms(torch::nn::Module& module);
 
 }  // namespace lanner::detectors

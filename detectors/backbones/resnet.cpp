@@ -162,7 +162,7 @@ ResNetImpl::ResNetImpl(const ResNetOptions& o) : width_(o.depth >= 50 ? 4 * o.wi
 }
 
 at::Tensor ResNetImpl::stem(const at::Tensor& images) {
-  return torch::max_pool2d(unit1_(images), 3, 2, 1);
+  return torch::max_pool2d(unit1_(images), {3, 3}, {2, 2}, {1, 1}, {1, 1});
 }
 
 std::vector<at::Tensor> ResNetImpl::forward(const at::Tensor& images, int stages) {
@@ -195,6 +195,8 @@ std::vector<SamplingOffsets> ResNetImpl::offsets(const at::Tensor& images, int s
 void ResNetImpl::set_trainable_stages(int stages) {
   const auto freeze = [](torch::nn::Module& module) {
     for (auto& parameter : module.parameters()) parameter.set_requires_grad(false);
+    for (const auto& child : module.modules())
+      if (const auto norm = std::dynamic_pointer_cast<NormLayerImpl>(child)) norm->fixed = true;
   };
   const int frozen = 5 - stages;  // the stem counts as one
   if (frozen > 0) freeze(*conv1_), freeze(*bn1_);

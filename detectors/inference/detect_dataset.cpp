@@ -1,6 +1,11 @@
 #include "lanner/detectors/inference/detect_dataset.h"
 
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
 #include "lanner/datasets/loading/loader.h"
+#include "lanner/detectors/distributed/ranks.h"
 
 namespace lanner::detectors {
 
@@ -45,6 +50,38 @@ std::vector<datasets::CocoDetection> detect_dataset(Detector& detector,
       progress(static_cast<double>(num_processed) / static_cast<double>(dataset.images.size()));
   }
   return results;
+}
+
+datasets::Dataset shard_of_rank(const datasets::Dataset& dataset, int batch_size) {
+  auto part = dataset;
+  part.images.clear();
+  for (int64_t i = 0; i < std::ssize(dataset.images); ++i)
+    if (i / batch_size % ranks().size == ranks().rank) part.images.push_back(dataset.images[i]);
+  return part;
+}
+
+std::vector<datasets::CocoDetection> detect_by_ranks(Detector& detector,
+                                                     const datasets::Dataset& dataset,
+                                                     int batch_size, int workers,
+                                                     const std::function<bool()>& stop) {
+  if (ranks().size == 1) return detect_dataset(detector, dataset, batch_size, workers, {}, stop);
+  using datasets::CocoDetection;
+  static_assert(std::is_trivially_copyable_v<CocoDetection>);
+  std::unordered_map<int64_t, int64_t> positions;
+  for (int64_t i = 0; i < std::ssize(dataset.images); ++i) positions[dataset.images[i].id] = i;
+  const auto part = shard_of_rank(dataset, batch_size);
+  const auto found = detect_dataset(detector, part, batch_size, workers, {}, stop);
+  std::vector<CocoDetection> all;
+  for (const auto& bytes : gather_over_ranks(
+           {reinterpret_cast<const char*>(found.data()), found.size() * sizeof(CocoDetection)})) {
+    const auto count = bytes.size() / sizeof(CocoDetection);
+    all.resize(all.size() + count);
+    std::memcpy(all.data() + all.size() - count, bytes.data(), bytes.size());
+  }
+  std::stable_sort(all.begin(), all.end(), [&](const auto& a, const auto& b) {
+    return positions.at(a.image_id) < positions.at(b.image_id);
+  });
+  return all;
 }
 
 }  // namespace lanner::detectors

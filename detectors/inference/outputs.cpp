@@ -51,8 +51,8 @@ double Outputs::minimum_score() const {
 
 // Those that are drawn and saved; of a video whose objects are followed, those of tracks.
 std::vector<datasets::FoundObject> Outputs::chosen(
-    const std::vector<datasets::FoundObject>& objects, bool video) {
-  if (video && tracker_) return tracker_->update(objects);
+    const std::vector<datasets::FoundObject>& objects, const Frame& frame) {
+  if (frame.video && tracker_) return tracker_->update(objects, frame.image.rgb);
   auto result = objects;
   std::erase_if(result,
                 [&](const auto& object) { return object.score < confidences_[object.label - 1]; });
@@ -83,7 +83,7 @@ void Outputs::add(Frame frame, const std::vector<datasets::FoundObject>& found) 
       .image_id = ++image_id_,
       .file_name = video ? frame.source->input : frame.source->output.string(),
       .rgb = frame.image.rgb,
-      .objects = chosen(found, video)};
+      .objects = chosen(found, frame)};
   if (video) results.frame = frame.image.index, results.seconds = frame.image.seconds;
   for (const auto& writer : writers_) writer->add(results);
   detections_ += std::ssize(results.objects);

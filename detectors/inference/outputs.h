@@ -34,7 +34,7 @@ class Outputs {
   void end_source(const Frame& frame);
   void begin_video(const Frame& frame);
   std::vector<datasets::FoundObject> chosen(const std::vector<datasets::FoundObject>& objects,
-                                            bool video);
+                                            const Frame& frame);
 
   const DetectOptions& options_;
   const std::vector<datasets::Category> categories_;

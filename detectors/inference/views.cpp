@@ -6,8 +6,8 @@
 
 #include "lanner/datasets/error.h"
 #include "lanner/detectors/preprocessing.h"
+#include "lanner/detectors/roi_heads/suppress.h"
 #include "lanner/ops/boxes.h"
-#include "lanner/ops/nms.h"
 
 namespace lanner::detectors {
 namespace {
@@ -108,11 +108,11 @@ class Views {
     const auto boxes = at::cat(box_list), labels = at::cat(label_list),
                scores = at::cat(score_list), cut = at::cat(cut_list);
     const auto order = at::nonzero(~covered(boxes, labels, cut)).squeeze(1);
-    auto kept = ops::batched_nms(boxes.index_select(0, order), scores.index_select(0, order),
-                                 labels.index_select(0, order), detector_->options.roi.nms_iou);
-    kept = order.index_select(0, kept);
-    return {boxes.index_select(0, kept), labels.index_select(0, kept),
-            scores.index_select(0, kept)};
+    const auto [indices, kept_scores] =
+        suppress(boxes.index_select(0, order), scores.index_select(0, order),
+                 labels.index_select(0, order), detector_->options.roi);
+    const auto kept = order.index_select(0, indices);
+    return {boxes.index_select(0, kept), labels.index_select(0, kept), kept_scores};
   }
 
   // [D] bool: whether a box that is cut lies mostly in another one of its class that is not, or in

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "lanner/detectors/distributed/ranks.h"
 #include "lanner/detectors/pretraining/info_nce.h"
 #include "lanner/detectors/pretraining/patches.h"
 
@@ -45,14 +46,14 @@ ContrastiveResult Cpc::forward(const at::Tensor& images) {
   const auto z = encode(images);
   const auto targets = target_(z);
   ContrastiveResult result;
-  result.candidates =
-      options_.negatives ? options_.negatives + 1 : targets.numel() / targets.size(1);
   result.features = flatten_positions(z.detach());
   std::vector<at::Tensor> losses, accuracies;
-  const auto candidates = flatten_positions(targets);
-  const int64_t R = z.size(2);
+  const auto own_candidates = flatten_positions(targets);
+  const auto candidates = gather_rows(own_candidates);
+  result.candidates = options_.negatives ? options_.negatives + 1 : candidates.size(0);
+  const int64_t R = z.size(2), first = ranks().rank * own_candidates.size(0);
   const auto candidate_indices =
-      torch::arange(candidates.size(0), candidates.options().dtype(torch::kLong))
+      torch::arange(first, first + own_candidates.size(0), candidates.options().dtype(torch::kLong))
           .view({z.size(0), R, R});
   for (size_t d = 0; d < directions_.size(); ++d) {
     const auto quarter_turns = static_cast<int64_t>(d);

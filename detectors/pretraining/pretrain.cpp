@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iostream>
 
+#include "lanner/datasets/checking/fingerprint.h"
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/images/center_crops.h"
 #include "lanner/datasets/images/image.h"
@@ -11,6 +12,7 @@
 #include "lanner/datasets/reports/html.h"
 #include "lanner/detectors/autocast.h"
 #include "lanner/detectors/device.h"
+#include "lanner/detectors/distributed/ranks.h"
 #include "lanner/detectors/flop_count.h"
 #include "lanner/detectors/pretraining/cpc.h"
 #include "lanner/detectors/pretraining/feature_stats.h"
@@ -19,6 +21,8 @@
 #include "lanner/detectors/training/generator_guard.h"
 #include "lanner/detectors/training/loop.h"
 #include "lanner/detectors/training/report.h"
+#include "lanner/detectors/training/run_identity.h"
+#include "lanner/detectors/training/run_record.h"
 #include "lanner/detectors/training/schedule.h"
 #include "lanner/detectors/weights/checkpoint.h"
 #include "lanner/detectors/weights/metadata.h"
@@ -106,27 +110,28 @@ void warn_of_overlap(const PretrainOptions& o) {
 
 at::Tensor scalar(double value) { return torch::tensor(value); }
 
-// One step of a contrastive objective, and what is logged of it.
+// One batch of a contrastive objective, and what is logged of it.
 class ContrastiveStep {
  public:
   ContrastiveStep(Objective& objective, datasets::Loader& loader, const PretrainOptions& options,
-                  const torch::Device& device, bool bfloat16, int64_t first_step, double peak)
+                  const torch::Device& device, bool bfloat16, int64_t first_index, double peak)
       : objective_(objective),
         loader_(loader),
         options_(options),
         device_(device),
         bfloat16_(bfloat16),
-        first_step_(first_step),
+        first_index_(first_index),
         peak_(peak) {}
 
-  StepResult operator()(int64_t step, double progress) {
+  StepResult operator()(int64_t index, double progress) {
     const double asked = seconds();
     const auto batch = *loader_.next();
     const double waited = seconds() - asked;
     const auto images = batch.images.to(device_);
     const Autocast autocast(bfloat16_, device_.type());
-    if (step == first_step_ && options_.norm == Norm::batch) warn_of_leak(images);
-    count_flops(step);
+    if (index == first_index_ && options_.norm == Norm::batch) warn_of_leak(images);
+    count_flops(index);
+    ++batches_;
     const auto result = objective_.forward(images);
     const double ln_n = std::log(static_cast<double>(result.candidates));
     StepResult out{.loss = result.loss,
@@ -137,19 +142,21 @@ class ContrastiveStep {
                    .images = options_.loop.batch_size,
                    .paths = batch.paths,
                    .data_time = waited};
-    if ((step + 1) % options_.loop.log_every == 0)  // the statistics take time
+    // The statistics take time: for the steps that are logged alone.
+    const int64_t step = index / options_.loop.accumulate;
+    if ((step + 1) % options_.loop.log_every == 0)
       add_statistics(result, ln_n, step, progress, out);
     return out;
   }
 
  private:
-  // Of the first step, backward pass included.
-  void count_flops(int64_t step) {
+  // Of the first batch, backward pass included.
+  void count_flops(int64_t index) {
     if (count_) {
       flops_ = count_->total();
       count_.reset();
     }
-    if (step == first_step_) count_.emplace();
+    if (index == first_index_) count_.emplace();
   }
 
   void warn_of_leak(const at::Tensor& images) {
@@ -172,13 +179,14 @@ class ContrastiveStep {
                 << "not learn; a lower lr or a longer warm-up may help\n";
     }
     const double spent = seconds() - std::exchange(logged_at_, seconds());
+    const auto batches = static_cast<double>(std::exchange(batches_, 0));
     out.metrics.emplace_back("feature_deviation", scalar(stats.deviation));
     out.metrics.emplace_back("feature_rank", scalar(stats.rank));
-    out.metrics.emplace_back("peak_share", scalar(flops_ * loop.log_every / spent / peak_));
+    out.metrics.emplace_back("peak_share", scalar(flops_ * batches / spent / peak_));
     if (options_.objective == "cpc")
       out.log_only.emplace_back(
           "patches_per_second",
-          scalar(static_cast<double>(result.features.size(0) * loop.log_every) / spent));
+          scalar(static_cast<double>(result.features.size(0)) * batches / spent));
   }
 
   Objective& objective_;
@@ -186,10 +194,11 @@ class ContrastiveStep {
   const PretrainOptions& options_;
   const torch::Device device_;
   const bool bfloat16_;
-  const int64_t first_step_;
+  const int64_t first_index_;
   const double peak_;  // FLOP/s of a matrix product
   bool collapsed_ = false;
   double flops_ = 0, logged_at_ = seconds();
+  int64_t batches_ = 0;  // since it was logged
   std::optional<FlopCount> count_;
 };
 
@@ -197,15 +206,20 @@ class ContrastiveStep {
 
 LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& stop) {
   options.check();
+  join_ranks();
   const auto& loop = options.loop;
   loop.check();
   const auto device = device_from_name(loop.device);
   const auto files = files_of(options.images);
-  if (std::ssize(files) < loop.batch_size)
+  const int global_batch = loop.batch_size * ranks().size;
+  if (std::ssize(files) < global_batch)
     throw usage_error(c10::str("batch_size: expected at most the number of images, ", files.size(),
-                               ", got ", loop.batch_size));
+                               ", got ", global_batch, ranks().size > 1 ? " in all ranks" : ""));
   warn_of_overlap(options);
   auto resumed = read_resumed_run(loop);
+  auto identity = identity_of(loop);
+  identity["training data"] = datasets::fingerprint(files);
+  if (resumed) check_identity(*resumed, identity, loop);
   const int64_t first = resumed ? resumed->state.step : 0;
 
   const GeneratorGuard generator;
@@ -215,29 +229,37 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
     std::cerr << describe(load_backbone(*objective, options.init), options.init);
   place(*objective, device);
 
-  const int64_t per_epoch = std::max<int64_t>(1, std::ssize(files) / loop.batch_size);
+  const int64_t per_epoch =
+      std::max<int64_t>(1, std::ssize(files) / (global_batch * loop.accumulate));
   // Measured before the loader's threads use the processor.
-  const bool bfloat16 = use_bfloat16(loop.amp, device.type());
+  const auto precision = resumed ? stored_bfloat16(*resumed, loop) : std::nullopt;
+  const bool bfloat16 = precision ? *precision : use_bfloat16(loop.amp, device.type());
+  identity["precision"] = bfloat16 ? "bfloat16" : "float32";
+  record_start(loop, identity, bfloat16);
   const double peak = peak_rate(bfloat16 ? torch::kBFloat16 : torch::kFloat, device);
   std::cerr << files.size() << " images; matrix products run at " << std::llround(peak / 1e9)
             << " GFLOP/s here\n";
-  const auto loader =
-      datasets::image_folder_loader(files, {.batch_size = loop.batch_size,
-                                            .threads = loop.workers,
-                                            .first_batch = first,
-                                            .batches = per_epoch * loop.epochs - first,
-                                            .seed = loop.seed,
-                                            .views = objective->views(),
-                                            .size = options.image_size,
-                                            .min_crop = options.min_crop,
-                                            .skip_bad_images = loop.on_bad_image == "skip"});
-  ContrastiveStep step(*objective, *loader, options, device, bfloat16, first, peak);
+  const auto loader = datasets::image_folder_loader(
+      files, {.batch_size = global_batch,
+              .part = {loop.batch_size * ranks().rank, loop.batch_size},
+              .threads = loop.workers,
+              .first_batch = first * loop.accumulate,
+              .batches = (per_epoch * loop.epochs - first) * loop.accumulate,
+              .seed = loop.seed,
+              .views = objective->views(),
+              .size = options.image_size,
+              .min_crop = options.min_crop,
+              .skip_bad_images = loop.on_bad_image == "skip"});
+  ContrastiveStep step(*objective, *loader, options, device, bfloat16, first * loop.accumulate,
+                       peak);
   TrainingTask task{.name = "pretrain",
                     .module = objective.get(),
                     .steps_per_epoch = per_epoch,
                     .step = std::ref(step),
                     .metadata = metadata_for(options)};
+  task.metadata["run"] = to_json(identity);
   const auto end = run_loop(task, loop, std::move(resumed), stop);
+  if (!ranks().is_first()) return end;
   write_report(loop.out, "");
   if (options.show && end == LoopEnd::finished)
     write_report(loop.out, draw_sheets(*objective, files, options));

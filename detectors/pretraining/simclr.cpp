@@ -4,6 +4,7 @@
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/sequential.h>
 
+#include "lanner/detectors/distributed/ranks.h"
 #include "lanner/detectors/pretraining/info_nce.h"
 #include "lanner/detectors/pretraining/patches.h"
 
@@ -23,13 +24,14 @@ Simclr::Simclr(const PretrainOptions& options) : Objective(options), options_(op
 ContrastiveResult Simclr::forward(const at::Tensor& images) {
   const auto features = encoder(is_training() ? augment_colors(images, options_.patch) : images);
   const auto views = projection_->forward(features).chunk(2);
-  const auto positives = torch::arange(views[0].size(0), images.options().dtype(torch::kLong));
+  const int64_t count = views[0].size(0), first = ranks().rank * count;
+  const auto positives = torch::arange(first, first + count, images.options().dtype(torch::kLong));
   const InfoNceOptions nce{.temperature = options_.temperature};
-  const auto first_to_second = info_nce(views[0], views[1], positives, nce);
-  const auto second_to_first = info_nce(views[1], views[0], positives, nce);
+  const auto first_to_second = info_nce(views[0], gather_rows(views[1]), positives, nce);
+  const auto second_to_first = info_nce(views[1], gather_rows(views[0]), positives, nce);
   return {(first_to_second.loss + second_to_first.loss) / 2,
           (first_to_second.accuracy + second_to_first.accuracy) / 2,
-          views[0].size(0),
+          count * ranks().size,
           {},
           features.detach()};
 }

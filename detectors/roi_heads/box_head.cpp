@@ -1,6 +1,7 @@
 #include "lanner/detectors/roi_heads/box_head.h"
 
 #include "lanner/detectors/roi_heads/linear.h"
+#include "lanner/detectors/upcast.h"
 
 namespace lanner::detectors {
 
@@ -29,10 +30,9 @@ BoxHead::BoxHead(const BackboneImpl& backbone, int64_t classes, const RoiOptions
 RoiPredictions BoxHead::forward(const std::vector<at::Tensor>& features, const at::Tensor& rois) {
   auto pooled = pooling_(features, rois);
   for (const auto& conv : convs_) pooled = conv(pooled);
-  auto hidden = linear(fc6_, pooled.flatten(1), true);
+  auto hidden = linear(fc6_, pooled, true);
   if (!fc7_.is_empty()) hidden = linear(fc7_, hidden, true);
-  return {linear(cls_score_, hidden, false).to(torch::kFloat),
-          linear(bbox_pred_, hidden, false).to(torch::kFloat)};
+  return {upcast(linear(cls_score_, hidden, false)), upcast(linear(bbox_pred_, hidden, false))};
 }
 
 at::Tensor BoxHead::offsets(const std::vector<at::Tensor>& features, const at::Tensor& rois) {

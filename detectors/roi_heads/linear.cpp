@@ -3,6 +3,8 @@
 #include <ATen/autocast_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "lanner/detectors/quantization/layer_observer.h"
+#include "lanner/detectors/quantization/quantized_layer.h"
 #include "lanner/ops/matmul_transposed.h"
 
 namespace lanner::detectors {
@@ -34,13 +36,18 @@ class OneDnnLinear : public torch::autograd::Function<OneDnnLinear> {
 
 }  // namespace
 
-at::Tensor linear(const torch::nn::Linear& layer, const at::Tensor& x, bool relu) {
+at::Tensor linear(const torch::nn::Linear& layer, const at::Tensor& input, bool relu) {
+  if (const auto int8 = quantized(*layer)) return int8->linear(input, relu);
+  const auto x = dequantized(input).flatten(1);
   const bool use_onednn =
       x.is_cpu() && x.size(0) > 0 && layer->weight.scalar_type() == at::kFloat &&
       x.scalar_type() == at::kFloat && !at::autocast::is_autocast_enabled(at::kCPU);
   const auto out = use_onednn ? OneDnnLinear::apply(x, layer->weight, layer->bias)
                               : at::linear(x, layer->weight, layer->bias);
-  return relu ? out.relu_() : out;
+  const auto result = relu ? out.relu_() : out;
+  if (auto* observer = layer_observer())
+    observer->observe({*layer.ptr(), x, result, layer->weight, layer->bias});
+  return result;
 }
 
 }  // namespace lanner::detectors

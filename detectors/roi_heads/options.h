@@ -30,6 +30,7 @@ struct RoiOptions {
   double beta = 1. / 9;
   double score_threshold = 0.05;
   double nms_iou = 0.5;
+  double soft_nms = 0;
   int64_t max_detections = 100;
 
   static void visit(auto& o, auto&& field) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "lanner/detectors/quantization/int8.h"
 #include "lanner/detectors/roi_heads/linear.h"
 #include "lanner/detectors/roi_heads/roi_head.h"
 #include "lanner/ops/deform_roi_pool.h"
@@ -44,7 +45,7 @@ RoiPoolingImpl::RoiPoolingImpl(int64_t channels, const std::vector<double>& scal
 at::Tensor RoiPoolingImpl::pool_level(const at::Tensor& features, double scale,
                                       const at::Tensor& rois, const at::Tensor& offset) const {
   // Pool in float: bfloat16 would round coordinates around 500 to multiples of two pixels.
-  const auto input = features.to(rois.dtype());
+  const auto input = dequantized(features).to(rois.dtype());
   const bool align = options_.pooling == Pooling::roi_align;
   if (offset.defined() && align)
     return ops::deform_roi_pool(input, rois, offset,

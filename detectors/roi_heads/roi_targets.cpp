@@ -1,7 +1,8 @@
 #include "lanner/detectors/roi_heads/roi_targets.h"
 
+#include "lanner/detectors/distributed/ranks.h"
+#include "lanner/detectors/roi_heads/suppress.h"
 #include "lanner/detectors/rpn/matching.h"
-#include "lanner/ops/nms.h"
 
 namespace lanner::detectors {
 namespace {
@@ -34,7 +35,8 @@ RoiBatch to_rois(const std::vector<at::Tensor>& boxes) {
 }
 
 RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>& boxes,
-                       const std::vector<at::Tensor>& labels, const RoiOptions& options) {
+                       const std::vector<at::Tensor>& labels, const std::vector<uint64_t>& seeds,
+                       const RoiOptions& options) {
   const torch::NoGradGuard no_grad;
   std::vector<at::Tensor> roi_boxes, roi_labels, roi_deltas;
   for (size_t n = 0; n < proposals.size(); ++n) {
@@ -43,6 +45,7 @@ RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>
                                options.positive_iou, /*allow_low_quality=*/false);
     auto rois = candidates, matched = matches;
     if (options.sampling == Sampling::balanced) {
+      if (!seeds.empty()) torch::manual_seed(2 * seeds[n] + 1);
       const auto sampled = sample(matches, options.sampled_rois, options.positive_fraction);
       const auto indices = torch::cat({sampled.positive, sampled.negative});
       rois = candidates.index_select(0, indices), matched = matches.index_select(0, indices);
@@ -91,14 +94,16 @@ void select_hard_examples(RoiPredictions& predictions, RoiTargets& targets,
 
 RoiLosses roi_losses(const RoiPredictions& predictions, const RoiTargets& targets,
                      const RoiOptions& options) {
-  const auto classifier = torch::cross_entropy_loss(predictions.logits, targets.labels);
+  const double count = std::max(mean_over_ranks(static_cast<double>(targets.labels.size(0))), 1.);
+  const auto classifier =
+      torch::cross_entropy_loss(predictions.logits, targets.labels, {}, at::Reduction::Sum) / count;
   const auto positive = torch::nonzero(targets.labels > 0).squeeze(1);
   const auto positive_deltas =
       gather_deltas(predictions.deltas, positive, targets.labels.index_select(0, positive));
   const auto box_reg =
       torch::smooth_l1_loss(positive_deltas, targets.deltas.index_select(0, positive),
                             at::Reduction::Sum, options.beta) /
-      std::max<int64_t>(1, targets.labels.size(0));
+      count;
   return {classifier, box_reg};
 }
 
@@ -123,8 +128,8 @@ std::vector<Detections> select_detections(const RoiPredictions& predictions, con
     const auto valid = torch::nonzero((sides >= kMinSide).all(1)).squeeze(1);
     box = box.index_select(0, valid), score = score.index_select(0, valid);
     const auto valid_label = label.index_select(0, valid);
-    const auto keep = ops::batched_nms(box, score, valid_label, options.nms_iou)
-                          .slice(0, 0, options.max_detections);
+    const auto kept = suppress(box, score, valid_label, options);
+    const auto keep = kept.indices.slice(0, 0, options.max_detections);
     const double scale_x =
         static_cast<double>(original_sizes[n].width) / static_cast<double>(sizes[n].width);
     const double scale_y =
@@ -132,7 +137,7 @@ std::vector<Detections> select_detections(const RoiPredictions& predictions, con
     const auto scale =
         torch::tensor({scale_x, scale_y, scale_x, scale_y}, torch::kFloat).to(box.device());
     results.push_back({box.index_select(0, keep) * scale, valid_label.index_select(0, keep),
-                       score.index_select(0, keep)});
+                       kept.scores.slice(0, 0, options.max_detections)});
   }
   return results;
 }

@@ -24,10 +24,12 @@ struct RoiLosses {
 RoiBatch to_rois(const std::vector<at::Tensor>& boxes);
 
 // Adds the ground truth (boxes [Gi, 4], labels [Gi] in 1..C per image) to the proposals, matches
-// them, and samples RoIs with torch's default generator (torchvision's RoIHeads). With
-// Sampling::ohem all RoIs are returned; select_hard_examples() samples them later.
+// them, and samples RoIs with torch's default generator (torchvision's RoIHeads), which `seeds`, if
+// there are any, seed for each image. With Sampling::ohem all RoIs are returned;
+// select_hard_examples() samples them later.
 RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>& boxes,
-                       const std::vector<at::Tensor>& labels, const RoiOptions& options);
+                       const std::vector<at::Tensor>& labels, const std::vector<uint64_t>& seeds,
+                       const RoiOptions& options);
 
 // Online hard example mining (arXiv 1605.06409, section 2.2): reduces predictions and targets to
 // the options.sampled_rois RoIs of highest loss per image, positive or negative. The loss is cross
@@ -35,7 +37,8 @@ RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>
 void select_hard_examples(RoiPredictions& predictions, RoiTargets& targets,
                           const RoiOptions& options);
 
-// Cross entropy, and smooth L1 of the positives divided by the number of RoIs.
+// Cross entropy, and smooth L1 of the positives divided by the number of RoIs. Of several ranks,
+// the mean of the losses is that of all their RoIs.
 RoiLosses roi_losses(const RoiPredictions& predictions, const RoiTargets& targets,
                      const RoiOptions& options);
 

@@ -1,6 +1,8 @@
 #include "lanner/detectors/roi_heads/stage_head.h"
 
+#include "lanner/detectors/quantization/int8.h"
 #include "lanner/detectors/roi_heads/linear.h"
+#include "lanner/detectors/upcast.h"
 
 namespace lanner::detectors {
 
@@ -18,9 +20,8 @@ StageHead::StageHead(const BackboneImpl& backbone, int64_t classes, const RoiOpt
 
 RoiPredictions StageHead::forward(const std::vector<at::Tensor>& features, const at::Tensor& rois) {
   const auto pooled = pooling_(features, rois).contiguous(at::MemoryFormat::ChannelsLast);
-  const auto hidden = body_->run_stage(4, pooled).mean({2, 3});
-  return {linear(cls_score_, hidden, false).to(torch::kFloat),
-          linear(bbox_pred_, hidden, false).to(torch::kFloat)};
+  const auto hidden = dequantized(body_->run_stage(4, pooled)).mean({2, 3});
+  return {upcast(linear(cls_score_, hidden, false)), upcast(linear(bbox_pred_, hidden, false))};
 }
 
 at::Tensor StageHead::offsets(const std::vector<at::Tensor>& features, const at::Tensor& rois) {

@@ -3,7 +3,9 @@
 #include <torch/nn/modules/container/modulelist.h>
 #include <torch/nn/modules/container/sequential.h>
 
+#include "lanner/detectors/distributed/ranks.h"
 #include "lanner/detectors/rpn/matching.h"
+#include "lanner/detectors/upcast.h"
 #include "lanner/ops/nms.h"
 
 namespace lanner::detectors {
@@ -22,10 +24,9 @@ torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t kernel) {
 // [N, A * K, H, W], with channels ordered as (A, K), to [N, H * W * A, K].
 at::Tensor flatten_anchors(const at::Tensor& x, int64_t values_per_anchor) {
   const int64_t batch_size = x.size(0), height = x.size(2), width = x.size(3);
-  return x.view({batch_size, -1, values_per_anchor, height, width})
-      .permute({0, 3, 4, 1, 2})
-      .reshape({batch_size, -1, values_per_anchor})
-      .to(torch::kFloat);
+  return upcast(x.view({batch_size, -1, values_per_anchor, height, width})
+                    .permute({0, 3, 4, 1, 2})
+                    .reshape({batch_size, -1, values_per_anchor}));
 }
 
 }  // namespace
@@ -61,9 +62,9 @@ AnchorPredictions RpnImpl::forward(const std::vector<at::Tensor>& features,
     deltas.push_back(flatten_anchors(bbox_pred_(hidden), 4));
     predictions.anchors_per_level.push_back(objectness.back().size(1));
   }
-  predictions.anchors = anchors_(features, {images.size(2), images.size(3)});
   predictions.objectness = torch::cat(objectness, 1).squeeze(2);
   predictions.deltas = torch::cat(deltas, 1);
+  predictions.anchors = anchors_(features, {images.size(2), images.size(3)}).to(predictions.deltas);
   return predictions;
 }
 
@@ -101,12 +102,14 @@ Proposals RpnImpl::propose(const AnchorPredictions& predictions,
 }
 
 RpnLosses RpnImpl::losses(const AnchorPredictions& predictions,
-                          const std::vector<at::Tensor>& boxes) const {
+                          const std::vector<at::Tensor>& boxes,
+                          const std::vector<uint64_t>& seeds) const {
   std::vector<at::Tensor> logits, objectness_targets, deltas, delta_targets;
   int64_t num_sampled = 0;
   for (size_t n = 0; n < boxes.size(); ++n) {
     const auto matches = match(ops::box_iou(boxes[n], predictions.anchors), options_.positive_iou,
                                options_.negative_iou, /*allow_low_quality=*/true);
+    if (!seeds.empty()) torch::manual_seed(2 * seeds[n]);
     const auto [positive, negative] =
         sample(matches, options_.sampled_anchors, options_.positive_fraction);
     const auto objectness = predictions.objectness[n];
@@ -120,13 +123,16 @@ RpnLosses RpnImpl::losses(const AnchorPredictions& predictions,
         coder_.encode(boxes[n].index_select(0, matches.index_select(0, positive)),
                       predictions.anchors.index_select(0, positive)));
   }
+  const double count = std::max(mean_over_ranks(static_cast<double>(num_sampled)), 1.);
   const auto objectness =
-      torch::binary_cross_entropy_with_logits(torch::cat(logits), torch::cat(objectness_targets));
+      torch::binary_cross_entropy_with_logits(torch::cat(logits), torch::cat(objectness_targets),
+                                              {}, {}, at::Reduction::Sum) /
+      count;
   const auto box_reg = deltas.empty()
                            ? predictions.deltas.sum() * 0
                            : torch::smooth_l1_loss(torch::cat(deltas), torch::cat(delta_targets),
                                                    at::Reduction::Sum, kSmoothL1Beta) /
-                                 num_sampled;
+                                 count;
   return {objectness, box_reg};
 }
 

@@ -18,13 +18,17 @@ using NamedScalars = std::vector<std::pair<std::string, at::Tensor>>;
 
 // The result of one step of a task.
 struct StepResult {
-  at::Tensor loss{};        // scalar
-  NamedScalars metrics{};   // for the log and the progress line
+  at::Tensor loss{};        // scalar; of several ranks, the mean is what is minimized
+  NamedScalars metrics{};   // for the log and the progress line; the same names in all of a step
   NamedScalars log_only{};  // for the log alone
   int64_t images = 0;
   std::vector<std::string> paths{};  // of the images, named where the loss is not finite
   double data_time = 0;              // seconds spent waiting for data
 };
+
+// Those that are judged and saved, averaged where there is an average; or, beside them, the raw
+// ones.
+enum class EvaluatedWeights { saved, raw };
 
 struct Evaluation {
   double score = 0;  // higher is better
@@ -36,12 +40,12 @@ struct TrainingTask {
   std::string name{};  // for the progress line
   torch::nn::Module* module = nullptr;
   int64_t steps_per_epoch = 1;
-  // Loads the data of step `step` and computes its loss; `progress` is the fraction of the run that
-  // is over. Called in order, from the first step or the resumed one on.
-  std::function<StepResult(int64_t step, double progress)> step{};
+  // Loads batch `batch` of the run and computes its loss; `progress` is the fraction of the run
+  // that is over. Called in order, LoopOptions::accumulate times a step.
+  std::function<StepResult(int64_t batch, double progress)> step{};
   // Called `evaluations` times, evenly spaced over the run, the last time at its end; in evaluation
-  // mode and with the averaged weights. Returns nothing where it was stopped. May be empty.
-  std::function<std::optional<Evaluation>()> evaluate{};
+  // mode. Returns nothing where it was stopped. May be empty.
+  std::function<std::optional<Evaluation>(EvaluatedWeights)> evaluate{};
   int evaluations = 0;
   Metadata metadata{};  // of the checkpoints
 };
@@ -55,7 +59,8 @@ struct Diverged : Error {
 // and, after evaluations, OUT/best.safetensors; without evaluations best is last. Stops when stop()
 // returns true, after saving. Throws Diverged naming step and images where the loss is not finite;
 // last.safetensors is then of an earlier step. After any other exception the weights are saved
-// before it is passed on. Torch's default generator is left as it was.
+// before it is passed on. Torch's default generator is left as it was. Ranks that have joined run
+// the same steps, and stop together; the first one writes.
 LoopEnd run_loop(TrainingTask& task, const LoopOptions& options, std::optional<ResumedRun> resumed,
                  const std::function<bool()>& stop);
 

@@ -7,20 +7,30 @@
 #include <utility>
 #include <vector>
 
+#include "lanner/detectors/training/event_file.h"
+
 namespace lanner::detectors {
 
 using Metrics =
     std::vector<std::pair<std::string, double>>;  // in the order in which they are shown
 
-// RUN/metrics.jsonl: one JSON object per line.
+// What a run measures: RUN/metrics.jsonl, a JSON object per line; RUN/results.csv, a row per
+// evaluation; and RUN/events.out.tfevents.*, for TensorBoard. Every write is checked.
 class MetricsLog {
  public:
-  // Starts anew at step 0; a resumed run keeps the lines up to its step. Throws io_error.
-  MetricsLog(const std::filesystem::path& file, int64_t step);
+  // Starts anew at step 0; a resumed run keeps what it had up to its step. Throws io_error, as
+  // writing does.
+  MetricsLog(const std::filesystem::path& folder, int64_t step);
+  // The first metric is the step.
   void write(const Metrics& metrics);
+  void write_evaluation(const Metrics& metrics);
 
  private:
-  std::ofstream out_;
+  void write_line(std::ofstream& out, const std::filesystem::path& file, const std::string& line);
+
+  const std::filesystem::path lines_file_, table_file_;
+  std::ofstream lines_, table_;
+  EventFile events_;
 };
 
 }  // namespace lanner::detectors

@@ -18,6 +18,7 @@ struct TrainOptions {
   // At 1 and a learning rate of 0.02 offsets soon point outside the image, where features are 0.
   double offset_lr = 0.1;
   int evaluations = 10;
+  bool val_loss = false;
   double image_cache = 0;
   DetectorOptions detector;  // its categories are read from the data
   datasets::AugmentOptions augment;
@@ -46,6 +47,7 @@ struct TrainOptions {
     field(o.evaluations, {.name = "evaluations",
                           .help = "evaluations on val, evenly spaced over the run",
                           .limits = at_least(0)});
+    field(o.val_loss, {.name = "val_loss", .help = "measure the losses on val, too"});
     field(o.image_cache, {.name = "image_cache",
                           .help = "gigabytes of decoded images kept in memory",
                           .limits = at_least(0)});

@@ -16,6 +16,7 @@ struct RunState {
   double elapsed = 0;    // seconds of training
   double best = -1e300;  // highest score of an evaluation
   int evaluations = 0;
+  int since_best = 0;  // evaluations
 };
 
 LANNER_API std::string to_json(const RunState& state);
@@ -27,8 +28,8 @@ struct ResumedRun {
   std::string file;  // for messages
 };
 
-// RUN/last.safetensors where options.resume is set. Throws missing_file, and bad_data where the
-// file holds no training state.
+// RUN/last.safetensors where options.resume is set, or torchrun has started the run anew. Throws
+// missing_file, and bad_data where the file holds no training state.
 std::optional<ResumedRun> read_resumed_run(const LoopOptions& options);
 
 }  // namespace lanner::detectors

@@ -4,13 +4,26 @@
 #include <cmath>
 #include <numbers>
 
+#include "lanner/detectors/distributed/ranks.h"
+
 namespace lanner::detectors {
+
+int64_t images_per_step(const LoopOptions& options) {
+  return int64_t{options.batch_size} * options.accumulate * ranks().size;
+}
+
+double run_lr(const LoopOptions& options) {
+  if (options.lr_images == 0) return options.lr;
+  return options.lr * static_cast<double>(images_per_step(options)) / options.lr_images;
+}
 
 double schedule_factor(const LoopOptions& options, int64_t step, double progress) {
   progress = std::clamp(progress, 0., 1.);
   double factor = 1;
   if (options.schedule == "cosine")
     factor = 0.5 * (1 + std::cos(std::numbers::pi * progress));
+  else if (options.schedule == "poly")
+    factor = std::pow(1 - progress, 0.9);
   else
     for (const double milestone : options.lr_milestones)
       if (progress >= milestone) factor *= 0.1;

@@ -4,6 +4,13 @@
 
 namespace lanner::detectors {
 
+// Images of a step, in all ranks.
+int64_t images_per_step(const LoopOptions& options);
+
+// The learning rate before the schedule: options.lr, which options.lr_images scales with the images
+// of a step (arXiv 1706.02677, section 2.1).
+double run_lr(const LoopOptions& options);
+
 // Returns the factor of the learning rate, 0..1, at a step. progress: the fraction of the run that
 // is over, 0..1, by steps or by time.
 double schedule_factor(const LoopOptions& options, int64_t step, double progress);

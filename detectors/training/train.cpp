@@ -4,25 +4,24 @@
 #include <iostream>
 
 #include "lanner/datasets/error.h"
-#include "lanner/datasets/evaluation/error_analysis.h"
 #include "lanner/datasets/loading/loader.h"
-#include "lanner/datasets/reports/evaluation_html.h"
 #include "lanner/datasets/reports/html.h"
 #include "lanner/detectors/autocast.h"
 #include "lanner/detectors/detector.h"
 #include "lanner/detectors/device.h"
-#include "lanner/detectors/inference/detect_dataset.h"
+#include "lanner/detectors/distributed/ranks.h"
 #include "lanner/detectors/progress_line.h"
 #include "lanner/detectors/training/advisor.h"
 #include "lanner/detectors/training/generator_guard.h"
 #include "lanner/detectors/training/report.h"
+#include "lanner/detectors/training/run_identity.h"
+#include "lanner/detectors/training/run_record.h"
+#include "lanner/detectors/training/validation.h"
 #include "lanner/detectors/weights/checkpoint.h"
 #include "lanner/detectors/weights/metadata.h"
 
 namespace lanner::detectors {
 namespace {
-
-using Stop = std::function<bool()>;
 
 struct Data {
   datasets::Dataset train, val;
@@ -31,12 +30,14 @@ struct Data {
 Data open_data(const TrainOptions& options) {
   Data data;
   data.train = datasets::open_dataset(options.data, options.image_root);
-  if (std::all_of(data.train.images.begin(), data.train.images.end(),
-                  [](const auto& image) { return image.objects.empty(); }))
+  if (!datasets::has_objects(data.train))
     throw bad_data(options.data + ": holds no objects to learn from, in " +
                    std::to_string(data.train.images.size()) + " images");
   if (!options.val.empty())
     data.val = datasets::open_dataset(options.val, options.image_root, &data.train.categories);
+  if (!options.val.empty() && !datasets::has_objects(data.val))
+    std::cerr << "warning: val: " << options.val << " holds no objects, so that no weights can be "
+              << "judged: best.safetensors is of the last evaluation\n";
   return data;
 }
 
@@ -61,18 +62,13 @@ std::string load_init(Detector& detector, const TrainOptions& options, LoopOptio
   return report;
 }
 
-void to_device(datasets::Batch& batch, const torch::Device& device) {
-  batch.images = batch.images.to(device);
-  for (auto& boxes : batch.boxes) boxes = boxes.to(device);
-  for (auto& labels : batch.labels) labels = labels.to(device);
-}
-
 StepResult detection_step(Detector& detector, datasets::Loader& loader, const torch::Device& device,
-                          bool bfloat16, Gauges* gauges) {
+                          bool bfloat16, uint64_t first_seed, Gauges* gauges) {
   const double asked = seconds();
   auto batch = *loader.next();
   const double waited = seconds() - asked;
-  to_device(batch, device);
+  place(batch, device);
+  for (int64_t i = 0; i < batch.size(); ++i) batch.seeds.push_back(first_seed + i);
   const Autocast autocast(bfloat16, device.type());
   const auto losses = detector->losses(batch, gauges);
   NamedScalars log_only;
@@ -90,73 +86,6 @@ StepResult detection_step(Detector& detector, datasets::Loader& loader, const to
           .data_time = waited};
 }
 
-// Evaluates on val, has the advisor judge it, and keeps the report of the best evaluation of this
-// process.
-class Validation {
- public:
-  Validation(Detector& detector, const Data& data, const LoopOptions& loop, bool bfloat16,
-             Advisor& advisor, const Stop& stop)
-      : detector_(detector),
-        val_(data.val),
-        train_(datasets::evenly_spaced(data.train, kTrainImages)),
-        loop_(loop),
-        bfloat16_(bfloat16),
-        advisor_(advisor),
-        stop_(stop) {}
-
-  std::optional<Evaluation> operator()() {
-    const auto device = detector_->parameters().front().device();
-    const Autocast autocast(bfloat16_, device.type());
-    const auto detections = detect(val_);
-    if (stop_()) return std::nullopt;
-    const auto truth = datasets::to_coco(val_);
-    const auto metrics = datasets::evaluate_coco(truth, detections);
-    EvaluationSummary summary{.val_AP50 = metrics.AP50, .val_AP75 = metrics.AP75};
-    if (metrics.AP50 >= 0 && metrics.AP50 < kPoor) {
-      summary.train_AP50 = train_AP50();
-      if (stop_()) return std::nullopt;
-      const auto errors = datasets::analyze_errors(truth, detections, metrics);
-      summary.localization_gain = errors.kinds[int(datasets::ErrorKind::localization)].ap_gain;
-    }
-    advisor_.evaluated(summary);
-    if (metrics.AP > best_) {
-      best_ = metrics.AP;
-      report_ = "<h2>The best weights on the validation data</h2>" +
-                datasets::evaluation_html(val_, detections);
-    }
-    return Evaluation{metrics.AP,
-                      {{"AP", metrics.AP}, {"AP50", metrics.AP50}, {"AP75", metrics.AP75}}};
-  }
-  const std::string& report() const { return report_; }
-
- private:
-  static constexpr size_t kTrainImages = 40;  // that are evaluated where val is poor
-  static constexpr double kPoor = 0.5;        // AP50
-
-  // On a part of train; -1 where that cannot be measured.
-  double train_AP50() {
-    try {
-      return datasets::evaluate_coco(datasets::to_coco(train_), detect(train_)).AP50;
-    } catch (const Error&) {  // an image that the run skips (on_bad_image)
-      return -1;
-    }
-  }
-
-  std::vector<datasets::CocoDetection> detect(const datasets::Dataset& data) {
-    return detect_dataset(detector_, data, loop_.batch_size, loop_.workers, {}, stop_);
-  }
-
-  Detector& detector_;
-  const datasets::Dataset& val_;
-  datasets::Dataset train_;
-  const LoopOptions& loop_;
-  bool bfloat16_;
-  Advisor& advisor_;
-  const Stop& stop_;
-  double best_ = -1;
-  std::string report_;
-};
-
 }  // namespace
 
 void TrainOptions::check() const {
@@ -167,12 +96,16 @@ void TrainOptions::check() const {
   trial.check();
 }
 
-LoopEnd train(const TrainOptions& options, const Stop& stop) {
+LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   options.check();
+  join_ranks();
   auto loop = loop_options(options);
   const auto device = device_from_name(loop.device);
   const auto data = open_data(options);
   auto resumed = read_resumed_run(loop);
+  auto identity = identity_of(loop);
+  add_data(identity, data.train, data.val);
+  if (resumed) check_identity(*resumed, identity, loop);
 
   const GeneratorGuard generator;
   auto detector_options = options.detector;
@@ -183,22 +116,30 @@ LoopEnd train(const TrainOptions& options, const Stop& stop) {
   place(*detector, device);
 
   // Measured before the loader's threads use the processor.
-  const bool bfloat16 = use_bfloat16(loop.amp, device.type());
+  const auto precision = resumed ? stored_bfloat16(*resumed, loop) : std::nullopt;
+  const bool bfloat16 = precision ? *precision : use_bfloat16(loop.amp, device.type());
+  identity["precision"] = bfloat16 ? "bfloat16" : "float32";
+  record_start(loop, identity, bfloat16);
   const int64_t first = resumed ? resumed->state.step : 0;
-  const int64_t per_epoch = std::max<int64_t>(1, std::ssize(data.train.images) / loop.batch_size);
-  const auto loader = datasets::training_loader(data.train,
-                                                {.batch_size = loop.batch_size,
-                                                 .seed = loop.seed,
-                                                 .resize = detector_options.resize,
-                                                 .augment = options.augment,
-                                                 .skip_bad_images = loop.on_bad_image == "skip",
-                                                 .image_cache = options.image_cache},
-                                                {.threads = loop.workers,
-                                                 .first_batch = first,
-                                                 .batches = per_epoch * loop.epochs - first,
-                                                 .normalization = detector_options.normalization});
+  const int global_batch = loop.batch_size * ranks().size;
+  const int first_of_rank = loop.batch_size * ranks().rank;
+  const int64_t per_epoch =
+      std::max<int64_t>(1, std::ssize(data.train.images) / (global_batch * loop.accumulate));
+  const auto loader =
+      datasets::training_loader(data.train,
+                                {.batch_size = global_batch,
+                                 .part = {first_of_rank, loop.batch_size},
+                                 .seed = loop.seed,
+                                 .resize = detector_options.resize,
+                                 .augment = options.augment,
+                                 .skip_bad_images = loop.on_bad_image == "skip",
+                                 .image_cache = options.image_cache},
+                                {.threads = loop.workers,
+                                 .first_batch = first * loop.accumulate,
+                                 .batches = (per_epoch * loop.epochs - first) * loop.accumulate,
+                                 .normalization = detector_options.normalization});
   Advisor advisor(options, data.train, data.val);
-  Validation validation(detector, data, loop, bfloat16, advisor, stop);
+  Validation validation(detector, data.train, data.val, options, bfloat16, advisor, stop);
   TrainingTask task{
       .name = "train",
       .module = detector.ptr().get(),
@@ -208,18 +149,22 @@ LoopEnd train(const TrainOptions& options, const Stop& stop) {
             advisor.begin_step(step, progress, *detector);
             Gauges gauges;
             const bool observed = advisor.observes(step);
-            auto result =
-                detection_step(detector, *loader, device, bfloat16, observed ? &gauges : nullptr);
+            // The same for an image whichever rank has it.
+            const uint64_t first_seed = (loop.seed << 40) + step * global_batch + first_of_rank;
+            auto result = detection_step(detector, *loader, device, bfloat16, first_seed,
+                                         observed ? &gauges : nullptr);
             if (observed)
               advisor.observe(step, result.loss.item<double>(), result.data_time, gauges);
             return result;
           },
       .metadata = metadata_of(detector_options)};
+  task.metadata["run"] = to_json(identity);
   if (!options.val.empty()) {
     task.evaluations = options.evaluations;
     task.evaluate = std::ref(validation);
   }
   const auto end = run_loop(task, loop, std::move(resumed), stop);
+  if (!ranks().is_first()) return end;
   auto report = advisor.html() + validation.report();
   if (!transferred.empty())
     report += "<h2>Transfer</h2><pre>" + datasets::escape_html(transferred) + "</pre>";

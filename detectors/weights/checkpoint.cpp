@@ -1,10 +1,15 @@
 #include "lanner/detectors/weights/checkpoint.h"
 
+#include <cmath>
 #include <set>
+
+#include <torch/version.h>
 
 #include "lanner/datasets/error.h"
 #include "lanner/detectors/detector.h"
 #include "lanner/detectors/device.h"
+#include "lanner/detectors/quantization/quantize.h"
+#include "lanner/detectors/quantization/quantized_layer.h"
 #include "lanner/detectors/weights/metadata.h"
 
 namespace lanner::detectors {
@@ -20,6 +25,17 @@ bool is_ignored(const std::string& name) {
 // Layers whose outputs are per class, as are those of R-FCN's score maps.
 bool predicts_classes(const std::string& name) {
   return name.starts_with("roi_heads.box_predictor.") || name.starts_with("roi_heads.score_");
+}
+
+void check_finite(const std::map<std::string, at::Tensor>& tensors, const std::string& source) {
+  for (const auto& [name, tensor] : tensors) {
+    if (!tensor.is_floating_point() || tensor.numel() == 0 || is_ignored(name)) continue;
+    const auto [low, high] = tensor.aminmax();
+    if (!std::isfinite(low.item<double>()) || !std::isfinite(high.item<double>()))
+      throw bad_data(source + ": " + name + ": expected finite numbers, got " +
+                     std::to_string(low.item<double>()) + " to " +
+                     std::to_string(high.item<double>()));
+  }
 }
 
 bool has_same_names(const std::vector<datasets::Category>& a,
@@ -101,9 +117,13 @@ TransferReport load_backbone(torch::nn::Module& module, const fs::path& file) {
 }
 
 TransferReport load_matching(DetectorImpl& detector, const fs::path& file) {
-  auto report = load_backbone(detector, file);
   const torch::NoGradGuard no_grad;
   const auto content = read_safetensors(file);
+  if (content.metadata.contains(kQuantization))
+    throw bad_data(file.string() +
+                   ": quantization: a quantized detector cannot be trained; start "
+                   "from the weights that it was made of");
+  auto report = load_backbone(detector, file);
   const auto init = detector_options_of(content.metadata, file);
   const bool same_classes = init && has_same_names(init->categories, detector.options.categories);
   auto state = state_of(detector);
@@ -141,7 +161,9 @@ std::string describe(const TransferReport& report, const fs::path& file) {
 }
 
 void save_detector(const fs::path& file, const Detector& detector) {
-  write_safetensors(file, {state_of(*detector), metadata_of(detector->options)});
+  auto metadata = metadata_of(detector->options);
+  if (has_quantized_layers(*detector)) metadata[kQuantization] = "LibTorch " TORCH_VERSION;
+  write_safetensors(file, {state_of(*detector), metadata});
 }
 
 Detector load_detector(const fs::path& file, const Thresholds& thresholds) {
@@ -152,8 +174,14 @@ Detector load_detector(const fs::path& file, const Thresholds& thresholds) {
   auto& roi = options->roi;
   roi.score_threshold = thresholds.score_threshold.value_or(roi.score_threshold);
   roi.nms_iou = thresholds.nms_iou.value_or(roi.nms_iou);
+  roi.soft_nms = thresholds.soft_nms.value_or(roi.soft_nms);
   roi.max_detections = thresholds.max_detections.value_or(roi.max_detections);
   Detector detector(*options);
+  if (content.metadata.contains(kQuantization)) {
+    check_int8_operators();
+    attach_quantized(*detector, content.tensors, file.string());
+  }
+  check_finite(content.tensors, file.string());
   load_state(*detector, content.tensors, file.string());
   detector->eval();
   place(*detector, torch::kCPU);

@@ -31,6 +31,9 @@ struct PretrainedBackbone {
 Metadata metadata_of(const DetectorOptions& options);
 Metadata metadata_of(const PretrainedBackbone& backbone);
 
+// Of detectors with int8 layers: which LibTorch made them.
+constexpr const char* kQuantization = "quantization";
+
 // The options of a detector's weights; nothing where they are not a detector's. Throws bad_data
 // naming `file` for another format version and for options that cannot be read.
 LANNER_API std::optional<DetectorOptions> detector_options_of(const Metadata& metadata,

@@ -6,11 +6,13 @@
 
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/files.h"
+#include "lanner/datasets/sha256.h"
 
 namespace lanner::detectors {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr const char* kHash = "sha256";  // metadata: of all tensors' bytes, in the file's order
 constexpr uint64_t kMaxHeaderSize = 100'000'000;  // a limit of the format, in bytes
 
 struct TypeName {
@@ -72,6 +74,16 @@ SafeTensors read(std::ifstream& in, uint64_t file_size) {
   uint64_t covered = 0;
   for (const auto& [begin, end] : extents) covered = begin == covered ? end : data_size + 1;
   if (covered != data_size) throw bad_data("data_offsets: tensors overlap or leave gaps");
+  if (const auto stored = content.metadata.extract(kHash)) {
+    std::map<uint64_t, at::Tensor> by_offset;
+    for (const auto& [name, tensor] : content.tensors)
+      if (tensor.numel() > 0) by_offset[header[name]["data_offsets"][0]] = tensor;
+    datasets::Sha256 hash;
+    for (const auto& [offset, tensor] : by_offset)
+      hash.add(tensor.const_data_ptr(), tensor.nbytes());
+    if (hash.hex() != stored.mapped())
+      throw bad_data("sha256: the tensors are not those that were written: the file is damaged");
+  }
   return content;
 }
 
@@ -91,10 +103,17 @@ SafeTensors read_safetensors(const fs::path& file) {
 }
 
 void write_safetensors(const fs::path& file, const SafeTensors& content) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!content.metadata.empty()) header["__metadata__"] = content.metadata;
-  uint64_t offset = 0;
+  std::map<std::string, at::Tensor> tensors;
+  datasets::Sha256 hash;
   for (const auto& [name, tensor] : content.tensors) {
+    const auto& stored = tensors[name] = tensor.cpu().contiguous();
+    hash.add(stored.const_data_ptr(), stored.nbytes());
+  }
+  auto metadata = content.metadata;
+  metadata[kHash] = hash.hex();
+  nlohmann::ordered_json header{{"__metadata__", metadata}};
+  uint64_t offset = 0;
+  for (const auto& [name, tensor] : tensors) {
     header[name] = {{"dtype", type_name(tensor.scalar_type())},
                     {"shape", tensor.sizes().vec()},
                     {"data_offsets", {offset, offset + tensor.nbytes()}}};
@@ -103,16 +122,12 @@ void write_safetensors(const fs::path& file, const SafeTensors& content) {
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');
   datasets::AtomicFile atomic(file);
-  auto& out = atomic.stream();
   const uint64_t header_size = text.size();
-  out.write(reinterpret_cast<const char*>(&header_size), 8);
-  out << text;
-  for (const auto& [name, tensor] : content.tensors) {
-    const auto contiguous = tensor.cpu().contiguous();
-    out.write(static_cast<const char*>(contiguous.const_data_ptr()),
-              static_cast<std::streamsize>(contiguous.nbytes()));
-  }
-  atomic.commit();
+  atomic.write(&header_size, 8);
+  atomic.write(text.data(), text.size());
+  for (const auto& [name, tensor] : tensors)
+    if (tensor.numel() > 0) atomic.write(tensor.const_data_ptr(), tensor.nbytes());
+  atomic.commit(/*durable=*/true);
 }
 
 }  // namespace lanner::detectors

@@ -253,7 +253,7 @@ at::Tensor deform_pooled(const char* op, const DeformPoolShape& s, const Samplin
                             out.mutable_data_ptr<T>(), channels_last);
     const auto shape = pool_shape(s, count);
     const PoolingWeights<T> weights(weight_rule, roi, count, s.bins());
-    pool_forward(shape, weights, by_image, in.const_data_ptr<T>(), out.mutable_data_ptr<T>(),
+    pool_forward(shape, weights, by_image, in.const_data_ptr<T>(), false, out.mutable_data_ptr<T>(),
                  channels_last);
   };
   type == at::kDouble ? run(0.0) : run(0.0f);

@@ -38,12 +38,18 @@ inline int64_t grain_size(const PoolShape& s, int64_t tasks) {
   return s.rois * s.output() < 1 << 15 ? std::max<int64_t>(tasks, 1) : 1;
 }
 
-// input: contiguous. output: [K, C, bins], or [K, bins, C] if channels_last. rois: the RoIs of each
-// image.
+// Whether pool_forward reads NHWC maps in place: its slices have no channels of padding.
+template <typename T>
+bool reads_in_place(const MapShape& map) {
+  return map.groups == 1 && map.channels % kernels<T>().lanes == 0;
+}
+
+// input: contiguous, or NHWC if input_nhwc. output: [K, C, bins], or [K, bins, C] if channels_last.
+// rois: the RoIs of each image.
 template <typename T>
 void pool_forward(const PoolShape& s, const PoolingWeights<T>& weights,
-                  const std::vector<std::vector<int64_t>>& rois, const T* input, T* output,
-                  bool channels_last) {
+                  const std::vector<std::vector<int64_t>>& rois, const T* input, bool input_nhwc,
+                  T* output, bool channels_last) {
   const auto& kernel = kernels<T>();
   const int64_t bins = s.bins, channels = s.map.channels;
   const auto channel_slices = slices(s.map, kernel.lanes);
@@ -59,15 +65,19 @@ void pool_forward(const PoolShape& s, const PoolingWeights<T>& weights,
                         : empty_cached({s.rois, bins, padded}, c10::CppTypeToScalarType<T>::value);
   T* sum = sums.defined() ? sums.template mutable_data_ptr<T>() : nullptr;
   at::parallel_for(0, tasks, grain_size(s, tasks), [&](int64_t begin, int64_t end) {
-    const auto buffer = nhwc_buffer<T>(s.map);
+    const auto buffer = input_nhwc ? at::Tensor() : nhwc_buffer<T>(s.map);
     std::vector<T> bin_sums(s.map.groups == 1 ? bins * 4 * kernel.lanes : 0);
     for (int64_t task = begin; task < end; ++task) {
       const auto& slice = channel_slices[task / splits];
       const auto& image_rois = rois[slice.image];
       const auto count = static_cast<int64_t>(image_rois.size());
       if (count == 0) continue;
-      const auto view = read_nhwc(input, s.map, slice, weights.rows(image_rois),
-                                  buffer.template mutable_data_ptr<T>());
+      const auto view =
+          input_nhwc
+              ? NhwcView<const T>{input + slice.image * s.map.pixels() * channels + slice.first,
+                                  s.map.width * channels, channels}
+              : read_nhwc(input, s.map, slice, weights.rows(image_rois),
+                          buffer.template mutable_data_ptr<T>());
       const auto& group_bins = s.bins_of_group[slice.group];
       for (int64_t i = task % splits * count / splits; i < (task % splits + 1) * count / splits;
            ++i) {
@@ -187,7 +197,11 @@ at::Tensor pooled(const char* op, const PoolShape& s, const Sampling& sampling,
                   int64_t pooled_width) {
   const auto type = compute_type(input.scalar_type());
   const auto format = input.suggest_memory_format();
-  const auto in = input.to(type).contiguous(), boxes = rois.to(type).contiguous();
+  const bool nhwc =
+      format == at::MemoryFormat::ChannelsLast &&
+      (type == at::kDouble ? reads_in_place<double>(s.map) : reads_in_place<float>(s.map));
+  const auto in = input.to(type).contiguous(nhwc ? format : at::MemoryFormat::Contiguous),
+             boxes = rois.to(type).contiguous();
   auto out =
       empty_cached({s.rois, s.map.channels, pooled_height, pooled_width}, in.options(), format);
   const auto run = [&]<typename T>(T) {
@@ -196,7 +210,7 @@ at::Tensor pooled(const char* op, const PoolShape& s, const Sampling& sampling,
     if (out.numel() == 0 || in.numel() == 0) return;
     const auto by_image = rois_by_image(boxes.const_data_ptr<T>(), s.rois, s.map.batch);
     const PoolingWeights<T> weights(sampling, boxes.const_data_ptr<T>(), s.rois, s.bins);
-    pool_forward(s, weights, by_image, in.const_data_ptr<T>(), out.mutable_data_ptr<T>(),
+    pool_forward(s, weights, by_image, in.const_data_ptr<T>(), nhwc, out.mutable_data_ptr<T>(),
                  format == at::MemoryFormat::ChannelsLast);
   };
   type == at::kDouble ? run(0.0) : run(0.0f);

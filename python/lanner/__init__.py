@@ -17,7 +17,7 @@ if torch.__version__.split("+")[0] != TORCH:  # _core would not load, and say so
 
 from lanner import ops
 from lanner.detector import Detector, build, load
-from lanner.jobs import check_data, convert_data, evaluate, pretrain, train, tune
+from lanner.jobs import check_data, convert_data, detect, evaluate, pretrain, quantize, synth, train, tune
 from lanner.torchvision import from_torchvision, resnet_state_dict
 
 __all__ = [
@@ -25,13 +25,16 @@ __all__ = [
     "build",
     "check_data",
     "convert_data",
+    "detect",
     "evaluate",
     "export_onnx",
     "from_torchvision",
     "load",
     "ops",
     "pretrain",
+    "quantize",
     "resnet_state_dict",
+    "synth",
     "train",
     "tune",
 ]

@@ -116,6 +116,7 @@ class Detector(torch.nn.Module):
     def __repr__(self) -> str:
         o = self.options
         count = sum(parameter.numel() for parameter in self.parameters())
+        count += sum(t.numel() for name, t in self.named_buffers() if name.endswith("quantized.weight"))
         return (
             f"Detector(model={o['model']}, backbone=resnet{o['backbone']['depth']}-"
             f"{o['backbone']['neck']}, classes={len(self.classes)}, {count / 1e6:.1f} M parameters)"
@@ -230,8 +231,7 @@ class Detector(torch.nn.Module):
 
 def _restore(options: str, state: dict, device: str, training: bool) -> Detector:
     with torch.random.fork_rng(devices=[]):  # construction draws weights that are then replaced
-        detector = Detector(_core.Detector(options))
-    detector.load_state_dict(state)
+        detector = Detector(_core.Detector(options, state))
     return detector.to(device).train(training)
 
 
@@ -248,9 +248,7 @@ def load(path: str | os.PathLike, device: str | torch.device = "cpu", **options)
             return detector
         merged = detector.options
         _update(merged, options)
-        updated = Detector(_core.Detector(json.dumps(merged)))
-    updated.load_state_dict(detector.state_dict())
-    return updated.to(device)
+        return Detector(_core.Detector(json.dumps(merged), dict(detector.state_dict()))).to(device)
 
 
 def _update(options: dict, changes: Mapping, path: str = "") -> None:

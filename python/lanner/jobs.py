@@ -13,10 +13,13 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
 from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping, Sequence
+
+import torch
 
 from lanner import _core
 
@@ -26,8 +29,11 @@ if TYPE_CHECKING:  # lanner/options.pyi: types alone, written by `make docs`
     from lanner.options import (
         CheckOptions,
         ConvertOptions,
+        DetectOptions,
         EvalOptions,
         PretrainOptions,
+        QuantizeOptions,
+        SyntheticOptions,
         TrainOptions,
     )
 
@@ -41,7 +47,7 @@ _PROGRAM = next(
 # Exceptions by exit code; other codes are internal errors of the program.
 _ERRORS = {2: ValueError, 65: ValueError, 66: FileNotFoundError, 74: OSError}
 # Flags that take several words.
-_MULTIPLE_WORDS = {"against", "classes", "images", "merge", "test", "vary"}
+_MULTIPLE_WORDS = {"against", "classes", "float-layers", "images", "merge", "source", "test", "vary"}
 
 
 def _is_list(value: Any) -> bool:
@@ -73,13 +79,22 @@ def _flags(options: Mapping[str, Any], prefix: str = "--") -> Iterator[str]:
             yield from (flag, _text(value))
 
 
+def _environment() -> dict[str, str]:
+    """Of the program, which looks for torch beside lanner; it may be elsewhere in Python's path."""
+    folders = [os.path.join(os.path.dirname(torch.__file__), "lib"), os.environ.get("LD_LIBRARY_PATH")]
+    path = os.pathsep.join(filter(None, folders))
+    return {**os.environ, "LD_LIBRARY_PATH": path, "LANNER_PARENT": str(os.getpid())}
+
+
 def _run(command: str, options: Mapping[str, Any]) -> None:
     process = subprocess.Popen(
         [_PROGRAM, command, *_flags(options)],
+        env=_environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",  # file names may be no UTF-8
+        start_new_session=True,  # so that Ctrl-C comes once, by this process
     )
     message = ""
     try:
@@ -89,8 +104,9 @@ def _run(command: str, options: Mapping[str, Any]) -> None:
             is_continued = message.startswith("error: ") and not line.startswith("error: ")
             message = message + line if is_continued else line
         code = process.wait()
-    except KeyboardInterrupt:
-        process.communicate()  # the program received the signal too; wait until it has saved
+    except BaseException as error:  # also KeyboardInterrupt
+        process.send_signal(signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM)
+        process.communicate()  # wait until it has saved
         raise
     if code == 130:
         raise KeyboardInterrupt
@@ -204,3 +220,52 @@ def evaluate(**options: Unpack[EvalOptions]) -> dict[str, Any]:
         file = pathlib.Path(options.get("metrics_json") or pathlib.Path(folder) / "metrics.json")
         _run("eval", {**options, "metrics_json": file})
         return json.loads(file.read_text())
+
+
+def detect(
+    *,
+    weights: str | os.PathLike,
+    source: str | os.PathLike | Iterable[str | os.PathLike],
+    out: str | os.PathLike,
+    **options: Unpack[DetectOptions],
+) -> list[dict[str, Any]]:
+    """Runs `lanner detect` on images, folders, videos or streams. Returns what its JSON file holds:
+    a dict per detection, with file_name, category_id, bbox (x, y, width, height), score and, of
+    videos, frame, seconds and track. `lanner.load` is for tensors and images in memory.
+
+    weights: a detector's.
+    source: one or several.
+    out: the folder for annotated images and videos.
+    options: any of the program's, such as conf, save_video, track, tile or every.
+    Raises the same errors as `train`; ValueError if a source cannot be read, after the others have
+    been.
+    """
+    _run("detect", {"weights": weights, "source": source, "out": out, **options})
+    file = options.get("save_json") or pathlib.Path(out) / "detections.json"
+    return json.loads(pathlib.Path(file).read_text())
+
+
+def quantize(
+    *, weights: str | os.PathLike, out: str | os.PathLike, **options: Unpack[QuantizeOptions]
+) -> pathlib.Path:
+    """Runs `lanner quantize`: quantizes a detector to int8, for CPUs. Returns `out`, for
+    `lanner.load`.
+
+    weights: a detector's.
+    out: the file.
+    options: data=.. or images=.., on which the layers' ranges are measured, and others of the
+        program's, such as count, range or float_layers.
+    Raises the same errors as `train`.
+    """
+    _run("quantize", {"weights": weights, "out": out, **options})
+    return pathlib.Path(out)
+
+
+def synth(*, out: str | os.PathLike, **options: Unpack[SyntheticOptions]) -> pathlib.Path:
+    """Runs `lanner synth`: draws scenes with exact boxes, to try things out. Returns `out`.
+
+    out: the folder, for `lanner.train(data=f"{out}:train", val=f"{out}:val", ..)`.
+    options: images, seed, width, height and others of the program's.
+    """
+    _run("synth", {"out": out, **options})
+    return pathlib.Path(out)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
-from typing import Any
+from typing import Any, Callable
 
 import numpy
 from onnx import TensorProto, helper, save
 
 from lanner.detector import Detector, load
 from lanner.onnx_graph import OnnxGraph
+from lanner.onnx_position_sensitive import vote_by_align, vote_by_ranges
 
 _MAX_LOG_SIZE = math.log(1000 / 16)
 _MIN_SIDE = {"rpn": 1e-3, "roi": 1e-2}
@@ -19,6 +21,8 @@ _MIN_SIDE = {"rpn": 1e-3, "roi": 1e-2}
 
 class _Exporter:
     def __init__(self, detector: Detector) -> None:
+        if any(".quantized." in name for name in detector.state_dict()):
+            raise ValueError("a quantized detector cannot be exported: export the weights that it was made of")
         self.options = detector.options
         self.state = {name: t.float().numpy() for name, t in detector.state_dict().items()}
         self.graph = OnnxGraph()
@@ -218,7 +222,7 @@ class _Exporter:
         _, order = self.best(g("Concat", *all_scores, axis=0), o["post_nms_test"])
         return g("Gather", boxes, order)
 
-    def pool_level(self, feature: str, boxes: str, size: int, scale: float) -> str:
+    def pool_level(self, feature: str, boxes: str, scale: float, size: int) -> str:
         g, o = self.graph, self.options["roi"]
         if o["pooling"] == "roi_align":
             image = g("Expand", 0, g.size(boxes, 0))
@@ -229,10 +233,13 @@ class _Exporter:
         return g("MaxRoiPool", feature, g("Concat", zeros, boxes, axis=1),
                  pooled_shape=[size, size], spatial_scale=scale)
 
-    def pool(self, features: list[str], boxes: str, scales: list[float], size: int) -> str:
+    def by_level(
+        self, pool: Callable[..., str], features: list[str], boxes: str, scales: list[float]
+    ) -> str:
+        """pool(feature, boxes, scale) of each box on the level of its size."""
         g = self.graph
         if len(features) == 1:
-            return self.pool_level(features[0], boxes, size, scales[0])
+            return pool(features[0], boxes, scales[0])
         finest, coarsest = -math.log2(scales[0]), -math.log2(scales[-1])
         sides = g("Sub", g.columns(boxes, 2, 4), g.columns(boxes, 0, 2))
         area = g("ReduceProd", sides, axes=[1], keepdims=0)
@@ -242,20 +249,41 @@ class _Exporter:
         pooled, order = [], []
         for level, (feature, scale) in enumerate(zip(features, scales)):
             indices = g.rows_where(g("Equal", levels, float(level)))
-            pooled.append(self.pool_level(feature, g("Gather", boxes, indices), size, scale))
+            pooled.append(pool(feature, g("Gather", boxes, indices), scale))
             order.append(indices)
         order = g("Concat", *order, axis=0)
         _, inverse = g("TopK", order, g.size(order, 0), outputs=2, axis=0, largest=0)
         return g("Gather", g("Concat", *pooled, axis=0), inverse)
 
-    def predict(self, features: list[str], boxes: str, scales: list[float]) -> tuple[str, str]:
-        """Logits [K, C + 1] and deltas [K, 4 * (C + 1)]."""
+    def vote(self, maps: str, boxes: str, scale: float, classes: int) -> str:
         g, o = self.graph, self.options["roi"]
+        if o["pooling"] == "roi_align":
+            return vote_by_align(g, maps, boxes, classes, o["pooled_size"], scale,
+                                 o["sampling_ratio"])
+        return vote_by_ranges(g, maps, boxes, classes, o["pooled_size"], scale)
+
+    def predict(self, features: list[str], boxes: str, scales: list[float]) -> tuple[str, str]:
+        """Logits [K, C + 1] and deltas [K, 4 * (C + 1)], or [K, 4] of R-FCN."""
+        g, o = self.graph, self.options["roi"]
+        if self.options["model"] == "rfcn":
+            hidden = []
+            for x in features:
+                for i in range(o["head_convs"]):
+                    x = self.conv(x, f"roi_heads.convs.{i}.0", f"roi_heads.convs.{i}.1", relu=True)
+                hidden.append(x)
+            classes = len(self.options["categories"]) + 1
+            logits, deltas = (
+                self.by_level(functools.partial(self.vote, classes=count),
+                              [self.conv(x, f"roi_heads.{name}") for x in hidden], boxes, scales)
+                for name, count in (("score_maps", classes), ("box_maps", 4)))
+            return logits, deltas
+        pool = functools.partial(self.pool_level, size=o["pooled_size"])
         if self.options["backbone"]["neck"] == "c4":
-            x = self.stage(self.pool(features, boxes, scales, 2 * o["pooled_size"]), 4)
+            pool = functools.partial(self.pool_level, size=2 * o["pooled_size"])
+            x = self.stage(self.by_level(pool, features, boxes, scales), 4)
             x = g("ReduceMean", x, axes=[2, 3], keepdims=0)
         else:
-            x = self.pool(features, boxes, scales, o["pooled_size"])
+            x = self.by_level(pool, features, boxes, scales)
             for i in range(o["head_convs"]):
                 x = self.conv(x, f"roi_heads.box_head.{i}.0", f"roi_heads.box_head.{i}.1", relu=True)
             x = g("Flatten", x)
@@ -276,7 +304,9 @@ class _Exporter:
         label = g("Add", g("Gather", candidates, 1, axis=0), 1)
         scores = g("GatherND", scores, g("Transpose", candidates, perm=[1, 0]))
         by_class = g("Reshape", deltas, [-1, 4])  # of RoI 0 for all classes, RoI 1, ...
-        chosen = g("Gather", by_class, g("Add", g("Mul", roi, classes + 1), label))
+        is_agnostic = self.options["model"] == "rfcn"
+        index = roi if is_agnostic else g("Add", g("Mul", roi, classes + 1), label)
+        chosen = g("Gather", by_class, index)
         found = self.clip(self.decode(chosen, g("Gather", boxes, roi), (10, 10, 5, 5)), limits)
         valid = self.large_enough(found, "roi")
         found, scores, label = (g("Gather", x, valid) for x in (found, scores, label))
@@ -378,15 +408,14 @@ def export_onnx(
     The graph returns "boxes" [D, 4], "labels" [D] and "scores" [D], as the detector does, for
     images of any size. The names of the classes are in its metadata, "classes".
 
-    Raises ValueError for detectors that standard operators cannot express: R-FCN, and deformable
-    layers.
+    Raises ValueError for what standard operators cannot express: deformable layers, Soft-NMS.
     """
     detector = detector if isinstance(detector, Detector) else load(detector)
     options = detector.options
-    if options["model"] != "faster_rcnn":
-        raise ValueError(f"model: {options['model']}: ONNX has no position-sensitive pooling")
     if options["backbone"]["deformable"]["stages"]:
         raise ValueError("backbone.deformable: ONNX Runtime has no deformable convolution")
     if options["roi"]["deformable"]:
         raise ValueError("roi.deformable: ONNX has no deformable RoI pooling")
+    if options["roi"]["soft_nms"]:
+        raise ValueError("roi.soft_nms: ONNX has no Soft-NMS; load with roi={'soft_nms': 0}")
     save(_Exporter(detector).model(preprocess), os.fspath(path))

@@ -56,6 +56,7 @@ class DetectorOptionsRoi(TypedDict, total=False):
     sampling: Literal["balanced", "ohem"]
     sampling_ratio: int
     score_threshold: float
+    soft_nms: float
 
 class DetectorOptionsResize(TypedDict, total=False):
     interpolation: Literal["area", "linear", "torchvision"]
@@ -128,6 +129,7 @@ class TrainOptionsRoi(TypedDict, total=False):
     sampling: Literal["balanced", "ohem"]
     sampling_ratio: int
     score_threshold: float
+    soft_nms: float
 
 class TrainOptionsResize(TypedDict, total=False):
     interpolation: Literal["area", "linear", "torchvision"]
@@ -139,6 +141,7 @@ class TrainOptionsNormalization(TypedDict, total=False):
     std: Sequence[float]
 
 class TrainOptions(TypedDict, total=False):
+    accumulate: int
     amp: Literal["true", "false", "auto"]
     anchors: TrainOptionsAnchors
     backbone: TrainOptionsBackbone | str
@@ -150,6 +153,7 @@ class TrainOptions(TypedDict, total=False):
     device: str
     ema_decay: float
     epochs: int
+    evaluate_raw: bool
     evaluations: int
     horizontal_flip: float
     image_cache: float
@@ -157,9 +161,11 @@ class TrainOptions(TypedDict, total=False):
     init: str | PathLike[str]
     init_lr: float
     iou_crop: float
+    keep: int
     log_every: int
     lr: float
     lr_factors: str
+    lr_images: int
     lr_milestones: Sequence[float]
     max_minutes: float
     model: Literal["faster_rcnn", "rfcn"]
@@ -170,6 +176,8 @@ class TrainOptions(TypedDict, total=False):
     offset_lr: float
     on_bad_image: Literal["stop", "skip"]
     optimizer: Literal["sgd", "adamw"]
+    override: bool
+    patience: int
     preset: str
     resize: TrainOptionsResize
     resume: bool
@@ -177,9 +185,11 @@ class TrainOptions(TypedDict, total=False):
     rpn: TrainOptionsRpn
     save_minutes: float
     scale_jitter: float
-    schedule: Literal["step", "cosine"]
+    schedule: Literal["step", "cosine", "poly"]
     seed: int
+    sync_norm: bool
     val: str
+    val_loss: bool
     vertical_flip: float
     warmup_steps: int
     weight_decay: float
@@ -196,6 +206,7 @@ class PretrainOptionsPatch(TypedDict, total=False):
     stride: int
 
 class PretrainOptions(TypedDict, total=False):
+    accumulate: int
     amp: Literal["true", "false", "auto"]
     backbone: str
     batch_size: int
@@ -206,13 +217,16 @@ class PretrainOptions(TypedDict, total=False):
     ema_decay: float
     embedding: int
     epochs: int
+    evaluate_raw: bool
     first_distance: int
     image_size: int
     init: str | PathLike[str]
+    keep: int
     last_distance: int
     log_every: int
     lr: float
     lr_factors: str
+    lr_images: int
     lr_milestones: Sequence[float]
     max_minutes: float
     min_crop: float
@@ -222,13 +236,16 @@ class PretrainOptions(TypedDict, total=False):
     objective: Literal["cpc", "simclr"]
     on_bad_image: Literal["stop", "skip"]
     optimizer: Literal["sgd", "adamw"]
+    override: bool
     patch: PretrainOptionsPatch
+    patience: int
     resume: bool
     save_minutes: float
-    schedule: Literal["step", "cosine"]
+    schedule: Literal["step", "cosine", "poly"]
     seed: int
     show: bool
     stages: int
+    sync_norm: bool
     temperature: float
     warmup_steps: int
     weight_decay: float
@@ -263,11 +280,13 @@ class EvalOptions(TypedDict, total=False):
     report: str | PathLike[str]
     save_detections: str | PathLike[str]
     score_threshold: float
+    soft_nms: float
     weights: str | PathLike[str]
     workers: int
 
 class DetectOptionsTrack(TypedDict, total=False):
     high: float
+    look: float
     lost: int
     low: float
     match: float
@@ -297,10 +316,22 @@ class DetectOptions(TypedDict, total=False):
     scales: Sequence[float]
     score_threshold: float
     show_offsets: bool
+    soft_nms: float
     start: float
     tile: int
     track: DetectOptionsTrack | bool
     zones: Sequence[Sequence[float]]
+
+class QuantizeOptions(TypedDict, total=False):
+    count: int
+    data: str
+    evaluate: bool
+    float_layers: str | Sequence[str]
+    image_root: str | PathLike[str]
+    images: str | PathLike[str]
+    max_error: float
+    range: Literal["minmax", "percentile", "mse"]
+    workers: int
 
 class CheckOptionsResize(TypedDict, total=False):
     interpolation: Literal["area", "linear", "torchvision"]

@@ -1,14 +1,52 @@
+import importlib.util
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-import lanner
+from lanner.jobs import _PROGRAM as PROGRAM
 
-# The program of the same build as the package: build/python/lanner -> build/bin/lanner.
-PROGRAM = pathlib.Path(lanner._core.__file__).parents[2] / "bin" / "lanner"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def _absent_package(test):
+    """The first package that a test file imports and that is not installed."""
+    names = re.findall(r"^(?:import|from) (\w+)", test.read_text(), re.MULTILINE)
+    return next((name for name in names if not importlib.util.find_spec(name)), None)
+
+
+# Where lanner is installed beside torch alone, what compares it with others is left out, and named.
+_absent = {
+    test.name: package
+    for test in sorted(pathlib.Path(__file__).parent.glob("test_*.py"))
+    if (package := _absent_package(test))
+}
+collect_ignore = list(_absent)
+
+
+def pytest_report_header():
+    return [f"{test} is left out: {package} is not installed" for test, package in _absent.items()]
+
+
+@pytest.fixture
+def running_programs():
+    """A function that returns the numbers of the running processes of lanner with a text in their
+    command lines."""
+
+    def find(text):
+        numbers = []
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            except OSError:  # it has ended
+                continue
+            if pathlib.Path(words[0]).name == "lanner" and text in " ".join(words):
+                numbers.append(int(folder.name))
+        return sorted(numbers)
+
+    return find
 
 
 @pytest.fixture

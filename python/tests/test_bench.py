@@ -10,6 +10,8 @@ import pytest
 
 import lanner
 
+pytest.importorskip("lanner.bench", reason="wheels do not hold the benchmarks")
+
 BUILD = pathlib.Path(lanner._core.__file__).parents[2]
 
 

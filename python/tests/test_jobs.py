@@ -55,6 +55,20 @@ def test_options_become_flags(options, expected):
     assert list(jobs._flags(options)) == expected.split()
 
 
+def test_detect_returns_what_the_file_holds(data, tmp_path):
+    lanner.build(num_classes=4, preset="small", resize={"min_size": 80}).save(tmp_path / "w")
+    image = next((data / "JPEGImages").iterdir())
+    found = lanner.detect(weights=tmp_path / "w", source=[image], out=tmp_path / "o", conf=0)
+    assert found and {o["file_name"] for o in found} == {image.name}
+    assert len(found) == len(lanner.load(tmp_path / "w")(image)["boxes"])
+    with pytest.raises(FileNotFoundError, match="absent"):
+        lanner.detect(weights=tmp_path / "w", source=tmp_path / "absent.jpg", out=tmp_path / "p")
+
+
+def test_synth_draws_data_to_train_on(tmp_path):
+    assert lanner.check_data(data=lanner.synth(out=tmp_path / "d", images=4, width=96))["usable"]
+
+
 def test_pretrain_train_and_evaluate(data, tmp_path):
     backbone = lanner.pretrain(
         images=[data / "JPEGImages"],

@@ -25,6 +25,13 @@ DETECTORS = {
         "roi": {"head_convs": 2, "pooling": "roi_pool"},
         "rpn": {"conv_depth": 2},
     },
+    "R-FCN": {"model": "rfcn", "backbone": {"depth": 18, "norm": "none"}, "anchors": ONE_LEVEL},
+    "R-FCN on a pyramid, by RoIAlign": {
+        "model": "rfcn",
+        "backbone": {"depth": 18, "norm": "none", "neck": "fpn"},
+        "anchors": {"sizes": [[16], [32], [64], [96], [128]]},
+        "roi": {"pooling": "roi_align", "head_convs": 1, "pooled_size": 3},
+    },
 }
 
 
@@ -33,7 +40,7 @@ def build(options, seed=0, **more):
     torch.manual_seed(seed)
     detector = lanner.build(num_classes=3, resize={**SIZE, **more}, **options)
     for name, parameter in detector.named_parameters():
-        if "cls_score" in name or "cls_logits" in name:
+        if "cls_score" in name or "cls_logits" in name or "score_maps" in name:
             parameter.data.mul_(8)
     return detector.eval()
 
@@ -90,7 +97,7 @@ def test_without_preprocessing_the_graph_takes_a_normalized_tensor(tmp_path):
 
 def test_what_onnx_cannot_express_is_refused_by_name(tmp_path):
     for options, message in (
-        ({"model": "rfcn"}, "position-sensitive"),
+        ({"roi": {"soft_nms": 0.5}}, "roi.soft_nms"),
         ({"backbone": {"deformable": {"stages": [4]}}}, "backbone.deformable"),
         ({"roi": {"deformable": True}}, "roi.deformable"),
     ):

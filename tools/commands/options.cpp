@@ -33,6 +33,7 @@ std::vector<Group> all_groups() {
           {"probe", "ProbeOptions", flags_of(detectors::ProbeOptions())},
           {"eval", "EvalOptions", flags_of(EvalOptions())},
           {"detect", "DetectOptions", flags_of(detectors::DetectOptions())},
+          {"quantize", "QuantizeOptions", flags_of(QuantizeOptions())},
           {"serve", "", flags_of(ServeOptions())},
           {"check-data", "CheckOptions", flags_of(datasets::CheckOptions())},
           {"convert-data", "ConvertOptions", flags_of(datasets::ConvertOptions())},

@@ -10,6 +10,7 @@
 #include "tools/jobs.h"
 #include "tools/jobs/evaluate.h"
 #include "tools/jobs/run_job.h"
+#include "tools/jobs/runs.h"
 
 namespace lanner::tools {
 namespace {
@@ -93,4 +94,6 @@ extern "C" LANNER_API const DataJobs lanner_data_jobs{
           return run_job([&] { return lanner::tools::convert_data(options); });
         },
     .eval_files =
-        [](const EvalOptions& options) { return run_job([&] { return eval_files(options); }); }};
+        [](const EvalOptions& options) { return run_job([&] { return eval_files(options); }); },
+    .runs =
+        [](const RunsOptions& options) { return run_job([&] { return list_runs(options.dir); }); }};

@@ -1,8 +1,13 @@
 // The library liblanner_tools.so: the work of the subcommands that need LibTorch.
 #include <malloc.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <climits>
+#include <csignal>
+#include <cstdlib>
 #include <map>
 #include <opencv2/core/utility.hpp>
 
@@ -19,22 +24,46 @@
 #include "tools/jobs/eval.h"
 #include "tools/jobs/models.h"
 #include "tools/jobs/probe.h"
+#include "tools/jobs/quantize.h"
 #include "tools/jobs/run_job.h"
 #include "tools/serve/serve.h"
 
 namespace lanner::tools {
 namespace {
 
+double monotonic_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);  // may be called in a signal handler
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+// A second signal ends the program at once. A parent that dies sends one for each of its threads,
+// all at the same moment: these are one.
 void on_signal(int signal) {
-  if (received_signal.exchange(signal)) _exit(128 + signal);
+  static std::atomic<double> first{0};
+  const double now = monotonic_seconds();
+  if (!received_signal.exchange(signal))
+    first = now;
+  else if (now - first > 0.3)
+    _exit(128 + signal);
 }
 
 // Jobs that poll stopping() handle signals; a signal ends the others.
 void handle_signals() {
-  struct sigaction action {};
+  struct sigaction action {
+  }, before{};
   action.sa_handler = on_signal;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  // A terminal that closes; nohup ignores it.
+  if (sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN)
+    sigaction(SIGHUP, &action, nullptr);
+  // A Python process that runs a job does not leave it behind.
+  const char* parent = std::getenv("LANNER_PARENT");
+  if (!parent) return;
+  std::signal(SIGPIPE, SIG_IGN);  // it reads what is printed: when it is gone, saving goes on
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (std::to_string(getppid()) != parent) on_signal(SIGTERM);  // it is gone already
 }
 
 // Keeps freed memory in the process. By default glibc returns large blocks to the kernel, and every
@@ -58,7 +87,7 @@ int run_torch_job(Job job) {
   });
 }
 
-// A job that saves and stops after SIGINT or SIGTERM.
+// A job that saves and stops after SIGINT, SIGTERM or SIGHUP.
 template <typename Job>
 int run_stoppable_job(Job job) {
   return run_torch_job([&] {
@@ -121,6 +150,10 @@ extern "C" LANNER_API const TorchJobs lanner_torch_jobs{
     .models =
         [](const ModelsOptions& options) {
           return run_torch_job([&] { return list_models(options); });
+        },
+    .quantize =
+        [](const QuantizeOptions& options) {
+          return run_stoppable_job([&] { quantize_detector(options); });
         },
     .bench =
         [](const BenchOptions& options) { return run_torch_job([&] { return bench(options); }); },

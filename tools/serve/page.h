@@ -4,13 +4,13 @@ namespace lanner::tools {
 
 // The page to drop an image on.
 inline constexpr const char* kServePage = R"(<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>lanner</title>
+<html lang="en"><meta charset="utf-8"><title>lanner</title><link rel="icon" href="data:,">
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-#drop { border: 2px dashed #888; border-radius: 8px; padding: 2rem; text-align: center }
+#drop { display: block; border: 2px dashed #888; border-radius: 8px; padding: 2rem; text-align: center }
 #drop.over { background: #eef }
 img { max-width: 100%; margin-top: 1rem }
-td { padding: 0 1rem 0 0 }
+tr > * { text-align: left; padding: 0 1rem 0 0 }
 #error { color: #b00 }
 </style>
 <h1>lanner</h1>
@@ -24,9 +24,13 @@ async function send(file) {
   error.textContent = "";
   picture.hidden = true;
   table.replaceChildren();
-  const answer = await fetch("detect", {method: "POST", body: file});
-  const found = await answer.json();
+  let answer, found;
+  try {
+    answer = await fetch("detect", {method: "POST", body: file});
+    found = await answer.json();
+  } catch (reason) { error.textContent = "the server does not answer"; return; }
   if (!answer.ok) { error.textContent = found.error; return; }
+  table.insertRow().innerHTML = "<th>class<th>score<th>x, y, width, height";
   for (const o of found.objects) {
     const row = table.insertRow();
     for (const text of [o.category, o.score.toFixed(2), o.bbox.map(Math.round).join(", ")])

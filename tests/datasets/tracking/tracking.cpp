@@ -1,8 +1,10 @@
 #include <numeric>
+#include <opencv2/imgproc.hpp>
 #include <random>
 
 #include "lanner/datasets/tracking/assignment.h"
 #include "lanner/datasets/tracking/counters.h"
+#include "lanner/datasets/tracking/look.h"
 #include "lanner/datasets/tracking/tracker.h"
 #include "tests/catch.h"
 
@@ -73,6 +75,67 @@ TEST_CASE("an object that is hidden for a while is the same, one that is gone fo
   const auto found = tracker.update({object_at(144, 50)});
   REQUIRE(found.size() == 1);
   CHECK(found[0].track == 2);
+}
+
+namespace {
+
+const cv::Scalar kRed(200, 30, 30), kBlue(30, 30, 200);
+
+// A gray picture with objects of object_at's size, the later ones in front.
+cv::Mat picture(const std::vector<std::pair<cv::Point, cv::Scalar>>& objects) {
+  cv::Mat rgb(120, 400, CV_8UC3, cv::Scalar::all(128));
+  for (const auto& [center, color] : objects)
+    cv::rectangle(rgb, cv::Rect(center - cv::Point(10, 10), cv::Size(20, 20)), color, cv::FILLED);
+  return rgb;
+}
+
+}  // namespace
+
+TEST_CASE("looks differ by color, not by size or place") {
+  const auto rgb = picture({{{50, 50}, kRed}, {{150, 50}, kBlue}, {{250, 50}, kRed}});
+  const auto red = look(rgb, {40, 40, 60, 60});
+  CHECK(std::accumulate(red.begin(), red.end(), 0.) == Approx(1));
+  CHECK(difference(red, look(rgb, {245, 45, 255, 60})) == Approx(0).margin(1e-6));
+  CHECK(difference(red, look(rgb, {140, 40, 160, 60})) == Approx(1));
+  CHECK(look(rgb, {-20, -20, -5, 10}).empty());
+  CHECK(difference(red, {}) == 0);
+}
+
+TEST_CASE("objects that turn back behind each other keep their numbers by their colors") {
+  // Two meet at x = 200, are one detection for a while, and go back to where they came from.
+  const auto numbers = [](double look) {
+    Tracker tracker({.track = true, .look = look});
+    std::vector<FoundObject> found;
+    for (int frame = 0; frame < 80; ++frame) {
+      const int apart = std::abs(40 - frame) * 2;
+      const cv::Point red(200 - apart, 50), blue(200 + apart, 50);
+      std::vector<FoundObject> seen{object_at(blue.x, blue.y)};
+      if (apart > 8) seen.push_back(object_at(red.x, red.y));
+      found = tracker.update(seen, picture({{red, kRed}, {blue, kBlue}}));
+    }
+    REQUIRE(found.size() == 2);
+    std::sort(found.begin(), found.end(),
+              [](const auto& a, const auto& b) { return a.box.x1 < b.box.x1; });
+    return std::pair{found[0].track, found[1].track};
+  };
+  CHECK(numbers(1) == std::pair<int64_t, int64_t>{2, 1});
+  CHECK(numbers(0) != std::pair<int64_t, int64_t>{2, 1});
+}
+
+TEST_CASE("an object that comes out elsewhere is found again by its color") {
+  const auto track_after = [](const cv::Scalar& color) {
+    Tracker tracker({.track = true});
+    for (int frame = 0; frame < 20; ++frame)
+      tracker.update({object_at(50, 50)}, picture({{{50, 50}, kRed}}));
+    for (int frame = 0; frame < 10; ++frame) tracker.update({}, picture({}));
+    std::vector<FoundObject> found;
+    for (int frame = 0; frame < 2; ++frame)
+      found = tracker.update({object_at(80, 50)}, picture({{{80, 50}, color}}));
+    REQUIRE(found.size() == 1);
+    return found[0].track;
+  };
+  CHECK(track_after(kRed) == 1);
+  CHECK(track_after(kBlue) == 2);
 }
 
 TEST_CASE("a detection of one frame begins no track, and classes are not mixed") {

@@ -6,6 +6,7 @@
 #include "lanner/detectors/roi_heads/linear.h"
 #include "lanner/detectors/roi_heads/roi_pooling.h"
 #include "lanner/detectors/roi_heads/roi_targets.h"
+#include "lanner/detectors/roi_heads/suppress.h"
 #include "tests/catch.h"
 #include "tests/detectors/make_detector.h"
 
@@ -194,4 +195,25 @@ TEST_CASE("an image without RoIs has no detections and no box loss") {
   CHECK(detections[0].boxes.sizes() == at::IntArrayRef{0, 4});
   const RoiTargets targets{{no_rois, {0}}, torch::zeros({0}, torch::kLong), torch::zeros({0, 4})};
   CHECK(roi_losses(predictions, targets, {}).box_reg.item<float>() == 0);
+}
+
+TEST_CASE("Soft-NMS lowers the scores of detections of the same class alone, NMS removes them") {
+  const auto boxes = torch::tensor({0.f, 0.f, 10.f, 10.f, 2.f, 0.f, 12.f, 10.f, 2.f, 0.f, 12.f,
+                                    10.f, 50.f, 50.f, 60.f, 60.f})
+                         .view({4, 4});
+  const auto scores = torch::tensor({0.9f, 0.8f, 0.7f, 0.06f});
+  const auto labels = torch::tensor({1, 1, 2, 1}, torch::kLong);
+  RoiOptions options;
+  const auto hard = suppress(boxes, scores, labels, options);
+  CHECK(torch::equal(hard.indices, torch::tensor({0, 2, 3}, torch::kLong)));
+  CHECK(torch::equal(hard.scores, scores.index_select(0, hard.indices)));
+  options.soft_nms = 0.5;
+  const auto soft = suppress(boxes, scores, labels, options);
+  const double iou = 80. / 120, lowered = 0.8 * std::exp(-iou * iou / 0.5);
+  CHECK(torch::equal(soft.indices, torch::tensor({0, 2, 1, 3}, torch::kLong)));
+  CHECK(soft.scores[2].item<double>() == Approx(lowered));
+  options.score_threshold = 0.5;
+  CHECK(suppress(boxes, scores, labels, options).indices.size(0) == 2);
+  CHECK(suppress(boxes.slice(0, 0, 0), scores.slice(0, 0, 0), labels.slice(0, 0, 0), options)
+            .indices.size(0) == 0);
 }

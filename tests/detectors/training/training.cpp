@@ -252,7 +252,7 @@ TEST_CASE("a resumed log keeps the lines up to its step and drops what will come
   const TemporaryFolder folder;
   const auto file = folder.path / "metrics.jsonl";
   write(file, "{\"step\":5}\n{\"step\":10}\n{\"step\":15}\n{\"ste");
-  MetricsLog(file, 10).write({{"step", 11}});
+  MetricsLog(folder.path, 10).write({{"step", 11}});
   CHECK(read(file) == "{\"step\":5}\n{\"step\":10}\n{\"step\":11}\n");
 }
 

@@ -5,6 +5,7 @@
 #include "tests/catch.h"
 #include "tests/detectors/make_detector.h"
 #include "tests/files.h"
+#include "tests/mutated.h"
 
 using namespace lanner;
 using namespace lanner::detectors;
@@ -135,4 +136,43 @@ TEST_CASE(
     CHECK(std::count(report.unused.begin(), report.unused.end(), name) == 1);
   }
   CHECK(report.loaded.size() + report.missing.size() == to.size());
+}
+
+TEST_CASE("1,000 damaged checkpoints are loaded as they were or refused by file and field") {
+  const TemporaryFolder folder;
+  const auto file = folder.path / "a.safetensors";
+  torch::manual_seed(5);
+  auto options = tiny_options(2);
+  options.backbone.width = 8, options.roi.head_width = 32;
+  const Detector detector(options);
+  save_detector(file, detector);
+  const auto original = read(file);
+  uint64_t header_size = 0;
+  std::memcpy(&header_size, original.data(), 8);
+  const auto header = original.substr(8, header_size), data = original.substr(8 + header_size);
+  const auto expected = state_of(*detector);
+  std::mt19937_64 random(6);
+  int refused = 0;
+  for (int i = 0; i < 1000; ++i) {
+    auto changed =
+        mutated(header, random, {"9", "00000", "-1", "null", "{}", "[", "\"", "1e9", "true"});
+    auto size = static_cast<uint64_t>(changed.size());
+    if (i % 10 == 0) size = random() >> (random() % 64);
+    auto rest = data;
+    if (i % 10 == 1) rest[random() % rest.size()] ^= 1;
+    if (i % 10 == 2) rest.resize(random() % rest.size());
+    write(file, std::string(reinterpret_cast<const char*>(&size), 8) + changed + rest);
+    try {
+      const auto loaded = load_detector(file);
+      for (const auto& [name, tensor] : state_of(*loaded))
+        REQUIRE(at::equal(tensor, expected.at(name)));
+    } catch (const Error& error) {
+      ++refused;
+      const std::string message = error.what();
+      INFO(message);
+      REQUIRE(message.starts_with(file.string() + ": "));
+      REQUIRE(message.find(": ", file.string().size() + 2) != std::string::npos);
+    }
+  }
+  CHECK(refused > 500);
 }
