@@ -58,6 +58,14 @@ const Width& width_for(const Machine& machine, double minutes, double step_pixel
   return kWidths.back();
 }
 
+// The measured one that is at most as wide.
+Width nearest_width(int64_t width) {
+  auto nearest = *std::find_if(kWidths.begin(), kWidths.end() - 1,
+                               [&](const Width& w) { return w.width <= width; });
+  nearest.width = width;
+  return nearest;
+}
+
 class Chooser {
  public:
   explicit Chooser(const AutoInput& input) : in_(input), budget_(budget(input.machine)) {}
@@ -176,9 +184,7 @@ class Chooser {
     if (in_.backbone || is_given) {
       const int64_t known =
           in_.backbone ? in_.backbone->width : in_.options.detector.backbone.width;
-      width = *std::find_if(kWidths.begin(), kWidths.end() - 1,
-                            [&](const Width& w) { return w.width <= known; });
-      width.width = known;
+      width = nearest_width(known);
     }
     if (in_.backbone) {
       choose("backbone.depth", std::to_string(in_.backbone->depth), "as in the --init weights");
@@ -313,6 +319,8 @@ class Chooser {
 };
 
 }  // namespace
+
+int64_t auto_fpn_channels(int64_t width) { return nearest_width(width).fpn_channels; }
 
 std::vector<Choice> choose_options(const AutoInput& input) { return Chooser(input)(); }
 

@@ -38,6 +38,9 @@ struct AutoInput {
   std::optional<Backbone> backbone{};
 };
 
+// The channels of the FPN that are chosen for a backbone's width.
+LANNER_API int64_t auto_fpn_channels(int64_t width);
+
 LANNER_API std::vector<Choice> choose_options(const AutoInput& input);
 
 }  // namespace lanner::detectors

@@ -32,14 +32,16 @@ DetectorImpl::DetectorImpl(const DetectorOptions& unchecked) : options(validated
   to(at::kFloat);  // whatever torch.set_default_dtype says
 }
 
-Losses DetectorImpl::losses(const datasets::Batch& batch, Gauges* gauges) {
+Losses DetectorImpl::losses(const datasets::Batch& batch, Gauges* gauges,
+                            const RoiWeights& weights) {
   if (has_quantized_layers(*this))
     throw usage_error("a quantized detector detects, and cannot be trained");
   const auto features = backbone_->forward(batch.images);
   const auto anchor_predictions = rpn_->forward(features.rpn, batch.images);
-  const auto rpn = rpn_->losses(anchor_predictions, batch.boxes, batch.seeds);
+  const auto rpn = rpn_->losses(anchor_predictions, batch);
   const auto proposals = rpn_->propose(anchor_predictions, batch.sizes);
-  auto targets = sample_rois(proposals, batch.boxes, batch.labels, batch.seeds, options.roi);
+  auto targets = sample_rois(proposals, batch, options.roi);
+  if (weights) targets.weights = weights(targets);
   auto predictions = roi_heads_->forward(features.roi, targets.rois.rois);
   if (gauges) *gauges = measure(proposals, batch.boxes, targets, predictions);
   if (options.roi.sampling == Sampling::ohem)
@@ -49,13 +51,28 @@ Losses DetectorImpl::losses(const datasets::Batch& batch, Gauges* gauges) {
 }
 
 std::vector<Detections> DetectorImpl::detect(const datasets::Batch& batch) {
+  const ops::CpuCacheGuard cache_guard;
+  return detect(features(batch), batch);
+}
+
+Features DetectorImpl::features(const datasets::Batch& batch) {
+  const torch::NoGradGuard no_grad;
+  return backbone_->forward(batch.images);
+}
+
+std::vector<Detections> DetectorImpl::detect(const Features& features,
+                                             const datasets::Batch& batch) {
   const torch::NoGradGuard no_grad;
   const ops::CpuCacheGuard cache_guard;
-  const auto features = backbone_->forward(batch.images);
   const auto proposals = rpn_->propose(rpn_->forward(features.rpn, batch.images), batch.sizes);
   const auto rois = to_rois(proposals);
-  const auto predictions = roi_heads_->forward(features.roi, rois.rois);
-  return select_detections(predictions, rois, batch.sizes, batch.original_sizes, options.roi);
+  return select_detections(predict(features, rois.rois), rois, batch.sizes, batch.original_sizes,
+                           options.roi);
+}
+
+RoiPredictions DetectorImpl::predict(const Features& features, const at::Tensor& rois) {
+  const torch::NoGradGuard no_grad;
+  return roi_heads_->forward(features.roi, rois);
 }
 
 SamplingLocations DetectorImpl::sampling_locations(const datasets::Batch& batch,

@@ -2,6 +2,7 @@
 
 #include "lanner/ops/torch.h"
 
+#include <functional>
 #include <opencv2/core/mat.hpp>
 
 #include "lanner/datasets/loading/batch.h"
@@ -15,7 +16,10 @@ namespace lanner::detectors {
 class BackboneImpl;
 class RpnImpl;
 class RoiHead;
+struct Features;
 struct Gauges;
+struct RoiPredictions;
+struct RoiTargets;
 
 // The losses of a training step: scalars with gradients.
 struct Losses {
@@ -23,6 +27,9 @@ struct Losses {
   at::Tensor objectness, rpn_box_reg;  // RPN
   at::Tensor total() const { return classifier + box_reg + objectness + rpn_box_reg; }
 };
+
+// Returns the weights of sampled RoIs in the classification loss: [K] float.
+using RoiWeights = std::function<at::Tensor(const RoiTargets&)>;
 
 // A two-stage detector: Faster R-CNN (arXiv 1506.01497) or R-FCN (arXiv 1605.06409), which differ
 // in their RoI head.
@@ -41,12 +48,20 @@ class LANNER_API DetectorImpl : public torch::nn::Module {
 
   // Computes the losses of a batch on the detector's device, as returned by prepare() or a loader,
   // with targets: boxes [Gi, 4] in pixels of the batch, labels [Gi] in 1..C. Samples anchors and
-  // RoIs with torch's default generator. Fills `gauges` where it is given.
-  Losses losses(const datasets::Batch& batch, Gauges* gauges = nullptr);
+  // RoIs with torch's default generator. Fills `gauges` where it is given. All sampled RoIs have
+  // the same weight, unless `weights` says otherwise.
+  Losses losses(const datasets::Batch& batch, Gauges* gauges = nullptr,
+                const RoiWeights& weights = {});
 
   // Returns the detections of each image of a batch on the detector's device, in descending order
   // of score, with boxes in pixels of the original images. Records no gradients.
   std::vector<Detections> detect(const datasets::Batch& batch);
+
+  // The stages of detect(), for callers that need what lies between them. Record no gradients.
+  // rois: [K, 5], batch index, x1, y1, x2, y2 in pixels of the batch.
+  Features features(const datasets::Batch& batch);
+  std::vector<Detections> detect(const Features& features, const datasets::Batch& batch);
+  RoiPredictions predict(const Features& features, const at::Tensor& rois);
 
   // Returns the sampling locations for a batch of one image. boxes: [K, 4], x1, y1, x2, y2 in
   // pixels of the batch, for deformable RoI pooling. Records no gradients.

@@ -19,6 +19,7 @@ int check_data(const std::vector<std::string>& arguments);
 int convert_data(const std::vector<std::string>& arguments);
 int pretrain(const std::vector<std::string>& arguments);
 int probe(const std::vector<std::string>& arguments);
+int select(const std::vector<std::string>& arguments);
 int quantize(const std::vector<std::string>& arguments);
 int runs(const std::vector<std::string>& arguments);
 int tune(const std::vector<std::string>& arguments);

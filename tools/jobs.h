@@ -5,6 +5,7 @@
 #include "lanner/datasets/synthetic.h"
 #include "lanner/detectors/auto_options.h"
 #include "lanner/detectors/pretraining/options.h"
+#include "lanner/detectors/selection/options.h"
 #include "lanner/detectors/training/options.h"
 #include "lanner/detectors/tuning/tune.h"
 #include "tools/options.h"
@@ -27,6 +28,7 @@ struct TorchJobs {
   int (*detect)(const detectors::DetectOptions&);
   int (*serve)(const ServeOptions&);
   int (*models)(const ModelsOptions&);
+  int (*select)(const detectors::SelectOptions&);
   int (*quantize)(const QuantizeOptions&);
   int (*bench)(const BenchOptions&);
   int (*doctor)();

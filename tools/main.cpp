@@ -15,6 +15,7 @@ constexpr Command kCommands[] = {
      lanner::tools::check_data},
     {"convert-data", "write a data set of any tool as COCO, VOC or YOLO",
      lanner::tools::convert_data},
+    {"select", "choose the images of a folder that are to be labeled first", lanner::tools::select},
     {"pretrain", "pretrain a backbone on a folder of images, without labels",
      lanner::tools::pretrain},
     {"quantize", "quantize a detector to int8, for CPUs", lanner::tools::quantize},

@@ -21,6 +21,28 @@ void shift(Sample& sample, double x, double y) {
     object.box = {object.box.x1 + x, object.box.y1 + y, object.box.x2 + x, object.box.y2 + y};
 }
 
+// The window is within `target`, or around it.
+void crop(Sample& sample, const Box& target, int side, double scale, Interpolation interpolation,
+          std::mt19937_64& random) {
+  const int cols = sample.rgb.cols, rows = sample.rgb.rows;
+  const int width = std::clamp(int(std::lround(side / scale)), 1, cols);
+  const int height = std::clamp(int(std::lround(side / scale)), 1, rows);
+  const auto position = [&](double low, double high, int length, int limit) {
+    const double first =
+        uniform(random, std::min(low, high - length), std::max(low, high - length));
+    return std::clamp(int(std::lround(first)), 0, limit - length);
+  };
+  const cv::Rect rect(position(target.x1, target.x2, width, cols),
+                      position(target.y1, target.y2, height, rows), width, height);
+  sample.rgb = sample.rgb(rect);
+  shift(sample, -rect.x, -rect.y);
+  clip_boxes(sample);
+  resize(sample,
+         {std::max<int64_t>(1, std::lround(height * scale)),
+          std::max<int64_t>(1, std::lround(width * scale))},
+         interpolation);
+}
+
 }  // namespace
 
 void flip_horizontally(Sample& sample) {
@@ -103,31 +125,19 @@ void crop_by_iou(Sample& sample, std::mt19937_64& random) {
 
 void crop_around_object(Sample& sample, int side, double scale, Interpolation interpolation,
                         std::mt19937_64& random) {
-  const int cols = sample.rgb.cols, rows = sample.rgb.rows;
-  Box target{0, 0, double(cols), double(rows)};  // the window is within it, or around it
-  if (!sample.objects.empty()) {
-    target =
-        sample.objects[std::uniform_int_distribution<size_t>(0, sample.objects.size() - 1)(random)]
-            .box;
-    const double length = std::max(target.width(), target.height()) * scale;
-    scale *= std::min(1., 0.8 * side / length);
-  }
-  const int width = std::clamp(int(std::lround(side / scale)), 1, cols);
-  const int height = std::clamp(int(std::lround(side / scale)), 1, rows);
-  const auto position = [&](double low, double high, int length, int limit) {
-    const double first =
-        uniform(random, std::min(low, high - length), std::max(low, high - length));
-    return std::clamp(int(std::lround(first)), 0, limit - length);
-  };
-  const cv::Rect rect(position(target.x1, target.x2, width, cols),
-                      position(target.y1, target.y2, height, rows), width, height);
-  sample.rgb = sample.rgb(rect);
-  shift(sample, -rect.x, -rect.y);
-  clip_boxes(sample);
-  resize(sample,
-         {std::max<int64_t>(1, std::lround(height * scale)),
-          std::max<int64_t>(1, std::lround(width * scale))},
-         interpolation);
+  if (sample.objects.empty()) return crop_at_random(sample, side, scale, interpolation, random);
+  const auto target =
+      sample.objects[std::uniform_int_distribution<size_t>(0, sample.objects.size() - 1)(random)]
+          .box;
+  const double length = std::max(target.width(), target.height()) * scale;
+  scale *= std::min(1., 0.8 * side / length);
+  crop(sample, target, side, scale, interpolation, random);
+}
+
+void crop_at_random(Sample& sample, int side, double scale, Interpolation interpolation,
+                    std::mt19937_64& random) {
+  const Box whole{0, 0, double(sample.rgb.cols), double(sample.rgb.rows)};
+  crop(sample, whole, side, scale, interpolation, random);
 }
 
 void cutout(Sample& sample, std::mt19937_64& random) {

@@ -31,6 +31,10 @@ void crop_by_iou(Sample& sample, std::mt19937_64& random);
 void crop_around_object(Sample& sample, int side, double scale, Interpolation interpolation,
                         std::mt19937_64& random);
 
+// The same wherever the objects are.
+void crop_at_random(Sample& sample, int side, double scale, Interpolation interpolation,
+                    std::mt19937_64& random);
+
 // Fills a random rectangle of 2 to 20 % of the image with the mean color of ImageNet (cutout, arXiv
 // 1708.04552). Boxes of which less than a quarter stays visible are dropped.
 void cutout(Sample& sample, std::mt19937_64& random);

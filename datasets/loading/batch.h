@@ -19,6 +19,8 @@ struct Batch {
   std::vector<ImageSize> original_sizes;  // before resizing
   std::vector<at::Tensor> boxes;          // [Gi, 4] float: x1, y1, x2, y2 in pixels after resizing
   std::vector<at::Tensor> labels;         // [Gi] int64: 1..C
+  // [Gi] float: how much box regression learns from each target; none: 1.
+  std::vector<at::Tensor> box_weights{};
   std::vector<int64_t> image_ids;
   std::vector<std::string> paths;
   // Of the random choices that a loss makes for each image; none: torch's default generator goes

@@ -96,9 +96,9 @@ Sample TrainingSamples::load_resized(int64_t image, const ResizeOptions& resize_
                                     : ImageSize{sample.original_height, sample.original_width},
                             resize_options);
   if (options_.augment.object_crop > 0) {
-    crop_around_object(sample, options_.augment.object_crop,
-                       static_cast<double>(size.width) / sample.rgb.cols,
-                       resize_options.interpolation, random);
+    const auto crop = options_.crop_anywhere ? crop_at_random : crop_around_object;
+    crop(sample, options_.augment.object_crop, static_cast<double>(size.width) / sample.rgb.cols,
+         resize_options.interpolation, random);
     return sample;
   }
   resize(sample, size, resize_options.interpolation);

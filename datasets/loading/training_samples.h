@@ -24,6 +24,7 @@ struct TrainingSampleOptions {
   uint64_t seed = 0;
   ResizeOptions resize{};
   AugmentOptions augment{};
+  bool crop_anywhere = false;    // an object crop need not hold an object
   bool skip_bad_images = false;  // warn, and use other images in place of unreadable ones
   double image_cache = 0;        // maximum size of the cache of decoded images, gigabytes
 };

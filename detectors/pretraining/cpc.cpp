@@ -36,7 +36,7 @@ Cpc::Cpc(const PretrainOptions& options) : Objective(options), options_(options)
 at::Tensor Cpc::encode(const at::Tensor& images) {
   const auto patches = is_training() ? augment_patches(images, options_.patch)
                                      : extract_patches(images, options_.patch);
-  const int64_t grid = options_.patch.rows(options_.image_size);
+  const int64_t grid = options_.patch.rows(options_.crop_size());
   return encoder(patches)
       .view({images.size(0), grid, grid, encoder->channels()})
       .permute({0, 3, 1, 2});

@@ -12,10 +12,16 @@ namespace lanner::detectors {
 class LANNER_API EncoderImpl : public torch::nn::Module {
  public:
   explicit EncoderImpl(const ResNetOptions& options);
+  // A body that exists, up to a stage.
+  EncoderImpl(ResNet body, int last_stage);
   // images: [P, 3, H, W], normalized. Returns [P, channels()].
   at::Tensor forward(const at::Tensor& images);
   // Returns the pooled output of each stage, [P, channels of the stage]; the last equals forward().
   std::vector<at::Tensor> stages(const at::Tensor& images);
+  // Returns the output of each stage, [P, channels, H, W].
+  std::vector<at::Tensor> maps(const at::Tensor& images) {
+    return body_->forward(images, last_stage_);
+  }
   int64_t channels() const { return body_->channels(last_stage_); }
 
  private:
@@ -32,8 +38,8 @@ struct ContrastiveResult {
   at::Tensor features;                                    // [P, channels], detached
 };
 
-// A self-supervised objective. The encoder has the names of a detector's backbone, backbone.body.*;
-// the other modules are only used in pretraining.
+// A self-supervised objective. What a detector has, too, has its names there: backbone.body.* and,
+// of some, more; the other modules are only used in pretraining.
 class Objective : public torch::nn::Module {
  public:
   // images: [N * views(), 3, S, S], normalized: the first view of all N images, then the second.
@@ -43,11 +49,12 @@ class Objective : public torch::nn::Module {
   Encoder encoder{nullptr};
 
  protected:
+  Objective() = default;
   explicit Objective(const PretrainOptions& options);  // throws usage_error
 };
 
-// Creates the objective options.objective, "cpc" or "simclr". Throws usage_error for options that
-// are out of range or contradict each other.
+// Creates the objective options.objective, "cpc", "simclr" or "regions". Throws usage_error for
+// options that are out of range or contradict each other.
 LANNER_API std::shared_ptr<Objective> make_objective(const PretrainOptions& options);
 
 }  // namespace lanner::detectors

@@ -49,15 +49,70 @@ struct PatchOptions {
   }
 };
 
+// Region pretraining: which boxes are compared, and what of a detector is trained.
+struct RegionOptions {
+  int view_size = 224;
+  double min_view = 0.6;
+  double min_side = 0.06, max_side = 0.45;
+  int candidates = 32;
+  int boxes = 8;
+  bool rare = true;
+  double same = 0.7;
+  double target_decay = 0.99;
+  std::vector<int> fpn_stages{2, 3, 4};
+  int64_t fpn_channels = 0;
+  int64_t head_width = 256;
+
+  static void visit(auto& o, auto&& field) {
+    using namespace datasets;
+    field(o.view_size, {.name = "view_size",
+                        .help = "side of the two views of an image in pixels",
+                        .limits = between(32, 4096)});
+    field(o.min_view, {.name = "min_view",
+                       .help = "minimum side of a view, as a fraction of the image crop's",
+                       .limits = above_and_up_to(0.5, 1)});
+    field(o.min_side, {.name = "min_side",
+                       .help = "minimum side of a box, as a fraction of the image crop's",
+                       .limits = above_and_up_to(0, 1)});
+    field(o.max_side, {.name = "max_side",
+                       .help = "maximum side of a box, as a fraction of the image crop's",
+                       .limits = above_and_up_to(0, 1)});
+    field(o.candidates, {.name = "candidates",
+                         .help = "random boxes per image, of which some are compared",
+                         .limits = at_least(1)});
+    field(o.boxes,
+          {.name = "boxes", .help = "boxes per image that are compared", .limits = at_least(1)});
+    field(o.rare,
+          {.name = "rare", .help = "choose boxes more often the fewer others look like them"});
+    field(o.same, {.name = "same",
+                   .help = "cosine of features above which two boxes show the same thing, and are "
+                           "no negatives; 1: none",
+                   .limits = between(-1, 1)});
+    field(o.target_decay, {.name = "target_decay",
+                           .help = "decay of the average of the weights that makes the targets",
+                           .limits = from_and_below(0, 1)});
+    field(o.fpn_stages, {.name = "fpn_stages",
+                         .help = "consecutive ResNet stages in the FPN, as in the detector",
+                         .limits = between(1, 4)});
+    field(o.fpn_channels, {.name = "fpn_channels",
+                           .help = "channels of each FPN level, as in the detector; 0: as lanner "
+                                   "train --preset auto has them for the width",
+                           .limits = at_least(0)});
+    field(o.head_width, {.name = "head_width",
+                         .help = "width of the head's fully connected layers, as in the detector",
+                         .limits = at_least(1)});
+  }
+};
+
 struct PretrainOptions {
   std::vector<std::filesystem::path> images;
   std::filesystem::path init;
   std::string objective = "cpc";
   std::string backbone = "resnet18";
   int64_t width = 64;
-  int stages = 3;
+  int stages = 0;
   Norm norm = Norm::layer;  // batch norm would leak between patches
-  int image_size = 144;
+  int image_size = 0;
   double min_crop = 0.5;
   PatchOptions patch{};
   std::string context = "conv";
@@ -67,6 +122,7 @@ struct PretrainOptions {
   int embedding = 64;
   double temperature = 0.1;
   bool show = false;
+  RegionOptions regions{};
   LoopOptions loop{.epochs = 100,
                    .batch_size = 16,
                    .optimizer = "adamw",
@@ -74,14 +130,19 @@ struct PretrainOptions {
                    .weight_decay = 1e-4,
                    .schedule = "cosine"};
 
+  // What 0 stands for.
+  int built_stages() const { return stages > 0 ? stages : objective == "regions" ? 4 : 3; }
+  int crop_size() const { return image_size > 0 ? image_size : objective == "regions" ? 288 : 144; }
+
   void check() const;  // throws usage_error
   static void visit(auto& o, auto&& field) {
     using namespace datasets;
     field(o.images,
           {.name = "images", .help = "folders of images, searched recursively", .required = true});
     field(o.objective, {.name = "objective",
-                        .help = "contrastive objective: predict patches, or match two views",
-                        .choices = {"cpc", "simclr"}});
+                        .help = "contrastive objective: predict patches, match two views of an "
+                                "image, or match regions in two views",
+                        .choices = {"cpc", "simclr", "regions"}});
     field(o.backbone,
           {.name = "backbone", .help = "resnet18, resnet34, resnet50, resnet101 or resnet152"});
     field(o.width, {.name = "width",
@@ -89,12 +150,12 @@ struct PretrainOptions {
                     .limits = between(8, 256)});
     field(o.init, {.name = "init", .help = "backbone weights to start from"});
     field(o.stages, {.name = "stages",
-                     .help = "stages of the backbone that are trained",
-                     .limits = between(1, 4)});
+                     .help = "stages of the backbone that are trained; 0: 3, with regions 4",
+                     .limits = between(0, 4)});
     field(o.norm, {.name = "norm", .help = "normalization layers of the backbone"});
     field(o.image_size, {.name = "image_size",
-                         .help = "side of the square crops in pixels",
-                         .limits = between(16, 4096)});
+                         .help = "side of the square crops in pixels; 0: 144, with regions 288",
+                         .limits = between(0, 4096)});
     field(o.min_crop, {.name = "min_crop",
                        .help = "minimum side of a crop, as a fraction of the image's short side",
                        .limits = above_and_up_to(0, 1)});
@@ -123,6 +184,7 @@ struct PretrainOptions {
     field(o.show,
           {.name = "show", .help = "draw nearest predictions and nearest images at the end"});
     field(o.patch, {.name = "patch"});
+    field(o.regions, {.name = "regions"});
     field(o.loop, {.help = "training loop"});
   }
 };

@@ -47,9 +47,9 @@ Metadata metadata_for(const PretrainOptions& o) {
   return metadata_of(PretrainedBackbone{.objective = o.objective,
                                         .depth = resnet_depth(o.backbone),
                                         .width = o.width,
-                                        .stages = o.stages,
+                                        .stages = o.built_stages(),
                                         .norm = o.norm,
-                                        .image_size = o.image_size,
+                                        .image_size = o.crop_size(),
                                         .patch_size = o.patch.size,
                                         .patch_stride = o.patch.stride});
 }
@@ -82,7 +82,7 @@ std::string draw_sheets(Objective& objective, const std::vector<fs::path>& files
   std::vector<fs::path> some;
   const size_t count = std::min<size_t>(files.size(), 200);
   for (size_t i = 0; i < count; ++i) some.push_back(files[i * files.size() / count]);
-  const auto images = readable_squares(some, o.image_size);
+  const auto images = readable_squares(some, o.crop_size());
   if (images.size() < 2) return "";
   std::string html = "<h2>What was learned</h2>";
   const auto add = [&](const cv::Mat& sheet, const std::string& name, const std::string& caption) {
@@ -129,7 +129,8 @@ class ContrastiveStep {
     const double waited = seconds() - asked;
     const auto images = batch.images.to(device_);
     const Autocast autocast(bfloat16_, device_.type());
-    if (index == first_index_ && options_.norm == Norm::batch) warn_of_leak(images);
+    if (index == first_index_ && options_.norm == Norm::batch && options_.objective != "regions")
+      warn_of_leak(images);
     count_flops(index);
     ++batches_;
     const auto result = objective_.forward(images);
@@ -247,7 +248,7 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
               .batches = (per_epoch * loop.epochs - first) * loop.accumulate,
               .seed = loop.seed,
               .views = objective->views(),
-              .size = options.image_size,
+              .size = options.crop_size(),
               .min_crop = options.min_crop,
               .skip_bad_images = loop.on_bad_image == "skip"});
   ContrastiveStep step(*objective, *loader, options, device, bfloat16, first * loop.accumulate,

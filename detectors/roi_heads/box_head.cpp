@@ -27,11 +27,15 @@ BoxHead::BoxHead(const BackboneImpl& backbone, int64_t classes, const RoiOptions
   predictor->register_module("bbox_pred", bbox_pred_);
 }
 
-RoiPredictions BoxHead::forward(const std::vector<at::Tensor>& features, const at::Tensor& rois) {
+at::Tensor BoxHead::hidden(const std::vector<at::Tensor>& features, const at::Tensor& rois) {
   auto pooled = pooling_(features, rois);
   for (const auto& conv : convs_) pooled = conv(pooled);
-  auto hidden = linear(fc6_, pooled, true);
-  if (!fc7_.is_empty()) hidden = linear(fc7_, hidden, true);
+  const auto hidden = linear(fc6_, pooled, true);
+  return fc7_.is_empty() ? hidden : linear(fc7_, hidden, true);
+}
+
+RoiPredictions BoxHead::forward(const std::vector<at::Tensor>& features, const at::Tensor& rois) {
+  const auto hidden = this->hidden(features, rois);
   return {upcast(linear(cls_score_, hidden, false)), upcast(linear(bbox_pred_, hidden, false))};
 }
 

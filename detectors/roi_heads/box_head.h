@@ -15,6 +15,8 @@ class BoxHead : public RoiHead {
   BoxHead(const BackboneImpl& backbone, int64_t classes, const RoiOptions& options);
   RoiPredictions forward(const std::vector<at::Tensor>& features, const at::Tensor& rois) override;
   at::Tensor offsets(const std::vector<at::Tensor>& features, const at::Tensor& rois) override;
+  // What scores and boxes are predicted from, [K, head_width].
+  at::Tensor hidden(const std::vector<at::Tensor>& features, const at::Tensor& rois);
 
  private:
   RoiPooling pooling_;

@@ -34,18 +34,18 @@ RoiBatch to_rois(const std::vector<at::Tensor>& boxes) {
   return batch;
 }
 
-RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>& boxes,
-                       const std::vector<at::Tensor>& labels, const std::vector<uint64_t>& seeds,
+RoiTargets sample_rois(const Proposals& proposals, const datasets::Batch& batch,
                        const RoiOptions& options) {
   const torch::NoGradGuard no_grad;
-  std::vector<at::Tensor> roi_boxes, roi_labels, roi_deltas;
+  const auto& [boxes, labels] = std::tie(batch.boxes, batch.labels);
+  std::vector<at::Tensor> roi_boxes, roi_labels, roi_deltas, box_weights;
   for (size_t n = 0; n < proposals.size(); ++n) {
     const auto candidates = torch::cat({proposals[n], boxes[n]});
     const auto matches = match(ops::box_iou(boxes[n], candidates), options.positive_iou,
                                options.positive_iou, /*allow_low_quality=*/false);
     auto rois = candidates, matched = matches;
     if (options.sampling == Sampling::balanced) {
-      if (!seeds.empty()) torch::manual_seed(2 * seeds[n] + 1);
+      if (!batch.seeds.empty()) torch::manual_seed(2 * batch.seeds[n] + 1);
       const auto sampled = sample(matches, options.sampled_rois, options.positive_fraction);
       const auto indices = torch::cat({sampled.positive, sampled.negative});
       rois = candidates.index_select(0, indices), matched = matches.index_select(0, indices);
@@ -54,13 +54,20 @@ RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>
     if (boxes[n].size(0) == 0) {
       roi_labels.push_back(torch::zeros_like(matched));
       roi_deltas.push_back(torch::zeros_like(rois));
+      box_weights.push_back(torch::zeros({rois.size(0)}, rois.options()));
       continue;
     }
     const auto target = matched.clamp_min(0);
     roi_labels.push_back(labels[n].index_select(0, target).masked_fill(matched < 0, 0));
     roi_deltas.push_back(kCoder.encode(boxes[n].index_select(0, target), rois));
+    if (!batch.box_weights.empty())
+      box_weights.push_back(batch.box_weights[n].index_select(0, target));
   }
-  return {to_rois(roi_boxes), torch::cat(roi_labels), torch::cat(roi_deltas)};
+  return {to_rois(roi_boxes),
+          torch::cat(roi_labels),
+          torch::cat(roi_deltas),
+          {},
+          batch.box_weights.empty() ? at::Tensor() : torch::cat(box_weights)};
 }
 
 void select_hard_examples(RoiPredictions& predictions, RoiTargets& targets,
@@ -77,6 +84,7 @@ void select_hard_examples(RoiPredictions& predictions, RoiTargets& targets,
                     torch::smooth_l1_loss(positive_deltas, targets.deltas.index_select(0, positive),
                                           at::Reduction::None, kRankingBeta)
                         .sum(1));
+    if (targets.weights.defined()) loss *= targets.weights;
     int64_t first = 0;
     for (auto& count : targets.rois.per_image) {
       const auto image_losses = loss.slice(0, first, first + count);
@@ -88,23 +96,37 @@ void select_hard_examples(RoiPredictions& predictions, RoiTargets& targets,
   }
   const auto indices = torch::cat(hardest);
   for (auto* tensor : {&predictions.logits, &predictions.deltas, &targets.rois.rois,
-                       &targets.labels, &targets.deltas})
-    *tensor = tensor->index_select(0, indices);
+                       &targets.labels, &targets.deltas, &targets.weights, &targets.box_weights})
+    if (tensor->defined()) *tensor = tensor->index_select(0, indices);
 }
 
 RoiLosses roi_losses(const RoiPredictions& predictions, const RoiTargets& targets,
                      const RoiOptions& options) {
-  const double count = std::max(mean_over_ranks(static_cast<double>(targets.labels.size(0))), 1.);
-  const auto classifier =
-      torch::cross_entropy_loss(predictions.logits, targets.labels, {}, at::Reduction::Sum) / count;
+  const bool weighted = targets.weights.defined();
+  const double count =
+      std::max(mean_over_ranks(weighted ? targets.weights.sum().item<double>()
+                                        : static_cast<double>(targets.labels.size(0))),
+               1.);
+  auto classifier = torch::cross_entropy_loss(predictions.logits, targets.labels, {},
+                                              weighted ? at::Reduction::None : at::Reduction::Sum);
+  if (weighted) classifier = (classifier * targets.weights).sum();
   const auto positive = torch::nonzero(targets.labels > 0).squeeze(1);
-  const auto positive_deltas =
+  auto predicted =
       gather_deltas(predictions.deltas, positive, targets.labels.index_select(0, positive));
-  const auto box_reg =
-      torch::smooth_l1_loss(positive_deltas, targets.deltas.index_select(0, positive),
-                            at::Reduction::Sum, options.beta) /
-      count;
-  return {classifier, box_reg};
+  auto wanted = targets.deltas.index_select(0, positive);
+  auto box_reg = torch::smooth_l1_loss(
+      predicted, wanted, targets.box_weights.defined() ? at::Reduction::None : at::Reduction::Sum,
+      options.beta);
+  if (targets.box_weights.defined())
+    box_reg = (box_reg * targets.box_weights.index_select(0, positive).unsqueeze(1)).sum();
+  return {classifier / count, box_reg / count};
+}
+
+at::Tensor refined_boxes(const RoiPredictions& predictions, const at::Tensor& rois,
+                         const at::Tensor& labels) {
+  const auto all = torch::arange(rois.size(0), labels.options());
+  return kCoder.decode(gather_deltas(predictions.deltas, all, labels), rois.slice(1, 1, 5))
+      .squeeze(1);
 }
 
 std::vector<Detections> select_detections(const RoiPredictions& predictions, const RoiBatch& rois,

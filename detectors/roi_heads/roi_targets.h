@@ -13,6 +13,8 @@ struct RoiTargets {
   RoiBatch rois;      // sampled
   at::Tensor labels;  // [K] int64 in 0..C; 0 is background
   at::Tensor deltas;  // [K, 4] regression targets, only meaningful where the label is not 0
+  // [K] float: how much each RoI counts in the losses; undefined: 1.
+  at::Tensor weights, box_weights{};
 };
 
 // Scalars.
@@ -23,12 +25,11 @@ struct RoiLosses {
 // Concatenates the boxes of each image, [Ki, 4], and adds their batch index.
 RoiBatch to_rois(const std::vector<at::Tensor>& boxes);
 
-// Adds the ground truth (boxes [Gi, 4], labels [Gi] in 1..C per image) to the proposals, matches
-// them, and samples RoIs with torch's default generator (torchvision's RoIHeads), which `seeds`, if
-// there are any, seed for each image. With Sampling::ohem all RoIs are returned;
+// Adds the batch's targets to the proposals, matches them, and samples RoIs with torch's default
+// generator (torchvision's RoIHeads), which the batch's seeds, if there are any, seed for each
+// image. With Sampling::ohem all RoIs are returned;
 // select_hard_examples() samples them later.
-RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>& boxes,
-                       const std::vector<at::Tensor>& labels, const std::vector<uint64_t>& seeds,
+RoiTargets sample_rois(const Proposals& proposals, const datasets::Batch& batch,
                        const RoiOptions& options);
 
 // Online hard example mining (arXiv 1605.06409, section 2.2): reduces predictions and targets to
@@ -37,10 +38,15 @@ RoiTargets sample_rois(const Proposals& proposals, const std::vector<at::Tensor>
 void select_hard_examples(RoiPredictions& predictions, RoiTargets& targets,
                           const RoiOptions& options);
 
-// Cross entropy, and smooth L1 of the positives divided by the number of RoIs. Of several ranks,
-// the mean of the losses is that of all their RoIs.
+// Cross entropy, and smooth L1 of the positives divided by the number of RoIs: with weights, their
+// sum. Of several ranks, the mean of the losses is that of all their RoIs.
 RoiLosses roi_losses(const RoiPredictions& predictions, const RoiTargets& targets,
                      const RoiOptions& options);
+
+// Returns the boxes that RoIs are moved to: [K, 4], x1, y1, x2, y2 in pixels of the batch, for the
+// classes `labels` ([K] int64 in 1..C).
+at::Tensor refined_boxes(const RoiPredictions& predictions, const at::Tensor& rois,
+                         const at::Tensor& labels);
 
 // Decodes the predictions into detections per image: drops low scores and tiny boxes, clips boxes
 // to `sizes`, applies NMS per class, keeps the options.max_detections best, and scales the boxes to

@@ -102,14 +102,14 @@ Proposals RpnImpl::propose(const AnchorPredictions& predictions,
 }
 
 RpnLosses RpnImpl::losses(const AnchorPredictions& predictions,
-                          const std::vector<at::Tensor>& boxes,
-                          const std::vector<uint64_t>& seeds) const {
-  std::vector<at::Tensor> logits, objectness_targets, deltas, delta_targets;
+                          const datasets::Batch& batch) const {
+  const auto& boxes = batch.boxes;
+  std::vector<at::Tensor> logits, objectness_targets, deltas, delta_targets, weights;
   int64_t num_sampled = 0;
   for (size_t n = 0; n < boxes.size(); ++n) {
     const auto matches = match(ops::box_iou(boxes[n], predictions.anchors), options_.positive_iou,
                                options_.negative_iou, /*allow_low_quality=*/true);
-    if (!seeds.empty()) torch::manual_seed(2 * seeds[n]);
+    if (!batch.seeds.empty()) torch::manual_seed(2 * batch.seeds[n]);
     const auto [positive, negative] =
         sample(matches, options_.sampled_anchors, options_.positive_fraction);
     const auto objectness = predictions.objectness[n];
@@ -119,21 +119,22 @@ RpnLosses RpnImpl::losses(const AnchorPredictions& predictions,
     num_sampled += positive.size(0) + negative.size(0);
     if (positive.size(0) == 0) continue;
     deltas.push_back(predictions.deltas[n].index_select(0, positive));
-    delta_targets.push_back(
-        coder_.encode(boxes[n].index_select(0, matches.index_select(0, positive)),
-                      predictions.anchors.index_select(0, positive)));
+    const auto target = matches.index_select(0, positive);
+    delta_targets.push_back(coder_.encode(boxes[n].index_select(0, target),
+                                          predictions.anchors.index_select(0, positive)));
+    if (!batch.box_weights.empty()) weights.push_back(batch.box_weights[n].index_select(0, target));
   }
   const double count = std::max(mean_over_ranks(static_cast<double>(num_sampled)), 1.);
   const auto objectness =
       torch::binary_cross_entropy_with_logits(torch::cat(logits), torch::cat(objectness_targets),
                                               {}, {}, at::Reduction::Sum) /
       count;
-  const auto box_reg = deltas.empty()
-                           ? predictions.deltas.sum() * 0
-                           : torch::smooth_l1_loss(torch::cat(deltas), torch::cat(delta_targets),
-                                                   at::Reduction::Sum, kSmoothL1Beta) /
-                                 count;
-  return {objectness, box_reg};
+  if (deltas.empty()) return {objectness, predictions.deltas.sum() * 0};
+  auto box_reg = torch::smooth_l1_loss(torch::cat(deltas), torch::cat(delta_targets),
+                                       weights.empty() ? at::Reduction::Sum : at::Reduction::None,
+                                       kSmoothL1Beta);
+  if (!weights.empty()) box_reg = (box_reg * torch::cat(weights).unsqueeze(1)).sum();
+  return {objectness, box_reg / count};
 }
 
 }  // namespace lanner::detectors

@@ -40,11 +40,9 @@ class RpnImpl : public torch::nn::Module {
   Proposals propose(const AnchorPredictions& predictions,
                     const std::vector<datasets::ImageSize>& sizes) const;
 
-  // boxes: ground truth per image, [Gi, 4], in pixels of the batch. Samples anchors with torch's
-  // default generator, which `seeds`, if there are any, seed for each image. Of several ranks, the
-  // mean of the losses is that of all their images.
-  RpnLosses losses(const AnchorPredictions& predictions, const std::vector<at::Tensor>& boxes,
-                   const std::vector<uint64_t>& seeds) const;
+  // Samples anchors with torch's default generator, which the batch's seeds, if there are any, seed
+  // for each image. Of several ranks, the mean of the losses is that of all their images.
+  RpnLosses losses(const AnchorPredictions& predictions, const datasets::Batch& batch) const;
 
  private:
   RpnOptions options_;

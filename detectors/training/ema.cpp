@@ -5,13 +5,16 @@
 
 namespace lanner::detectors {
 
-Ema::Ema(torch::nn::Module& module, double decay) : decay_(decay) {
+Ema::Ema(torch::nn::Module& module, double decay, torch::nn::Module* average) : decay_(decay) {
   if (!on()) return;
+  const torch::NoGradGuard no_grad;
+  const auto held = average ? state_of(*average) : std::map<std::string, at::Tensor>();
   int64_t largest = 0;
   for (const auto& [name, tensor] : state_of(module)) {
     names_.push_back(name);
     raw_.push_back(tensor);
-    average_.push_back(tensor.clone());
+    average_.push_back(average ? held.at(name) : tensor.clone());
+    average_.back().copy_(tensor);
     largest = std::max<int64_t>(largest, static_cast<int64_t>(tensor.nbytes()));
   }
   if (!raw_.empty()) buffer_ = at::empty({largest}, raw_[0].options().dtype(at::kByte));

@@ -12,8 +12,9 @@ namespace lanner::detectors {
 // that are evaluated and saved. Training goes on with the raw ones.
 class Ema {
  public:
-  // decay: 0 for none; then every member does nothing.
-  Ema(torch::nn::Module& module, double decay);
+  // decay: 0 for none; then every member does nothing. `average`: a module of the same
+  // architecture that is given the average after every update; may be null.
+  Ema(torch::nn::Module& module, double decay, torch::nn::Module* average = nullptr);
 
   void update(int64_t step);
 

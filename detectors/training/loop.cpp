@@ -28,7 +28,7 @@ class Run {
       : task_(task),
         options_(options),
         optimizer_(*task.module, options),
-        ema_(*task.module, options.ema_decay),
+        ema_(*task.module, options.ema_decay, task.average),
         total_(task.steps_per_epoch * options.epochs),
         line_(task.name) {
     if (resumed) {
@@ -36,6 +36,7 @@ class Run {
       load_state(*task.module, resumed->checkpoint.tensors, resumed->file);
       ema_.load(resumed->checkpoint.tensors, resumed->file);
       optimizer_.load_state(resumed->checkpoint.tensors, resumed->file);
+      if (task.load_state) task.load_state(resumed->checkpoint, resumed->file);
     }
     if (options.sync_norm && ranks().size > 1) sync_norms(*task.module);
     sync_.emplace(trainable(*task.module));
@@ -287,6 +288,7 @@ class Run {
       content.metadata["training"] = to_json(state_);
       ema_.save(content.tensors);
       content.tensors.merge(optimizer_.state());
+      if (task_.save_state) content.tensors.merge(task_.save_state());
     }
     is_saving_ = true;
     save_checkpoint(file, content);

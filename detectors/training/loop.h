@@ -48,6 +48,12 @@ struct TrainingTask {
   std::function<std::optional<Evaluation>(EvaluatedWeights)> evaluate{};
   int evaluations = 0;
   Metadata metadata{};  // of the checkpoints
+  // Has the averaged weights at every step, where there is an average. May be null.
+  torch::nn::Module* average = nullptr;
+  // What the task must know to go on as if it had not been interrupted: tensors "training.*" of its
+  // own. Both may be empty.
+  std::function<std::map<std::string, at::Tensor>()> save_state{};
+  std::function<void(const SafeTensors& checkpoint, const std::string& file)> load_state{};
 };
 
 // The error of a loss that is not finite.

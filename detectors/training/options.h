@@ -2,9 +2,11 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "lanner/datasets/images/augment_options.h"
 #include "lanner/detectors/options.h"
+#include "lanner/detectors/pseudo_labels/options.h"
 #include "lanner/detectors/training/loop_options.h"
 
 // Options of `lanner train`. Plain structs, without LibTorch.
@@ -20,8 +22,11 @@ struct TrainOptions {
   int evaluations = 10;
   bool val_loss = false;
   double image_cache = 0;
+  std::vector<std::filesystem::path> unlabelled{};
+  double unlabelled_ratio = 1;
   DetectorOptions detector;  // its categories are read from the data
   datasets::AugmentOptions augment;
+  PseudoLabelOptions pseudo;
   LoopOptions loop;
 
   void check() const;  // throws usage_error
@@ -51,8 +56,16 @@ struct TrainOptions {
     field(o.image_cache, {.name = "image_cache",
                           .help = "gigabytes of decoded images kept in memory",
                           .limits = at_least(0)});
+    field(o.unlabelled,
+          {.name = "unlabelled",
+           .help = "folders of images without labels, or lists of them (*.txt), to learn from what "
+                   "the average of the weights sees there"});
+    field(o.unlabelled_ratio, {.name = "unlabelled_ratio",
+                               .help = "unlabelled images per labelled one in a step",
+                               .limits = above(0)});
     field(o.detector, {.help = "detector"});
     field(o.augment, {.help = "augmentation"});
+    field(o.pseudo, {.name = "pseudo", .help = "training on unlabelled images"});
     field(o.loop, {.help = "training loop"});
   }
 };

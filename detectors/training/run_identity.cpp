@@ -15,10 +15,11 @@ namespace {
 
 // Options that may change from one start of a run to the next. Data is compared by its content.
 const std::set<std::string> kFree{
-    "data",        "val",          "image-root", "images",       "out",         "resume",
-    "override",    "workers",      "log-every",  "save-minutes", "keep",        "image-cache",
-    "evaluations", "on-bad-image", "device",     "init",         "batch-size",  "preset",
-    "show",        "patience",     "backbone",   "val-loss",     "evaluate-raw"};
+    "data",     "val",         "image-root",   "images",       "out",
+    "resume",   "override",    "workers",      "log-every",    "save-minutes",
+    "keep",     "image-cache", "evaluations",  "on-bad-image", "device",
+    "init",     "batch-size",  "preset",       "show",         "patience",
+    "backbone", "val-loss",    "evaluate-raw", "unlabelled",   "pseudo.truth"};
 // Options that the learning rate of a step depends on.
 const std::set<std::string> kSchedule{"epochs", "max-minutes", "schedule", "lr-milestones"};
 constexpr const char *kImagesPerStep = "images per step", *kPrecision = "precision";

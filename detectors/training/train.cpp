@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "lanner/datasets/checking/fingerprint.h"
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/loading/loader.h"
 #include "lanner/datasets/reports/html.h"
@@ -11,6 +12,7 @@
 #include "lanner/detectors/device.h"
 #include "lanner/detectors/distributed/ranks.h"
 #include "lanner/detectors/progress_line.h"
+#include "lanner/detectors/pseudo_labels/self_training.h"
 #include "lanner/detectors/training/advisor.h"
 #include "lanner/detectors/training/generator_guard.h"
 #include "lanner/detectors/training/report.h"
@@ -24,7 +26,7 @@ namespace lanner::detectors {
 namespace {
 
 struct Data {
-  datasets::Dataset train, val;
+  datasets::Dataset train, val, unlabelled;
 };
 
 Data open_data(const TrainOptions& options) {
@@ -38,6 +40,7 @@ Data open_data(const TrainOptions& options) {
   if (!options.val.empty() && !datasets::has_objects(data.val))
     std::cerr << "warning: val: " << options.val << " holds no objects, so that no weights can be "
               << "judged: best.safetensors is of the last evaluation\n";
+  if (!options.unlabelled.empty()) data.unlabelled = open_unlabelled(options, data.train, data.val);
   return data;
 }
 
@@ -91,6 +94,10 @@ StepResult detection_step(Detector& detector, datasets::Loader& loader, const to
 void TrainOptions::check() const {
   loop_options(*this).check();
   datasets::check_fields(*this);
+  if (!unlabelled.empty() && loop.ema_decay == 0)
+    throw usage_error(
+        "ema_decay: expected above 0 with unlabelled images, such as 0.998: the average of the "
+        "weights is their teacher");
   auto trial = detector;  // wrong options show before the data is read, which has the categories
   trial.categories.push_back({1, "any"});
   trial.check();
@@ -105,6 +112,8 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   auto resumed = read_resumed_run(loop);
   auto identity = identity_of(loop);
   add_data(identity, data.train, data.val);
+  if (!options.unlabelled.empty())
+    identity["unlabelled data"] = datasets::fingerprint(data.unlabelled);
   if (resumed) check_identity(*resumed, identity, loop);
 
   const GeneratorGuard generator;
@@ -120,24 +129,28 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   const bool bfloat16 = precision ? *precision : use_bfloat16(loop.amp, device.type());
   identity["precision"] = bfloat16 ? "bfloat16" : "float32";
   record_start(loop, identity, bfloat16);
-  const int64_t first = resumed ? resumed->state.step : 0;
   const int global_batch = loop.batch_size * ranks().size;
   const int first_of_rank = loop.batch_size * ranks().rank;
   const int64_t per_epoch =
       std::max<int64_t>(1, std::ssize(data.train.images) / (global_batch * loop.accumulate));
-  const auto loader =
-      datasets::training_loader(data.train,
-                                {.batch_size = global_batch,
-                                 .part = {first_of_rank, loop.batch_size},
-                                 .seed = loop.seed,
-                                 .resize = detector_options.resize,
-                                 .augment = options.augment,
-                                 .skip_bad_images = loop.on_bad_image == "skip",
-                                 .image_cache = options.image_cache},
-                                {.threads = loop.workers,
-                                 .first_batch = first * loop.accumulate,
-                                 .batches = (per_epoch * loop.epochs - first) * loop.accumulate,
-                                 .normalization = detector_options.normalization});
+  const int64_t batches = per_epoch * loop.epochs * loop.accumulate;
+  const datasets::TrainingSampleOptions samples{.batch_size = global_batch,
+                                                .part = {first_of_rank, loop.batch_size},
+                                                .seed = loop.seed,
+                                                .resize = detector_options.resize,
+                                                .augment = options.augment,
+                                                .skip_bad_images = loop.on_bad_image == "skip",
+                                                .image_cache = options.image_cache};
+  std::optional<SelfTraining> self_training;
+  if (!options.unlabelled.empty())
+    self_training.emplace(options, data.train, data.unlabelled, detector_options, samples, batches,
+                          bfloat16);
+  const int64_t first = resumed ? resumed->state.step * loop.accumulate : 0;
+  const auto loader = datasets::training_loader(data.train, samples,
+                                                {.threads = loop.workers,
+                                                 .first_batch = first,
+                                                 .batches = batches - first,
+                                                 .normalization = detector_options.normalization});
   Advisor advisor(options, data.train, data.val);
   Validation validation(detector, data.train, data.val, options, bfloat16, advisor, stop);
   TrainingTask task{
@@ -153,19 +166,31 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
             const uint64_t first_seed = (loop.seed << 40) + step * global_batch + first_of_rank;
             auto result = detection_step(detector, *loader, device, bfloat16, first_seed,
                                          observed ? &gauges : nullptr);
+            if (self_training) self_training->add_losses(result, detector, step, progress);
             if (observed)
               advisor.observe(step, result.loss.item<double>(), result.data_time, gauges);
             return result;
           },
       .metadata = metadata_of(detector_options)};
   task.metadata["run"] = to_json(identity);
+  if (self_training) {
+    task.average = self_training->teacher();
+    task.save_state = [&] { return self_training->state(); };
+    task.load_state = [&](const SafeTensors& checkpoint, const std::string& file) {
+      self_training->load_state(checkpoint, file);
+    };
+  }
   if (!options.val.empty()) {
     task.evaluations = options.evaluations;
-    task.evaluate = std::ref(validation);
+    task.evaluate = [&](EvaluatedWeights weights) {
+      if (self_training) self_training->draw();
+      return validation(weights);
+    };
   }
   const auto end = run_loop(task, loop, std::move(resumed), stop);
   if (!ranks().is_first()) return end;
   auto report = advisor.html() + validation.report();
+  if (self_training) report += self_training->draw();
   if (!transferred.empty())
     report += "<h2>Transfer</h2><pre>" + datasets::escape_html(transferred) + "</pre>";
   write_report(loop.out, report);

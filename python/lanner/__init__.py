@@ -17,7 +17,18 @@ if torch.__version__.split("+")[0] != TORCH:  # _core would not load, and say so
 
 from lanner import ops
 from lanner.detector import Detector, build, load
-from lanner.jobs import check_data, convert_data, detect, evaluate, pretrain, quantize, synth, train, tune
+from lanner.jobs import (
+    check_data,
+    convert_data,
+    detect,
+    evaluate,
+    pretrain,
+    quantize,
+    select,
+    synth,
+    train,
+    tune,
+)
 from lanner.torchvision import from_torchvision, resnet_state_dict
 
 __all__ = [
@@ -34,6 +45,7 @@ __all__ = [
     "pretrain",
     "quantize",
     "resnet_state_dict",
+    "select",
     "synth",
     "train",
     "tune",

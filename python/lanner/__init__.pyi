@@ -6,6 +6,7 @@ from lanner.jobs import detect as detect
 from lanner.jobs import evaluate as evaluate
 from lanner.jobs import pretrain as pretrain
 from lanner.jobs import quantize as quantize
+from lanner.jobs import select as select
 from lanner.jobs import synth as synth
 from lanner.jobs import train as train
 from lanner.jobs import tune as tune

@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # lanner/options.pyi: types alone, written by `make docs`
         EvalOptions,
         PretrainOptions,
         QuantizeOptions,
+        SelectOptions,
         SyntheticOptions,
         TrainOptions,
     )
@@ -47,7 +48,7 @@ _PROGRAM = next(
 # Exceptions by exit code; other codes are internal errors of the program.
 _ERRORS = {2: ValueError, 65: ValueError, 66: FileNotFoundError, 74: OSError}
 # Flags that take several words.
-_MULTIPLE_WORDS = {"against", "classes", "float-layers", "images", "merge", "source", "test", "vary"}
+_MULTIPLE_WORDS = {"against", "classes", "float-layers", "images", "merge", "source", "test", "unlabelled", "vary"}
 
 
 def _is_list(value: Any) -> bool:
@@ -208,6 +209,26 @@ def pretrain(
     """
     _run("pretrain", {"images": images, "out": out, **options})
     return pathlib.Path(out) / "best.safetensors"
+
+
+def select(
+    *,
+    images: str | os.PathLike | Iterable[str | os.PathLike],
+    count: int,
+    out: str | os.PathLike | None = None,
+    **options: Unpack[SelectOptions],
+) -> list[pathlib.Path]:
+    """Runs `lanner select`. Returns the images that are to be labeled first, the most wanted first.
+
+    images: a folder or several.
+    out: the file for the list; None: it is not kept.
+    options: any of the program's, such as weights, already or link.
+    Raises the same errors as `train`; ValueError also where there are fewer images than `count`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(out or pathlib.Path(folder) / "selected.txt")
+        _run("select", {"images": images, "count": count, "out": file, **options})
+        return [pathlib.Path(line) for line in file.read_text().splitlines()]
 
 
 def evaluate(**options: Unpack[EvalOptions]) -> dict[str, Any]:

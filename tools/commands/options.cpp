@@ -29,6 +29,7 @@ struct Group {
 std::vector<Group> all_groups() {
   return {{"train", "TrainOptions", train_flags()},
           {"tune (and all of lanner train)", "", flags_of(detectors::SearchOptions())},
+          {"select", "SelectOptions", flags_of(detectors::SelectOptions())},
           {"pretrain", "PretrainOptions", flags_of(detectors::PretrainOptions())},
           {"probe", "ProbeOptions", flags_of(detectors::ProbeOptions())},
           {"eval", "EvalOptions", flags_of(EvalOptions())},

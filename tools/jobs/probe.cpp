@@ -9,63 +9,22 @@
 #include "lanner/datasets/files.h"
 #include "lanner/datasets/reading/class_folders.h"
 #include "lanner/datasets/reading/coco.h"
+#include "lanner/detectors/pretraining/pretrained_encoder.h"
 #include "lanner/detectors/pretraining/probe.h"
-#include "lanner/detectors/weights/checkpoint.h"
-#include "lanner/detectors/weights/metadata.h"
 
 namespace lanner::tools {
 namespace {
 
 using namespace detectors;
 
-// The architecture of a backbone, and the size of the images and patches it was trained on.
-struct Architecture {
-  int depth;
-  int64_t width;
-  int stages;
-  Norm norm;
-  int image_size;
-  PatchOptions patch;
-
-  std::string name() const {
-    return c10::str("resnet", depth, width == 64 ? "" : c10::str(" of width ", width), " to ",
-                    stages, " ", datasets::to_text(norm), ", ", image_size, " px, ", patch.size,
-                    "/", patch.stride);
-  }
-};
-
-Architecture architecture_of(const std::filesystem::path& weights, const ProbeOptions& o) {
-  const auto metadata = read_safetensors(weights).metadata;
-  if (const auto detector = detector_options_of(metadata, weights))
-    return {detector->backbone.depth,
-            detector->backbone.width,
-            4,
-            detector->backbone.norm,
-            o.image_size,
-            {}};
-  if (const auto found = pretrained_backbone_of(metadata, weights))
-    return {found->depth,      found->width,
-            found->stages,     found->norm,
-            found->image_size, {.size = found->patch_size, .stride = found->patch_stride}};
-  return {resnet_depth(o.backbone), 64, 4, o.norm, o.image_size, {}};
-}
-
-struct Network : torch::nn::Module {
-  explicit Network(const Architecture& a)
-      : encoder(
-            ResNetOptions{.depth = a.depth, .width = a.width, .norm = a.norm, .stages = a.stages}) {
-    register_module("backbone", encoder);
-  }
-  Encoder encoder;
-};
-
 struct Score {
   double linear, knn;
 };
 using Scores = std::map<int, std::vector<Score>>;  // by stage, then by seed
 
-void measure(Network& network, const Architecture& a, const datasets::ClassSplit& images,
-             const ProbeOptions& o, const std::vector<uint64_t>& seeds, Scores& scores) {
+void measure(EncoderHolder& network, const EncoderArchitecture& a,
+             const datasets::ClassSplit& images, const ProbeOptions& o,
+             const std::vector<uint64_t>& seeds, Scores& scores) {
   place(network, torch::kCPU);
   const auto labels = [](const datasets::ClassFolders& data) { return torch::tensor(data.labels); };
   const auto features = [&](const datasets::ClassFolders& data) {
@@ -134,21 +93,20 @@ int probe_weights(const ProbeOptions& o) {
   std::map<std::string, Scores> untrained, combined;  // by architecture
   nlohmann::json rows;
   for (const auto& weights : o.weights) {
-    const auto a = architecture_of(weights, o);
+    const EncoderArchitecture otherwise{
+        .depth = resnet_depth(o.backbone), .norm = o.norm, .image_size = o.image_size};
+    const auto a = architecture_of(weights, otherwise);
     auto& baseline = untrained[a.name()];
     if (baseline.empty()) {
       for (const auto seed : seeds) {
         torch::manual_seed(seed);
-        Network network(a);
+        EncoderHolder network(a);
         measure(network, a, images, o, {seed}, baseline);
       }
       print("untrained " + a.name(), baseline, nullptr, rows);
     }
-    Network network(a);
-    if (const auto transfer = load_backbone(network, weights); !transfer.missing.empty())
-      throw bad_data(weights.string() + ": backbone: holds no " + transfer.missing.front());
     Scores scores;
-    measure(network, a, images, o, seeds, scores);
+    measure(*load_encoder(weights, otherwise), a, images, o, seeds, scores);
     print(weights.string(), scores, &baseline, rows);
     auto& means = combined[a.name()];
     for (const auto& [stage, stage_scores] : scores)

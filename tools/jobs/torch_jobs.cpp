@@ -13,6 +13,7 @@
 
 #include "lanner/detectors/inference/detect.h"
 #include "lanner/detectors/pretraining/pretrain.h"
+#include "lanner/detectors/selection/select.h"
 #include "lanner/detectors/training/auto_input.h"
 #include "lanner/detectors/training/train.h"
 #include "lanner/detectors/tuning/tune.h"
@@ -150,6 +151,10 @@ extern "C" LANNER_API const TorchJobs lanner_torch_jobs{
     .models =
         [](const ModelsOptions& options) {
           return run_torch_job([&] { return list_models(options); });
+        },
+    .select =
+        [](const detectors::SelectOptions& options) {
+          return run_stoppable_job([&] { detectors::select(options, stopping); });
         },
     .quantize =
         [](const QuantizeOptions& options) {

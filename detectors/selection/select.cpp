@@ -1,0 +1,152 @@
+#include "lanner/detectors/selection/select.h"
+
+#include <iostream>
+#include <optional>
+#include <set>
+
+#include "lanner/datasets/error.h"
+#include "lanner/datasets/files.h"
+#include "lanner/datasets/images/image.h"
+#include "lanner/datasets/images/transforms.h"
+#include "lanner/datasets/images/visualize.h"
+#include "lanner/datasets/loading/batch.h"
+#include "lanner/datasets/loading/prefetcher.h"
+#include "lanner/datasets/reading/unlabelled.h"
+#include "lanner/detectors/device.h"
+#include "lanner/detectors/pretraining/pretrained_encoder.h"
+#include "lanner/detectors/progress_line.h"
+#include "lanner/detectors/selection/cover.h"
+
+namespace lanner::detectors {
+namespace fs = std::filesystem;
+namespace {
+
+struct RegionFeatures {
+  std::vector<fs::path> files;
+  std::vector<at::Tensor> features;  // [R, D] of each
+};
+
+// An image, or why there is none.
+struct Loaded {
+  std::optional<datasets::Sample> sample;
+  std::string error;
+};
+
+Loaded load(const datasets::ImageRecord& image, int image_size) {
+  try {
+    auto sample = datasets::load_sample(image, image_size);
+    const auto size = datasets::resized({sample.rgb.rows, sample.rgb.cols},
+                                        {.min_size = image_size, .max_size = 4 * image_size});
+    datasets::resize(sample, size, datasets::Interpolation::area);
+    return {sample, ""};
+  } catch (const Error& error) {
+    return {{}, error.what()};
+  }
+}
+
+RegionFeatures features_of(Encoder& encoder, const datasets::Dataset& images,
+                           const SelectOptions& options, const std::function<bool()>& stop) {
+  const torch::NoGradGuard no_grad;
+  const auto count = std::ssize(images.images);
+  datasets::Prefetcher<Loaded> loader(count, 2, 8, [&](int64_t i) {
+    return load(images.images[i], options.image_size);
+  });
+  ProgressLine line("select");
+  RegionFeatures result;
+  for (int64_t done = 1; auto loaded = loader.next(); ++done) {
+    if (stop()) return result;
+    if (!loaded->sample) {
+      std::cerr << "warning: " << loaded->error << ": not considered\n";
+      continue;
+    }
+    const auto batch = datasets::collate({*loaded->sample}, {}, 1);
+    const auto map = encoder->maps(batch.images).back();
+    result.features.push_back(
+        torch::adaptive_avg_pool2d(map, {options.regions, options.regions})[0].flatten(1).t());
+    result.files.push_back(loaded->sample->path);
+    line.show(static_cast<double>(done) / static_cast<double>(count),
+              std::to_string(done) + " images", done == count);
+  }
+  return result;
+}
+
+// Images of the list or folder `already` among the others, by content.
+datasets::Dataset labeled_images(const SelectOptions& options) {
+  if (options.already.empty()) return {};
+  return datasets::open_unlabelled({options.already}, {});
+}
+
+void place_images(const std::vector<fs::path>& files, const fs::path& folder, bool as_links) {
+  fs::create_directories(folder);
+  for (const auto& file : files) {
+    const auto target = folder / file.filename();
+    if (fs::exists(fs::symlink_status(target)))
+      throw usage_error((as_links ? "link: " : "copy: ") + target.string() + " exists already");
+    as_links ? fs::create_symlink(fs::canonical(file), target)
+             : void(fs::copy_file(file, target));
+  }
+}
+
+cv::Mat sheet_of(const std::vector<fs::path>& files) {
+  std::vector<cv::Mat> pictures;
+  for (size_t i = 0; i < files.size(); ++i) {
+    auto rgb = datasets::read_image(files[i], 240).rgb;
+    datasets::draw(rgb, {{{0, 0, double(rgb.cols), double(rgb.rows)},
+                          static_cast<int64_t>(i),
+                          std::to_string(i + 1) + " " + files[i].filename().string()}});
+    pictures.push_back(rgb);
+  }
+  return datasets::contact_sheet(pictures, std::min<int>(5, static_cast<int>(files.size())), 260);
+}
+
+}  // namespace
+
+std::vector<fs::path> select(const SelectOptions& options, const std::function<bool()>& stop) {
+  datasets::check_fields(options);
+  const auto labeled = labeled_images(options);
+  const std::vector<const datasets::Dataset*> known{&labeled};
+  auto images = datasets::open_unlabelled(options.images, known);
+  if (std::ssize(images.images) < options.count)
+    throw usage_error(c10::str("count: expected at most the number of images without labels, ",
+                               images.images.size(), ", got ", options.count));
+  const auto candidates = std::ssize(images.images);
+  images.images.insert(images.images.end(), labeled.images.begin(), labeled.images.end());
+
+  torch::manual_seed(options.seed);
+  const auto network = load_encoder(
+      options.weights, {.depth = resnet_depth(options.backbone), .norm = options.norm});
+  place(*network, torch::kCPU);
+  network->eval();
+  const auto regions = features_of(network->encoder, images, options, stop);
+  if (stop()) return {};
+  if (regions.files.empty())
+    throw bad_data(options.images[0].string() + ": images: none of them can be read");
+  std::vector<int64_t> already;
+  const std::set<fs::path> labeled_files = [&] {
+    std::set<fs::path> files;
+    for (auto i = candidates; i < std::ssize(images.images); ++i)
+      files.insert(images.images[i].path);
+    return files;
+  }();
+  for (size_t i = 0; i < regions.files.size(); ++i)
+    if (labeled_files.contains(regions.files[i])) already.push_back(static_cast<int64_t>(i));
+
+  std::vector<fs::path> chosen;
+  for (const auto i : choose_cover(torch::stack(regions.features), options.count, already,
+                                   options.cover, options.seed))
+    chosen.push_back(regions.files[i]);
+  std::string list;
+  for (const auto& file : chosen) list += fs::absolute(file).lexically_normal().string() + "\n";
+  if (options.out.has_parent_path()) fs::create_directories(options.out.parent_path());
+  datasets::write_file(options.out, list);
+  if (!options.copy.empty()) place_images(chosen, options.copy, false);
+  if (!options.link.empty()) place_images(chosen, options.link, true);
+  if (!options.show.empty()) {
+    fs::create_directories(options.show);
+    datasets::write_image(options.show / "selection.png", sheet_of(chosen));
+  }
+  std::cerr << chosen.size() << " of " << candidates << " images: " << options.out.string() << "\n";
+  return chosen;
+}
+
+}  // namespace lanner::detectors
