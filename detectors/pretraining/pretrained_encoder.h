@@ -28,7 +28,7 @@ LANNER_API EncoderArchitecture architecture_of(const std::filesystem::path& weig
 
 // An encoder with the names of a detector's backbone.
 struct EncoderHolder : torch::nn::Module {
-  explicit EncoderHolder(const EncoderArchitecture& architecture);
+  LANNER_API explicit EncoderHolder(const EncoderArchitecture& architecture);
   Encoder encoder;
 };
 

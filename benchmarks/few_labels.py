@@ -1,0 +1,140 @@
+"""Measures what each step of docs/few_labels.md is worth.
+
+    few_labels.py LANNER SHARED_DATA RUNS OUT.csv
+        [--methods labels,regions,unlabelled,both] [--labels 20] [--seeds 1,2,3,4,5]
+        [--pretrain-minutes 10] [--minutes 10] [--chosen random] [--split val] [--plot OUT.png]
+
+On BCCD: `labels` trains on a few labeled images alone; `unlabelled` learns from the rest of the
+training images, without labels, too; `regions` trains on the labels from weights that were
+pretrained on all training images without labels; `both` does both. `--chosen coverage|k_center|
+k_means` takes the images that `lanner select` chooses with that cover, instead of random ones; the
+seed is then that of the selection and of the training. Appends a row for each run to OUT.csv; rows
+that it has are not run again. Settings are chosen on val; test is for the end. Prints means,
+standard deviations, and paired differences from `labels` with 95 % confidence intervals.
+"""
+
+import argparse
+import pathlib
+import random
+import statistics
+
+from runs import METRICS, Program, Rows, interval, spread
+
+parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+)
+for name in ("lanner", "shared_data", "runs", "out"):
+    parser.add_argument(name, type=pathlib.Path)
+parser.add_argument("--methods", default="labels,regions,unlabelled,both")
+parser.add_argument("--labels", default="20")
+parser.add_argument("--seeds", default="1,2,3,4,5")
+parser.add_argument("--pretrain-minutes", type=float, default=10)
+parser.add_argument("--minutes", type=float, default=10)
+parser.add_argument("--chosen", default="random")
+parser.add_argument("--split", default="val")
+parser.add_argument("--train", default="", help="additional options of lanner train")
+parser.add_argument("--plot", type=pathlib.Path, help="file for a plot of AP50 over labels")
+arguments = parser.parse_args()
+lanner = Program(arguments.lanner)
+bccd, runs = arguments.shared_data.resolve() / "bccd", arguments.runs.resolve()
+training = (bccd / "ImageSets/Main/train.txt").read_text().split()
+# Blood smears have no top, and twice auto's width of few minutes suits a fast machine.
+OPTIONS = ["--vertical-flip", 0.5, "--backbone.width", 32, "--evaluations", 4]
+
+
+def linked(path: pathlib.Path, target: pathlib.Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_symlink():
+        path.symlink_to(target)
+
+
+images = runs / "images"  # of the training split alone
+for name in training:
+    linked(images / f"{name}.jpg", bccd / "JPEGImages" / f"{name}.jpg")
+for name in ("Annotations", "JPEGImages"):
+    linked(runs / "voc" / name, bccd / name)
+
+
+def labeled(count: str, seed: str) -> str:
+    """DATA:SPLIT of that many images, random or chosen."""
+    if arguments.chosen == "random":
+        names = random.Random(f"{seed} labels").sample(training, int(count))
+    else:
+        names = selected(count, seed)
+    split = f"{count}-{arguments.chosen}-{seed}"
+    file = runs / "voc/ImageSets/Main" / f"{split}.txt"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join(sorted(names)) + "\n")
+    return f"{runs / 'voc'}:{split}"
+
+
+def selected(count: str, seed: str) -> list[str]:
+    out = runs / f"selected-{arguments.chosen}-{count}-{seed}.txt"
+    lanner("select", "--images", images, "--count", count, "--cover", arguments.chosen, "--seed", seed,
+           "--weights", pretrained(), "--out", out)  # fmt: skip
+    return [pathlib.Path(line).stem for line in out.read_text().splitlines()]
+
+
+def pretrained() -> pathlib.Path:
+    folder = runs / f"regions-{arguments.pretrain_minutes:g}"
+    lanner.train(folder, "pretrain", "--objective", "regions", "--images", images, "--norm", "batch",
+                 "--width", 32, "--amp", "true", "--epochs", 100000, "--max-minutes",
+                 arguments.pretrain_minutes, "--show")  # fmt: skip
+    return folder / "best.safetensors"
+
+
+keys = ["method", "labels", "chosen", "seed", "minutes", "split"]
+rows = Rows(arguments.out, [*keys, "steps", *METRICS], keys=len(keys))
+for seed in arguments.seeds.split(","):
+    for method in arguments.methods.split(","):
+        key = (method, arguments.labels, arguments.chosen, seed, f"{arguments.minutes:g}", arguments.split)
+        if key in rows:
+            continue
+        folder = runs / "-".join(key[:5])
+        flags = ["--data", labeled(arguments.labels, seed), "--val", f"{bccd}:val", "--seed", seed,
+                 "--max-minutes", arguments.minutes, *OPTIONS, *arguments.train.split()]  # fmt: skip
+        if method in ("regions", "both"):
+            flags += ["--init", pretrained()]
+        if method in ("unlabelled", "both"):
+            flags += ["--unlabelled", images, "--pseudo.truth", f"{bccd}:train"]
+        lanner.train(folder, "train", *flags)
+        rows.add(*key, *lanner.score(folder, f"{bccd}:{arguments.split}"))
+
+results = {key: row for key, row in rows.all().items() if key[5] == arguments.split}
+groups = sorted({key[:3] + key[4:5] for key in results})
+
+
+def values(group, metric, paired_with=None):
+    """The metric by seed; with `paired_with`, of those seeds alone that it has, too."""
+    found = {key[3]: float(row[metric]) for key, row in results.items() if key[:3] + key[4:5] == group}
+    other = values(paired_with, metric) if paired_with else found
+    return {seed: value for seed, value in found.items() if seed in other}
+
+
+for group in groups:
+    texts = [f"{metric} {spread(list(values(group, metric).values()))}" for metric in METRICS]
+    print(*group, "minutes:", ", ".join(texts), f"({len(values(group, 'AP'))} seeds)")
+    alone = ("labels", *group[1:])
+    pairs = values(group, "AP50", alone)
+    if group != alone and alone in groups and pairs:
+        base = values(alone, "AP50", group)
+        print("  AP50 against labels alone:", interval([pairs[s] - base[s] for s in sorted(pairs)]))
+
+if arguments.plot:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
+    for method in sorted({group[0] for group in groups}):
+        mine = sorted((g for g in groups if g[0] == method and g[2] == "random"), key=lambda g: int(g[1]))
+        ap50s = [list(values(group, "AP50").values()) for group in mine]
+        axes.errorbar([int(group[1]) for group in mine], [statistics.mean(a) for a in ap50s],
+                      [statistics.stdev(a) if len(a) > 1 else 0 for a in ap50s], marker="o",
+                      capsize=3, label=method)  # fmt: skip
+    axes.set(xscale="log", xlabel="labeled images", ylabel=f"AP50 on {arguments.split}, percent")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(arguments.plot)
