@@ -1,10 +1,10 @@
 """Measures what each step of docs/few_labels.md is worth.
 
     few_labels.py LANNER SHARED_DATA RUNS OUT.csv
-        [--methods labels,regions,unlabelled,both] [--labels 20] [--seeds 1,2,3,4,5]
+        [--data bccd|asl|synth] [--methods labels,regions,unlabelled,both] [--labels 20] [--seeds 1,2,3,4,5]
         [--pretrain-minutes 10] [--minutes 10] [--chosen random] [--split val] [--plot OUT.png]
 
-On BCCD: `labels` trains on a few labeled images alone; `unlabelled` learns from the rest of the
+`labels` trains on a few labeled images alone; `unlabelled` learns from the rest of the
 training images, without labels, too; `regions` trains on the labels from weights that were
 pretrained on all training images without labels; `both` does both. `--chosen coverage|k_center|
 k_means` takes the images that `lanner select` chooses with that cover, instead of random ones; the
@@ -15,16 +15,17 @@ standard deviations, and paired differences from `labels` with 95 % confidence i
 
 import argparse
 import pathlib
-import random
 import statistics
 
 from runs import METRICS, Program, Rows, interval, spread
+from subsets import Subsets
 
 parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
 )
 for name in ("lanner", "shared_data", "runs", "out"):
     parser.add_argument(name, type=pathlib.Path)
+parser.add_argument("--data", choices=("bccd", "asl", "synth"), default="bccd")
 parser.add_argument("--methods", default="labels,regions,unlabelled,both")
 parser.add_argument("--labels", default="20")
 parser.add_argument("--seeds", default="1,2,3,4,5")
@@ -36,43 +37,25 @@ parser.add_argument("--train", default="", help="additional options of lanner tr
 parser.add_argument("--plot", type=pathlib.Path, help="file for a plot of AP50 over labels")
 arguments = parser.parse_args()
 lanner = Program(arguments.lanner)
-bccd, runs = arguments.shared_data.resolve() / "bccd", arguments.runs.resolve()
-training = (bccd / "ImageSets/Main/train.txt").read_text().split()
-# Blood smears have no top, and twice auto's width of few minutes suits a fast machine.
-OPTIONS = ["--vertical-flip", 0.5, "--backbone.width", 32, "--evaluations", 4]
-
-
-def linked(path: pathlib.Path, target: pathlib.Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.is_symlink():
-        path.symlink_to(target)
-
-
-images = runs / "images"  # of the training split alone
-for name in training:
-    linked(images / f"{name}.jpg", bccd / "JPEGImages" / f"{name}.jpg")
-for name in ("Annotations", "JPEGImages"):
-    linked(runs / "voc" / name, bccd / name)
+runs = arguments.runs.resolve() / arguments.data
+subsets = Subsets(arguments.data, lanner, arguments.shared_data, runs)
+images = subsets.unlabeled()
+# Blood smears have no top; drawn arrows and letters have sides.
+OPTIONS = {"bccd": ["--vertical-flip", 0.5], "asl": [], "synth": []}[arguments.data]
+OPTIONS += ["--backbone.width", 32, "--evaluations", 4]
 
 
 def labeled(count: str, seed: str) -> str:
-    """DATA:SPLIT of that many images, random or chosen."""
+    """DATA[:SPLIT] of that many images, random or chosen."""
     if arguments.chosen == "random":
-        names = random.Random(f"{seed} labels").sample(training, int(count))
+        names = subsets.sample(count, seed)
     else:
-        names = selected(count, seed)
-    split = f"{count}-{arguments.chosen}-{seed}"
-    file = runs / "voc/ImageSets/Main" / f"{split}.txt"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n".join(sorted(names)) + "\n")
-    return f"{runs / 'voc'}:{split}"
-
-
-def selected(count: str, seed: str) -> list[str]:
-    out = runs / f"selected-{arguments.chosen}-{count}-{seed}.txt"
-    lanner("select", "--images", images, "--count", count, "--cover", arguments.chosen, "--seed", seed,
-           "--weights", pretrained(), "--out", out)  # fmt: skip
-    return [pathlib.Path(line).stem for line in out.read_text().splitlines()]
+        out = runs / f"selected-{arguments.chosen}-{count}-{seed}.txt"
+        lanner("select", "--images", images, "--count", count, "--cover", arguments.chosen, "--seed",
+               seed, "--weights", pretrained(), "--out", out)  # fmt: skip
+        chosen = {pathlib.Path(line).stem for line in out.read_text().splitlines()}
+        names = [name for name in subsets.training_images() if name.removesuffix(".jpg") in chosen]
+    return subsets.labeled(names, f"{count}-{arguments.chosen}-{seed}")
 
 
 def pretrained() -> pathlib.Path:
@@ -83,30 +66,33 @@ def pretrained() -> pathlib.Path:
     return folder / "best.safetensors"
 
 
-keys = ["method", "labels", "chosen", "seed", "minutes", "split"]
+keys = ["data", "method", "labels", "chosen", "seed", "minutes", "split"]
 rows = Rows(arguments.out, [*keys, "steps", *METRICS], keys=len(keys))
 for seed in arguments.seeds.split(","):
     for method in arguments.methods.split(","):
-        key = (method, arguments.labels, arguments.chosen, seed, f"{arguments.minutes:g}", arguments.split)
+        key = (arguments.data, method, arguments.labels, arguments.chosen, seed, f"{arguments.minutes:g}",
+               arguments.split)  # fmt: skip
         if key in rows:
             continue
-        folder = runs / "-".join(key[:5])
-        flags = ["--data", labeled(arguments.labels, seed), "--val", f"{bccd}:val", "--seed", seed,
+        folder = runs / "-".join(key[1:6])
+        flags = ["--data", labeled(arguments.labels, seed), "--val", subsets.split("val"), "--seed", seed,
                  "--max-minutes", arguments.minutes, *OPTIONS, *arguments.train.split()]  # fmt: skip
         if method in ("regions", "both"):
             flags += ["--init", pretrained()]
         if method in ("unlabelled", "both"):
-            flags += ["--unlabelled", images, "--pseudo.truth", f"{bccd}:train"]
+            flags += ["--unlabelled", images, "--pseudo.truth", subsets.split("train")]
         lanner.train(folder, "train", *flags)
-        rows.add(*key, *lanner.score(folder, f"{bccd}:{arguments.split}"))
+        rows.add(*key, *lanner.score(folder, subsets.split(arguments.split)))
 
-results = {key: row for key, row in rows.all().items() if key[5] == arguments.split}
-groups = sorted({key[:3] + key[4:5] for key in results})
+results = {
+    key: row for key, row in rows.all().items() if (key[0], key[6]) == (arguments.data, arguments.split)
+}
+groups = sorted({key[1:4] + key[5:6] for key in results})
 
 
 def values(group, metric, paired_with=None):
     """The metric by seed; with `paired_with`, of those seeds alone that it has, too."""
-    found = {key[3]: float(row[metric]) for key, row in results.items() if key[:3] + key[4:5] == group}
+    found = {key[4]: float(row[metric]) for key, row in results.items() if key[1:4] + key[5:6] == group}
     other = values(paired_with, metric) if paired_with else found
     return {seed: value for seed, value in found.items() if seed in other}
 

@@ -15,15 +15,13 @@ detectors, not pretraining: all seeds start from the same pretrained backbone. -
 """
 
 import argparse
-import contextlib
 import itertools
-import json
 import pathlib
-import random
 import shlex
 import statistics
 
 from runs import METRICS, Program, Rows, interval, spread
+from subsets import Subsets
 
 BATCH = 4
 OBJECTIVES = ("cpc", "simclr")
@@ -53,80 +51,18 @@ known = ["random", *OBJECTIVES, *given]
 if unknown := set(arguments.inits.split(",")) - set(known):
     parser.error(f"--inits: expected some of {', '.join(known)}, got {', '.join(unknown)}")
 lanner = Program(arguments.lanner)
-shared, runs = arguments.shared_data.resolve(), arguments.runs / arguments.data
-runs.mkdir(parents=True, exist_ok=True)
+runs = arguments.runs / arguments.data
 
 SMALL = ["--resize.min-size", 240, "--resize.max-size", 320,
          "--anchors.sizes", "24,40;64,96;144,208"]  # fmt: skip
 LETTERS = ["--resize.min-size", 224, "--resize.max-size", 224, "--horizontal-flip", 0]
 SCENES = ["--resize.min-size", 192, "--resize.max-size", 256]
-synth, asl = runs / "data", shared / "asl_letters"
-# Per data set: training data, test data, options of the detector, training steps (more for the 26
-# letters).
-DATA = {
-    "bccd": (shared / "bccd", f"{shared}/bccd:test", SMALL, 400),
-    "asl": (asl, f"{asl}/annotations/instances_test.json", LETTERS, 1200),
-    "synth": (synth, f"{synth}:val", SCENES, 400),
-}
-root, test, options, steps = DATA[arguments.data]
-if arguments.data == "synth" and not (synth / "ImageSets").exists():
-    lanner("synth", "--out", synth, "--images", 1000, "--seed", 11)
-
-
-def coco(file: pathlib.Path) -> dict:
-    return json.loads(file.read_text())
-
-
-def link(path: pathlib.Path, target: pathlib.Path) -> None:
-    with contextlib.suppress(FileExistsError):  # another process may have created it
-        path.symlink_to(target)
-
-
-def training_images() -> list[str]:
-    """Names of the training images; for VOC without extension."""
-    if arguments.data == "asl":
-        return [
-            image["file_name"] for image in coco(asl / "annotations/instances_train.json")["images"]
-        ]
-    return (root / "ImageSets/Main/train.txt").read_text().split()
-
-
-def unlabeled() -> pathlib.Path:
-    """A folder with the images of the training split only."""
-    folder = runs / "unlabeled"
-    folder.mkdir(exist_ok=True)
-    for name in training_images():
-        source = (
-            asl / "train/images" / name
-            if arguments.data == "asl"
-            else root / "JPEGImages" / f"{name}.jpg"
-        )
-        link(folder / source.name, source)
-    return folder
-
-
-def labeled(count: str, seed: str) -> str:
-    """DATA[:SPLIT] with `count` training images, sampled with the seed."""
-    names = training_images()
-    if count != "all":
-        names = sorted(random.Random(f"{seed} labels").sample(names, int(count)))
-    if arguments.data == "asl":
-        full = coco(asl / "annotations/instances_train.json")
-        images = [image for image in full["images"] if image["file_name"] in set(names)]
-        ids = {image["id"] for image in images}
-        subset = full | {
-            "images": images,
-            "annotations": [a for a in full["annotations"] if a["image_id"] in ids],
-        }
-        file = runs / f"train-{count}-{seed}.json"
-        file.write_text(json.dumps(subset))
-        return str(file)
-    folder = runs / "voc"
-    (folder / "ImageSets/Main").mkdir(parents=True, exist_ok=True)
-    for name in ("Annotations", "JPEGImages"):
-        link(folder / name, root.resolve() / name)
-    (folder / f"ImageSets/Main/{count}-{seed}.txt").write_text("\n".join(names) + "\n")
-    return f"{folder}:{count}-{seed}"
+# Per data set: options of the detector, and training steps (more for the 26 letters).
+DATA = {"bccd": (SMALL, 400), "asl": (LETTERS, 1200), "synth": (SCENES, 400)}
+options, steps = DATA[arguments.data]
+subsets = Subsets(arguments.data, lanner, arguments.shared_data, runs)
+test = subsets.split("test")
+size_of_all = len(subsets.training_images())
 
 
 def init_flags(init: str) -> list:
@@ -136,7 +72,7 @@ def init_flags(init: str) -> list:
     if init in given:
         return ["--init", given[init]]
     folder = runs / init
-    lanner.train(folder, "pretrain", "--images", unlabeled(), "--objective", init,
+    lanner.train(folder, "pretrain", "--images", subsets.unlabeled(), "--objective", init,
                  "--epochs", 100000, "--max-minutes", arguments.minutes, "--show",
                  *shlex.split(getattr(arguments, init)))  # fmt: skip
     return ["--init", folder / "best.safetensors"]
@@ -148,14 +84,13 @@ for seed in arguments.seeds.split(","):
         for init in arguments.inits.split(","):
             if (arguments.data, count, init, seed) in rows or (count == "all" and int(seed) > 3):
                 continue
-            size = len(training_images()) if count == "all" else int(count)
+            size = size_of_all if count == "all" else int(count)
             epochs = max(1, round(steps / (size // BATCH)))
             folder = runs / f"{count}-{init}-{seed}"
-            flags = ["--data", labeled(count, seed), "--preset", "small", "--epochs", epochs,
+            data = subsets.labeled(subsets.sample(count, seed), f"{count}-{seed}")
+            flags = ["--data", data, "--preset", "small", "--epochs", epochs,
                      "--seed", seed, *options, *init_flags(init),
                      *shlex.split(arguments.train)]  # fmt: skip
-            if arguments.data == "asl":
-                flags += ["--image-root", asl / "train/images"]
             lanner.train(folder, "train", *flags)
             rows.add(arguments.data, count, init, seed, *lanner.score(folder, test))
 
@@ -196,7 +131,7 @@ if arguments.plot:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
-    size = {count: len(training_images()) if count == "all" else int(count) for count in counts}
+    size = {count: size_of_all if count == "all" else int(count) for count in counts}
     for k, init in enumerate(inits):
         init_counts = [count for count in counts if values(count, init, "AP50")]
         ap50s = [values(count, init, "AP50") for count in init_counts]

@@ -2,6 +2,7 @@
 
 #include "lanner/datasets/error.h"
 #include "lanner/detectors/backbones/backbone.h"
+#include "lanner/detectors/diffusion/diffusion_head.h"
 #include "lanner/detectors/gauges.h"
 #include "lanner/detectors/preprocessing.h"
 #include "lanner/detectors/quantization/quantized_layer.h"
@@ -24,11 +25,31 @@ datasets::Batch to_device_of(const DetectorImpl& detector, datasets::Batch batch
 
 }  // namespace
 
+std::vector<std::pair<std::string, at::Tensor>> Losses::named() const {
+  std::vector<std::pair<std::string, at::Tensor>> all{{"loss_classifier", classifier},
+                                                      {"loss_box_reg", box_reg}};
+  if (objectness.defined()) all.emplace_back("loss_objectness", objectness);
+  if (rpn_box_reg.defined()) all.emplace_back("loss_rpn_box_reg", rpn_box_reg);
+  return all;
+}
+
+at::Tensor Losses::total() const {
+  auto sum = classifier + box_reg;
+  if (objectness.defined()) sum = sum + objectness;
+  if (rpn_box_reg.defined()) sum = sum + rpn_box_reg;
+  return sum;
+}
+
 DetectorImpl::DetectorImpl(const DetectorOptions& unchecked) : options(validated(unchecked)) {
   const Backbone backbone(options.backbone);
   backbone_ = register_module("backbone", backbone);
-  rpn_ = register_module("rpn", Rpn(backbone->rpn_channels, options.anchors, options.rpn));
-  roi_heads_ = register_module("roi_heads", make_roi_head(options, backbone));
+  if (options.model == "diffusion") {
+    diffusion_ =
+        register_module("roi_heads", std::make_shared<DiffusionHeadImpl>(options, *backbone));
+  } else {
+    rpn_ = register_module("rpn", Rpn(backbone->rpn_channels, options.anchors, options.rpn));
+    roi_heads_ = register_module("roi_heads", make_roi_head(options, backbone));
+  }
   to(at::kFloat);  // whatever torch.set_default_dtype says
 }
 
@@ -37,6 +58,10 @@ Losses DetectorImpl::losses(const datasets::Batch& batch, Gauges* gauges,
   if (has_quantized_layers(*this))
     throw usage_error("a quantized detector detects, and cannot be trained");
   const auto features = backbone_->forward(batch.images);
+  if (diffusion_) {
+    const auto losses = diffusion_->losses(features.roi, batch);
+    return {losses.classifier, losses.box_reg};
+  }
   const auto anchor_predictions = rpn_->forward(features.rpn, batch.images);
   const auto rpn = rpn_->losses(anchor_predictions, batch);
   const auto proposals = rpn_->propose(anchor_predictions, batch.sizes);
@@ -64,6 +89,7 @@ std::vector<Detections> DetectorImpl::detect(const Features& features,
                                              const datasets::Batch& batch) {
   const torch::NoGradGuard no_grad;
   const ops::CpuCacheGuard cache_guard;
+  if (diffusion_) return diffusion_->detect(features.roi, batch);
   const auto proposals = rpn_->propose(rpn_->forward(features.rpn, batch.images), batch.sizes);
   const auto rois = to_rois(proposals);
   return select_detections(predict(features, rois.rois), rois, batch.sizes, batch.original_sizes,
@@ -72,13 +98,26 @@ std::vector<Detections> DetectorImpl::detect(const Features& features,
 
 RoiPredictions DetectorImpl::predict(const Features& features, const at::Tensor& rois) {
   const torch::NoGradGuard no_grad;
+  if (!roi_heads_) throw usage_error("model: a diffusion detector has no RoI head");
   return roi_heads_->forward(features.roi, rois);
+}
+
+std::vector<SamplingStep> DetectorImpl::sampling_steps(const datasets::Batch& batch) {
+  if (!diffusion_) throw usage_error("model: expected a diffusion detector, got " + options.model);
+  std::vector<SamplingStep> steps;
+  diffusion_->detect(features(batch).roi, batch, &steps);
+  return steps;
+}
+
+void DetectorImpl::set_prior(const at::Tensor& boxes) {
+  if (diffusion_) diffusion_->set_prior(boxes);
 }
 
 SamplingLocations DetectorImpl::sampling_locations(const datasets::Batch& batch,
                                                    const at::Tensor& boxes) {
   const torch::NoGradGuard no_grad;
   const auto rois = to_rois({boxes.to(batch.images.device())}).rois;
+  if (!roi_heads_) return {};
   // In C4, stage 4 runs on RoIs, not on the image.
   const int stages = options.backbone.neck == Neck::c4 ? 3 : 4;
   return {backbone_->body->offsets(batch.images, stages),

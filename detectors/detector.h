@@ -14,25 +14,29 @@
 namespace lanner::detectors {
 
 class BackboneImpl;
+class DiffusionHeadImpl;
 class RpnImpl;
 class RoiHead;
 struct Features;
 struct Gauges;
 struct RoiPredictions;
 struct RoiTargets;
+struct SamplingStep;
 
 // The losses of a training step: scalars with gradients.
-struct Losses {
-  at::Tensor classifier, box_reg;      // RoI head
-  at::Tensor objectness, rpn_box_reg;  // RPN
-  at::Tensor total() const { return classifier + box_reg + objectness + rpn_box_reg; }
+struct LANNER_API Losses {
+  at::Tensor classifier, box_reg;          // second stage
+  at::Tensor objectness{}, rpn_box_reg{};  // RPN; undefined where there is none
+  // Those that are defined, as "loss_classifier" and so on.
+  std::vector<std::pair<std::string, at::Tensor>> named() const;
+  at::Tensor total() const;
 };
 
 // Returns the weights of sampled RoIs in the classification loss: [K] float.
 using RoiWeights = std::function<at::Tensor(const RoiTargets&)>;
 
 // A two-stage detector: Faster R-CNN (arXiv 1506.01497) or R-FCN (arXiv 1605.06409), which differ
-// in their RoI head.
+// in their RoI head; or a diffusion box head (after arXiv 2211.09788) in place of both stages.
 //
 // A new detector is in training mode. In training mode, batch norms use the statistics of the
 // batch; after eval() they use their running statistics. No method below changes the mode.
@@ -61,7 +65,16 @@ class LANNER_API DetectorImpl : public torch::nn::Module {
   // rois: [K, 5], batch index, x1, y1, x2, y2 in pixels of the batch.
   Features features(const datasets::Batch& batch);
   std::vector<Detections> detect(const Features& features, const datasets::Batch& batch);
+  // Not of a diffusion detector, which has no RoI head: throws usage_error.
   RoiPredictions predict(const Features& features, const at::Tensor& rois);
+
+  // The steps in which a diffusion detector samples the boxes of a batch's first image. Throws
+  // usage_error for another detector. Records no gradients.
+  std::vector<SamplingStep> sampling_steps(const datasets::Batch& batch);
+
+  // Tells a diffusion detector with options.diffusion.data_prior where objects are. boxes: [M, 4],
+  // cx, cy, w, h as fractions of the image. Does nothing for others.
+  void set_prior(const at::Tensor& boxes);
 
   // Returns the sampling locations for a batch of one image. boxes: [K, 4], x1, y1, x2, y2 in
   // pixels of the batch, for deformable RoI pooling. Records no gradients.
@@ -85,6 +98,7 @@ class LANNER_API DetectorImpl : public torch::nn::Module {
   std::shared_ptr<BackboneImpl> backbone_;
   std::shared_ptr<RpnImpl> rpn_;
   std::shared_ptr<RoiHead> roi_heads_;
+  std::shared_ptr<DiffusionHeadImpl> diffusion_;  // in place of the two above
 };
 TORCH_MODULE(Detector);
 

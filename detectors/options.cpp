@@ -96,6 +96,17 @@ void DetectorOptions::check() const {
          backbone_name(backbone));
   expect(model != "rfcn" || !roi.deformable || roi.pooling == Pooling::roi_pool, "roi.pooling",
          "roi_pool, the only one of deformable R-FCN", roi.pooling);
+  if (model == "diffusion") {
+    expect(backbone.neck == Neck::fpn, "backbone", "a name that ends in -fpn, for diffusion",
+           backbone_name(backbone));
+    expect(backbone.fpn_channels % (2 * diffusion.heads) == 0, "diffusion.heads",
+           "a divisor of half the " + std::to_string(backbone.fpn_channels) + " fpn_channels",
+           diffusion.heads);
+    expect(sampling.path != NoisePath::vp || sampling.sampler != Sampler::heun, "sampler",
+           "euler, ddim or ddpm, of path vp", sampling.sampler);
+    expect(sampling.path != NoisePath::flow || sampling.sampler != Sampler::ddpm, "sampler",
+           "euler, ddim or heun, of path flow", sampling.sampler);
+  }
   expect(!categories.empty(), "num_classes", "at least one class", std::string("none"));
 }
 

@@ -6,6 +6,7 @@
 #include "lanner/datasets/dataset.h"
 #include "lanner/datasets/options.h"
 #include "lanner/detectors/backbones/options.h"
+#include "lanner/detectors/diffusion/options.h"
 #include "lanner/detectors/roi_heads/options.h"
 #include "lanner/detectors/rpn/options.h"
 #include "lanner/ops/api.h"
@@ -20,17 +21,22 @@ struct DetectorOptions {
   AnchorOptions anchors;
   RpnOptions rpn;
   RoiOptions roi;
+  SamplingOptions sampling;
+  DiffusionOptions diffusion;
   datasets::ResizeOptions resize;
   datasets::Normalization normalization;
   std::vector<datasets::Category> categories;  // labels 1..C
 
   static void visit(auto& o, auto&& field) {
-    field(o.model,
-          {.name = "model", .help = "two-stage architecture", .choices = {"faster_rcnn", "rfcn"}});
+    field(o.model, {.name = "model",
+                    .help = "architecture of the second stage; diffusion has no RPN",
+                    .choices = {"faster_rcnn", "rfcn", "diffusion"}});
     field(o.backbone, {.name = "backbone"});
     field(o.anchors, {.name = "anchors"});
     field(o.rpn, {.name = "rpn"});
     field(o.roi, {.name = "roi"});
+    SamplingOptions::visit(o.sampling, field);
+    field(o.diffusion, {.name = "diffusion"});
     field(o.resize, {.name = "resize"});
     field(o.normalization, {.name = "normalization"});
     field(o.categories, {.name = "categories", .help = "id and name of each class"});

@@ -112,6 +112,39 @@ TrainOptions small_deformable_rfcn() {
   return options;
 }
 
+// Prototyped on drawn scenes: a narrow head that learns in minutes.
+TrainOptions small_diffusion() {
+  auto options = small();
+  auto& detector = options.detector;
+  detector.model = "diffusion";
+  detector.backbone.fpn_channels = 64;
+  detector.diffusion = {
+      .train_boxes = 100, .stages = 3, .heads = 4, .dynamic_width = 16, .feed_forward = 256};
+  detector.sampling.boxes = 100;
+  options.loop.optimizer = "adamw";
+  options.loop.lr = 1e-3;
+  options.loop.weight_decay = 1e-4;
+  options.loop.clip_norm = 1;
+  return options;
+}
+
+TrainOptions diffusion() {
+  TrainOptions options;
+  auto& detector = options.detector;
+  detector.model = "diffusion";
+  detector.backbone.norm = Norm::frozen_batch;
+  detector.backbone.fpn_pool = false;
+  detector.sampling.boxes = 500;
+  fit_anchors_to_levels(detector);
+  options.loop.optimizer = "adamw";
+  options.loop.lr = 2.5e-5;
+  options.loop.batch_size = 16;
+  options.loop.clip_norm = 1;
+  options.loop.lr_milestones = {350. / 450, 420. / 450};
+  options.loop.epochs = 61;  // 450,000 steps on COCO
+  return options;
+}
+
 }  // namespace
 
 const std::vector<Preset>& presets() {
@@ -133,6 +166,10 @@ const std::vector<Preset>& presets() {
       {"small_deformable_rfcn",
        "small_rfcn with deformable convolutions in stage 4 and deformable pooling", tuned_here,
        small_deformable_rfcn()},
+      {"small_diffusion", "a diffusion box head on ResNet-18-FPN for a few CPU cores",
+       "prototyped for lanner, on drawn scenes", small_diffusion()},
+      {"diffusion_resnet50", "a diffusion box head on ResNet-50-FPN",
+       "DiffusionDet, arXiv 2211.09788, section 4", diffusion()},
   };
   return all;
 }
@@ -149,7 +186,7 @@ const Preset& preset(const std::string& name) {
 const Preset& preset_of_model(const std::string& model) {
   for (const auto& known : presets())
     if (known.options.detector.model == model) return known;
-  throw usage_error("model: expected faster_rcnn or rfcn, got \"" + model + "\"");
+  throw usage_error("model: expected faster_rcnn, rfcn or diffusion, got \"" + model + "\"");
 }
 
 }  // namespace lanner::detectors

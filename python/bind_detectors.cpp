@@ -32,11 +32,8 @@ std::map<std::string, at::Tensor> losses(Detector& detector, const Tensors& imag
                                          const Tensors& boxes, const Tensors& labels) {
   auto batch = detector->prepare(images);
   detector->set_targets(batch, boxes, labels);
-  const auto found = detector->losses(batch);
-  return {{"loss_classifier", found.classifier},
-          {"loss_box_reg", found.box_reg},
-          {"loss_objectness", found.objectness},
-          {"loss_rpn_box_reg", found.rpn_box_reg}};
+  const auto found = detector->losses(batch).named();
+  return {found.begin(), found.end()};
 }
 
 std::vector<std::map<std::string, at::Tensor>> detect(Detector& detector, const Tensors& images) {

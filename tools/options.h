@@ -36,6 +36,7 @@ struct EvalOptions {
   int workers = 2;
   std::string amp = "false";
   detectors::Thresholds thresholds;
+  detectors::SamplingChoice sampling;
 
   bool uses_model() const { return !weights.empty() && !data.empty(); }
   void check() const;  // throws usage_error
@@ -75,6 +76,7 @@ struct EvalOptions {
                   .help = "bfloat16 autocast; auto measures which is faster on this machine",
                   .choices = {"true", "false", "auto"}});
     field(o.thresholds, {.help = "thresholds; default: as stored with the weights"});
+    field(o.sampling, {.help = "sampling of a diffusion model; default: as stored"});
   }
 };
 

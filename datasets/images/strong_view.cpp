@@ -15,7 +15,9 @@ double uniform(double low, double high, std::mt19937_64& random) {
   return std::uniform_real_distribution<double>(low, high)(random);
 }
 
-bool chance(double probability, std::mt19937_64& random) { return uniform(0, 1, random) < probability; }
+bool chance(double probability, std::mt19937_64& random) {
+  return uniform(0, 1, random) < probability;
+}
 
 cv::Matx23d random_map(const cv::Size& size, const StrongViewOptions& o, std::mt19937_64& random) {
   const double scale = std::exp(uniform(-1, 1, random) * std::log1p(o.scale));
@@ -62,13 +64,11 @@ Box mapped(const Box& box, const cv::Matx23d& m) {
   return result;
 }
 
-cv::Matx23d strong_view(Sample& sample, const StrongViewOptions& options,
-                        std::mt19937_64& random) {
+cv::Matx23d strong_view(Sample& sample, const StrongViewOptions& options, std::mt19937_64& random) {
   const auto map = random_map(sample.rgb.size(), options, random);
   // OpenCV's coordinates are those of pixel centers, ours those of their corners.
   auto centers = map;
-  for (int row = 0; row < 2; ++row)
-    centers(row, 2) += (map(row, 0) + map(row, 1)) / 2 - 0.5;
+  for (int row = 0; row < 2; ++row) centers(row, 2) += (map(row, 0) + map(row, 1)) / 2 - 0.5;
   cv::Mat out;
   cv::warpAffine(sample.rgb, out, centers, sample.rgb.size(), cv::INTER_LINEAR, cv::BORDER_CONSTANT,
                  kFill);

@@ -28,8 +28,7 @@ struct StrongViewOptions {
     field(o.color, {.name = "color",
                     .help = "maximum relative change of brightness, contrast and saturation",
                     .limits = between(0, 1)});
-    field(o.gray,
-          {.name = "gray", .help = "probability of grayscale", .limits = between(0, 1)});
+    field(o.gray, {.name = "gray", .help = "probability of grayscale", .limits = between(0, 1)});
     field(o.blur,
           {.name = "blur", .help = "probability of a Gaussian blur", .limits = between(0, 1)});
     field(o.cutout, {.name = "cutout",

@@ -34,7 +34,8 @@ std::unique_ptr<Prefetcher<ViewPairs>> view_pair_loader(const Dataset& dataset,
       options.batches, options.threads, 2 * options.threads, [=](int64_t index) {
         const int64_t batch = options.first_batch + index;
         // Ranks have other parts of the batch, and so other random numbers.
-        const auto position = static_cast<uint64_t>(batch * samples.batch_size + samples.part.first);
+        const auto position =
+            static_cast<uint64_t>(batch * samples.batch_size + samples.part.first);
         return make_pairs(source->batch(batch), strong, options,
                           generator(samples.seed ^ kStrongSeed, position));
       });

@@ -151,6 +151,13 @@ at::Tensor ConvUnit::operator()(const at::Tensor& input, at::Tensor addend) cons
   return result;
 }
 
+// Whether the convolution only reads every other pixel of few channels. There, oneDNN's backward
+// pass with AVX-512 (LibTorch 2.11) writes beyond its memory; without a stride it does not.
+bool ConvUnit::is_strided_pointwise(const at::Tensor& weight) const {
+  return weight.size(1) < 16 && weight.size(2) == 1 && weight.size(3) == 1 &&
+         sampling_.padding[0] == 0 && sampling_.stride[0] > 1 && !weight.is_cuda();
+}
+
 at::Tensor ConvUnit::in_float(const at::Tensor& x, at::Tensor addend, bool done) const {
   const auto type = compute_type(x);
   if (fuses(x, type)) {
@@ -167,6 +174,11 @@ at::Tensor ConvUnit::in_float(const at::Tensor& x, at::Tensor addend, bool done)
     return addend;
   }
   const auto [weight, bias] = folded();
+  if (is_strided_pointwise(weight)) {
+    const auto input = at::slice(at::slice(x, 2, 0, x.size(2), sampling_.stride[0]), 3, 0, x.size(3),
+                                 sampling_.stride[1]);
+    return finish(at::conv2d(input, weight, bias, 1, 0, 1, conv_->options.groups()), done, addend);
+  }
   return finish(at::conv2d(x, weight, bias, sampling_.stride, sampling_.padding, sampling_.dilation,
                            conv_->options.groups()),
                 done, addend);

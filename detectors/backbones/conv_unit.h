@@ -50,6 +50,7 @@ class ConvUnit {
   };
 
   bool folds() const;
+  bool is_strided_pointwise(const at::Tensor& weight) const;
   std::pair<at::Tensor, at::Tensor> folded() const;  // weight, bias
   at::Tensor in_float(const at::Tensor& x, at::Tensor addend, bool done) const;
   at::Tensor finish(at::Tensor x, bool norm_done, const at::Tensor& addend) const;

@@ -11,6 +11,7 @@
 #include "lanner/detectors/inference/frames.h"
 #include "lanner/detectors/inference/outputs.h"
 #include "lanner/detectors/inference/show_offsets.h"
+#include "lanner/detectors/inference/show_sampling.h"
 #include "lanner/detectors/inference/views.h"
 #include "lanner/detectors/weights/checkpoint.h"
 
@@ -25,7 +26,7 @@ class DetectJob {
       : options_(options),
         stop_(stop),
         device_(device_from_name(options.device)),
-        detector_(load_detector(options.weights, thresholds(options))),
+        detector_(load_detector(options.weights, thresholds(options), options.sampling)),
         sources_(list_sources(options)) {
     options.track.check();
     if (!options.view.region.empty() && options.view.region.size() != 4)
@@ -34,6 +35,9 @@ class DetectJob {
     if (options.show_offsets && o.backbone.deformable.stages.empty() && !o.roi.deformable)
       throw usage_error("show_offsets: " + options.weights.string() +
                         ": the detector has no deformable layers");
+    if (options.show_sampling && o.model != "diffusion")
+      throw usage_error("show_sampling: " + options.weights.string() +
+                        ": expected a diffusion detector, got " + o.model);
     place(*detector_, device_);
     outputs_.emplace(options, o.categories, sources_.size());
   }
@@ -97,6 +101,9 @@ class DetectJob {
         draw_offsets(image, detector_, detections[i], options_.conf);
         datasets::write_image(options_.out / kOffsetsFolder / batch[i].source->output, image);
       }
+      if (options_.show_sampling && !batch[i].video)
+        datasets::write_image(options_.out / kSamplingFolder / batch[i].source->output,
+                              draw_sampling(images[i], detector_));
       if (!found_.push({std::move(batch[i]), to_objects(detections[i], outputs_->minimum_score())}))
         return false;
     }

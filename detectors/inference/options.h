@@ -6,6 +6,7 @@
 
 #include "lanner/datasets/fields.h"
 #include "lanner/datasets/tracking/options.h"
+#include "lanner/detectors/diffusion/options.h"
 #include "lanner/detectors/thresholds.h"
 
 namespace lanner::detectors {
@@ -65,7 +66,7 @@ struct DetectOptions {
   bool save_images = true;
   bool save_video = false;
   bool save_crops = false;
-  bool show_offsets = false;
+  bool show_offsets = false, show_sampling = false;
   std::filesystem::path save_json, save_jsonl, save_csv;
   std::string save_labels = "none";
   int64_t batch_size = 1;
@@ -75,6 +76,7 @@ struct DetectOptions {
   ViewOptions view;
   datasets::TrackOptions track;
   Thresholds thresholds;
+  SamplingChoice sampling;
 
   static void visit(auto& o, auto&& field) {
     using namespace datasets;
@@ -106,6 +108,9 @@ struct DetectOptions {
     field(o.save_labels, {.name = "save_labels",
                           .help = "write labels for labeling tools into OUT/labels",
                           .choices = {"none", "coco", "voc", "yolo"}});
+    field(o.show_sampling, {.name = "show_sampling",
+                            .help = "draw the boxes of each step in which a diffusion model "
+                                    "samples, in OUT/sampling"});
     field(o.show_offsets, {.name = "show_offsets",
                            .help = "draw where deformable layers sample, into OUT/offsets"});
     field(o.batch_size, {.name = "batch_size",
@@ -119,6 +124,7 @@ struct DetectOptions {
     field(o.view, {.help = "large images and several looks"});
     field(o.track, {.help = "following objects"});
     field(o.thresholds, {.help = "thresholds; default: as stored with the weights"});
+    field(o.sampling, {.help = "sampling of a diffusion model; default: as stored"});
   }
 };
 

@@ -77,6 +77,7 @@ void check_outputs(const std::vector<Source>& sources, const DetectOptions& opti
   for (const auto& [input, output, is_video] : sources) {
     std::vector<fs::path> files{output};
     if (options.show_offsets && !is_video) files.push_back(kOffsetsFolder / output);
+    if (options.show_sampling && !is_video) files.push_back(kSamplingFolder / output);
     for (const auto& file : files) {
       std::error_code ignored;
       if (fs::equivalent(options.out / file, input, ignored))

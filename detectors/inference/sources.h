@@ -15,7 +15,8 @@ struct Source {
   bool is_video = false;
 };
 
-inline const std::filesystem::path kOffsetsFolder = "offsets";  // of --show-offsets
+inline const std::filesystem::path kOffsetsFolder = "offsets";    // of --show-offsets
+inline const std::filesystem::path kSamplingFolder = "sampling";  // of --show-sampling
 
 // Resolves folders, patterns and lists. Throws missing_file for what is not there, and usage_error
 // where an output would be written over an input or another output.

@@ -51,9 +51,8 @@ at::Tensor in_view(const at::Tensor& boxes, const at::Tensor& squares, const at:
   const auto moved = (boxes - torch::cat({corner, corner}, 2)) * scale;
   const auto x1 = moved.select(2, 0), y1 = moved.select(2, 1), x2 = moved.select(2, 2),
              y2 = moved.select(2, 3);
-  return torch::stack({torch::where(mirrored, size - x2, x1), y1,
-                       torch::where(mirrored, size - x1, x2), y2},
-                      2);
+  return torch::stack(
+      {torch::where(mirrored, size - x2, x1), y1, torch::where(mirrored, size - x1, x2), y2}, 2);
 }
 
 }  // namespace
@@ -85,16 +84,16 @@ RegionViews region_views(const at::Tensor& images, const RegionOptions& o,
   const auto inner = mean_colors(images, to_rois(image, boxes.flatten(0, 1))),
              outer = mean_colors(images, to_rois(image, around.flatten(0, 1)));
 
-  RegionViews views{.salience = (inner - outer).norm(2, 1).to(torch::kFloat).cpu().view(
-                        {count, candidates})};
+  RegionViews views{
+      .salience = (inner - outer).norm(2, 1).to(torch::kFloat).cpu().view({count, candidates})};
   for (const int v : {0, 1}) {
     const auto mirrored = torch::rand({count, 1}) < 0.5;
     auto view = crop(images, squares[v], o.view_size);
     view = torch::where(mirrored.to(view.device()).view({count, 1, 1, 1}), view.flip({3}), view);
     (v == 0 ? views.first : views.second) = augment_colors(view, colors);
-    const auto rois = to_rois(image, in_view(boxes, squares[v].unsqueeze(1), mirrored,
-                                             static_cast<double>(o.view_size))
-                                         .flatten(0, 1));
+    const auto rois = to_rois(
+        image, in_view(boxes, squares[v].unsqueeze(1), mirrored, static_cast<double>(o.view_size))
+                   .flatten(0, 1));
     (v == 0 ? views.first_rois : views.second_rois) = rois.to(images);
   }
   return views;
@@ -115,13 +114,13 @@ RegionNce region_nce(const at::Tensor& predictions, const at::Tensor& targets, d
                      double same) {
   const auto count = targets.size(0);
   const auto positive = torch::arange(count, targets.options().dtype(torch::kLong));
-  const auto left_out = alike(targets, same).logical_and(
-      torch::eye(count, targets.options().dtype(torch::kBool)).logical_not());
+  const auto left_out =
+      alike(targets, same)
+          .logical_and(torch::eye(count, targets.options().dtype(torch::kBool)).logical_not());
   const auto logits = (unit(predictions).matmul(unit(targets).t()) / temperature)
                           .masked_fill(left_out, -std::numeric_limits<float>::infinity());
   return {torch::cross_entropy_loss(logits, positive),
-          (logits.argmax(1) == positive).to(torch::kFloat).mean(),
-          count - left_out.sum(1)};
+          (logits.argmax(1) == positive).to(torch::kFloat).mean(), count - left_out.sum(1)};
 }
 
 }  // namespace lanner::detectors

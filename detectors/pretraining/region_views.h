@@ -9,10 +9,10 @@ namespace lanner::detectors {
 
 // Two views of each image, and boxes that both show.
 struct RegionViews {
-  at::Tensor first, second;              // [N, 3, V, V]
-  at::Tensor first_rois, second_rois;    // [N * candidates, 5], image by image: row i of both is
-                                         // the same region; index, x1, y1, x2, y2 in view pixels
-  at::Tensor salience;                   // [N, candidates]: how much each region stands out
+  at::Tensor first, second;            // [N, 3, V, V]
+  at::Tensor first_rois, second_rois;  // [N * candidates, 5], image by image: row i of both is
+                                       // the same region; index, x1, y1, x2, y2 in view pixels
+  at::Tensor salience;                 // [N, candidates]: how much each region stands out
 };
 
 // Crops two squares of each image, mirrors some, and changes their colors. Draws boxes of random

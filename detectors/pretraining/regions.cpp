@@ -30,11 +30,10 @@ Regions::Regions(const PretrainOptions& options) : options_(options) {
   register_network(*average, target_);
   encoder = Encoder(online_.backbone->body, options.built_stages());
   const torch::NoGradGuard no_grad;
-  for (const auto& [online, target] :
-       {std::pair<torch::nn::Module*, torch::nn::Module*>{online_.backbone.get(),
-                                                          target_.backbone.get()},
-        {online_.head.get(), target_.head.get()},
-        {online_.projection.get(), target_.projection.get()}}) {
+  for (const auto& [online, target] : {std::pair<torch::nn::Module*, torch::nn::Module*>{
+                                           online_.backbone.get(), target_.backbone.get()},
+                                       {online_.head.get(), target_.head.get()},
+                                       {online_.projection.get(), target_.projection.get()}}) {
     const auto from = online->parameters(), to = target->parameters();
     online_parameters_.insert(online_parameters_.end(), from.begin(), from.end());
     target_parameters_.insert(target_parameters_.end(), to.begin(), to.end());
@@ -48,8 +47,8 @@ Regions::Regions(const PretrainOptions& options) : options_(options) {
 Regions::Network Regions::make_network() const {
   Network network;
   network.backbone = Backbone(backbone_options(options_));
-  network.head = std::make_shared<BoxHead>(
-      *network.backbone, 1, RoiOptions{.head_width = options_.regions.head_width});
+  network.head = std::make_shared<BoxHead>(*network.backbone, 1,
+                                           RoiOptions{.head_width = options_.regions.head_width});
   for (auto& item : network.head->named_parameters())  // there are no classes yet
     if (item.key().starts_with("box_predictor")) item.value().set_requires_grad(false);
   const auto width = options_.regions.head_width;

@@ -26,9 +26,8 @@ struct PseudoLabelOptions {
                       .help = "fraction of the run that is on labels alone, until the teacher "
                               "knows something",
                       .limits = from_and_below(0, 1)});
-    field(o.weight, {.name = "weight",
-                     .help = "weight of the losses on pseudo-labels",
-                     .limits = above(0)});
+    field(o.weight,
+          {.name = "weight", .help = "weight of the losses on pseudo-labels", .limits = above(0)});
     field(o.min_score, {.name = "min_score",
                         .help = "lowest score that a class's threshold may fall to",
                         .limits = between(0, 1)});

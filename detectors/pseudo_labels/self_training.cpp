@@ -73,8 +73,8 @@ datasets::Dataset open_unlabelled(const TrainOptions& options, const datasets::D
   const std::array<const datasets::Dataset*, 2> labelled{&train, &val};
   auto images = datasets::open_unlabelled(options.unlabelled, labelled);
   if (!options.pseudo.truth.empty())
-    datasets::add_truth(
-        images, datasets::open_dataset(options.pseudo.truth, options.image_root, &train.categories));
+    datasets::add_truth(images, datasets::open_dataset(options.pseudo.truth, options.image_root,
+                                                       &train.categories));
   return images;
 }
 
@@ -91,9 +91,10 @@ SelfTraining::SelfTraining(const TrainOptions& options, const datasets::Dataset&
       measured_(train.categories.size() + 1) {
   thresholds_.emplace(objects_per_view(train), options.pseudo);
   std::cerr << images_.images.size() << " unlabeled images; a view is expected to hold";
-  for (size_t c = 0; c < train.categories.size(); ++c) std::cerr << (c ? ", " : " ")
-      << std::setprecision(2) << thresholds_->expected(static_cast<int64_t>(c) + 1) << " "
-      << train.categories[c].name;
+  for (size_t c = 0; c < train.categories.size(); ++c)
+    std::cerr << (c ? ", " : " ") << std::setprecision(2)
+              << thresholds_->expected(static_cast<int64_t>(c) + 1) << " "
+              << train.categories[c].name;
   std::cerr << "\n";
 }
 
@@ -122,12 +123,11 @@ void SelfTraining::add_losses(StepResult& result, Detector& student, int64_t bat
                               double progress) {
   if (progress < options_.pseudo.burn_in) return;
   if (!loader_)
-    loader_ = datasets::view_pair_loader(
-        images_, samples_, options_.pseudo.strong,
-        {.threads = options_.loop.workers,
-         .first_batch = batch,
-         .batches = batches_ - batch,
-         .normalization = student->options.normalization});
+    loader_ = datasets::view_pair_loader(images_, samples_, options_.pseudo.strong,
+                                         {.threads = options_.loop.workers,
+                                          .first_batch = batch,
+                                          .batches = batches_ - batch,
+                                          .normalization = student->options.normalization});
   const double asked = seconds();
   auto pairs = *loader_->next();
   result.data_time += seconds() - asked;

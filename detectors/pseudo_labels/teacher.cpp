@@ -27,9 +27,9 @@ at::Tensor steadiness(Detector& teacher, const Features& features, const RoiBatc
   copies.slice(2, 1, 5) += torch::randn({count, options.jitters, 4}).to(corners) * options.jitter *
                            sides.repeat({1, 2}).unsqueeze(1);
   const auto rois = copies.view({-1, 5});
-  const auto moved =
-      refined_boxes(teacher->predict(features, rois), rois, labels.repeat_interleave(options.jitters))
-          .view({count, options.jitters, 4});
+  const auto moved = refined_boxes(teacher->predict(features, rois), rois,
+                                   labels.repeat_interleave(options.jitters))
+                         .view({count, options.jitters, 4});
   const auto spread = moved.std(1).mean(1) / (sides.mean(1));
   return ones * (spread <= options.max_spread);
 }
@@ -70,7 +70,8 @@ PseudoLabels label_views(Detector& teacher, const datasets::ViewPairs& pairs,
   const auto limit = thresholds.all().to(pairs.weak.images.device());
   PseudoLabels result;
   for (const auto& image : detections) {
-    const auto keep = torch::nonzero(image.scores >= limit.index_select(0, image.labels)).squeeze(1);
+    const auto keep =
+        torch::nonzero(image.scores >= limit.index_select(0, image.labels)).squeeze(1);
     result.boxes.push_back(image.boxes.index_select(0, keep));
     result.labels.push_back(image.labels.index_select(0, keep));
     result.scores.push_back(image.scores.index_select(0, keep));

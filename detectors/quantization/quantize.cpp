@@ -140,6 +140,8 @@ std::vector<LayerError> quantize(Detector& detector,
   if (has_quantized_layers(*detector)) throw usage_error("weights: are quantized already");
   if (!detector->parameters().front().is_cpu())
     throw usage_error("device: quantized detectors run on the CPU");
+  if (detector->options.model == "diffusion")
+    throw usage_error("weights: a diffusion detector cannot be quantized");
   if (detector->is_training()) throw usage_error("quantize: expected evaluation mode");
   const torch::NoGradGuard no_grad;
   Calibration calibration(*detector);

@@ -129,6 +129,23 @@ at::Tensor refined_boxes(const RoiPredictions& predictions, const at::Tensor& ro
       .squeeze(1);
 }
 
+Detections strongest(const at::Tensor& boxes, const at::Tensor& labels, const at::Tensor& scores,
+                     const datasets::ImageSize& size, const datasets::ImageSize& original_size,
+                     const RoiOptions& options) {
+  const auto sides = boxes.slice(1, 2, 4) - boxes.slice(1, 0, 2);
+  const auto valid = torch::nonzero((sides >= kMinSide).all(1)).squeeze(1);
+  const auto box = boxes.index_select(0, valid), label = labels.index_select(0, valid);
+  const auto kept = suppress(box, scores.index_select(0, valid), label, options);
+  const auto keep = kept.indices.slice(0, 0, options.max_detections);
+  const double scale_x = static_cast<double>(original_size.width) / static_cast<double>(size.width),
+               scale_y =
+                   static_cast<double>(original_size.height) / static_cast<double>(size.height);
+  const auto scale =
+      torch::tensor({scale_x, scale_y, scale_x, scale_y}, torch::kFloat).to(box.device());
+  return {box.index_select(0, keep) * scale, label.index_select(0, keep),
+          kept.scores.slice(0, 0, options.max_detections)};
+}
+
 std::vector<Detections> select_detections(const RoiPredictions& predictions, const RoiBatch& rois,
                                           const std::vector<datasets::ImageSize>& sizes,
                                           const std::vector<datasets::ImageSize>& original_sizes,
@@ -145,21 +162,8 @@ std::vector<Detections> select_detections(const RoiPredictions& predictions, con
     auto box = kCoder.decode(gather_deltas(deltas[n], roi, label), boxes[n].index_select(0, roi))
                    .squeeze(1);
     box = ops::clip_boxes(box, sizes[n].height, sizes[n].width);
-    auto score = scores[n].index({roi, label});
-    const auto sides = box.slice(1, 2, 4) - box.slice(1, 0, 2);
-    const auto valid = torch::nonzero((sides >= kMinSide).all(1)).squeeze(1);
-    box = box.index_select(0, valid), score = score.index_select(0, valid);
-    const auto valid_label = label.index_select(0, valid);
-    const auto kept = suppress(box, score, valid_label, options);
-    const auto keep = kept.indices.slice(0, 0, options.max_detections);
-    const double scale_x =
-        static_cast<double>(original_sizes[n].width) / static_cast<double>(sizes[n].width);
-    const double scale_y =
-        static_cast<double>(original_sizes[n].height) / static_cast<double>(sizes[n].height);
-    const auto scale =
-        torch::tensor({scale_x, scale_y, scale_x, scale_y}, torch::kFloat).to(box.device());
-    results.push_back({box.index_select(0, keep) * scale, valid_label.index_select(0, keep),
-                       kept.scores.slice(0, 0, options.max_detections)});
+    const auto score = scores[n].index({roi, label});
+    results.push_back(strongest(box, label, score, sizes[n], original_sizes[n], options));
   }
   return results;
 }

@@ -48,9 +48,15 @@ RoiLosses roi_losses(const RoiPredictions& predictions, const RoiTargets& target
 at::Tensor refined_boxes(const RoiPredictions& predictions, const at::Tensor& rois,
                          const at::Tensor& labels);
 
-// Decodes the predictions into detections per image: drops low scores and tiny boxes, clips boxes
-// to `sizes`, applies NMS per class, keeps the options.max_detections best, and scales the boxes to
-// `original_sizes`.
+// The detections of an image among boxes in pixels of the batch, [D, 4], within `size`: drops tiny
+// ones, applies NMS per class, keeps the options.max_detections best, and scales the boxes to
+// `original_size`. labels: [D] int64 in 1..C; scores: [D].
+Detections strongest(const at::Tensor& boxes, const at::Tensor& labels, const at::Tensor& scores,
+                     const datasets::ImageSize& size, const datasets::ImageSize& original_size,
+                     const RoiOptions& options);
+
+// Decodes the predictions into detections per image: drops low scores, clips boxes to `sizes`, and
+// keeps the strongest().
 std::vector<Detections> select_detections(const RoiPredictions& predictions, const RoiBatch& rois,
                                           const std::vector<datasets::ImageSize>& sizes,
                                           const std::vector<datasets::ImageSize>& original_sizes,

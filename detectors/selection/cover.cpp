@@ -24,8 +24,7 @@ class Coverage {
   Coverage(const at::Tensor& features, const at::Generator& random) {
     const auto regions = features.flatten(0, 1);
     const auto count = std::min(kCoveredRegions, regions.size(0));
-    const auto sample =
-        torch::randperm(regions.size(0), random, torch::kLong).slice(0, 0, count);
+    const auto sample = torch::randperm(regions.size(0), random, torch::kLong).slice(0, 0, count);
     const auto covered = regions.index_select(0, sample).t();
     std::vector<at::Tensor> rows;
     for (int64_t i = 0; i < features.size(0); ++i)
@@ -58,8 +57,7 @@ class Distances {
 }  // namespace
 
 std::vector<int64_t> choose_cover(const at::Tensor& features, int count,
-                                  const std::vector<int64_t>& already, Cover cover,
-                                  uint64_t seed) {
+                                  const std::vector<int64_t>& already, Cover cover, uint64_t seed) {
   const torch::NoGradGuard no_grad;
   auto random = at::make_generator<at::CPUGeneratorImpl>(seed);
   const auto units = unit_features(features);

@@ -48,9 +48,8 @@ RegionFeatures features_of(Encoder& encoder, const datasets::Dataset& images,
                            const SelectOptions& options, const std::function<bool()>& stop) {
   const torch::NoGradGuard no_grad;
   const auto count = std::ssize(images.images);
-  datasets::Prefetcher<Loaded> loader(count, 2, 8, [&](int64_t i) {
-    return load(images.images[i], options.image_size);
-  });
+  datasets::Prefetcher<Loaded> loader(
+      count, 2, 8, [&](int64_t i) { return load(images.images[i], options.image_size); });
   ProgressLine line("select");
   RegionFeatures result;
   for (int64_t done = 1; auto loaded = loader.next(); ++done) {
@@ -82,8 +81,7 @@ void place_images(const std::vector<fs::path>& files, const fs::path& folder, bo
     const auto target = folder / file.filename();
     if (fs::exists(fs::symlink_status(target)))
       throw usage_error((as_links ? "link: " : "copy: ") + target.string() + " exists already");
-    as_links ? fs::create_symlink(fs::canonical(file), target)
-             : void(fs::copy_file(file, target));
+    as_links ? fs::create_symlink(fs::canonical(file), target) : void(fs::copy_file(file, target));
   }
 }
 

@@ -52,6 +52,20 @@ LoopOptions loop_options(const TrainOptions& options) {
   return loop;
 }
 
+// Of all objects, in a random order: [M, 4], cx, cy, w, h as fractions of the image.
+at::Tensor relative_boxes(const datasets::Dataset& data) {
+  std::vector<float> values;
+  for (const auto& image : data.images)
+    for (const auto& [box, label, area, crowd, difficult] : image.objects)
+      if (image.width > 0 && image.height > 0 && !crowd)
+        values.insert(values.end(), {static_cast<float>((box.x1 + box.x2) / 2 / image.width),
+                                     static_cast<float>((box.y1 + box.y2) / 2 / image.height),
+                                     static_cast<float>(box.width() / image.width),
+                                     static_cast<float>(box.height() / image.height)});
+  const auto boxes = torch::tensor(values).view({-1, 4});
+  return boxes.index_select(0, torch::randperm(boxes.size(0), torch::kLong));
+}
+
 // Loads the backbone of options.init, and gives its parameters their factor. Returns the report.
 std::string load_init(Detector& detector, const TrainOptions& options, LoopOptions& loop) {
   if (options.init.empty() || (loop.resume && options.init_lr == 1)) return "";
@@ -79,10 +93,7 @@ StepResult detection_step(Detector& detector, datasets::Loader& loader, const to
     for (const auto& [name, value] : gauges->metrics())
       log_only.emplace_back(name, torch::tensor(value));
   return {.loss = losses.total(),
-          .metrics = {{"loss_classifier", losses.classifier},
-                      {"loss_box_reg", losses.box_reg},
-                      {"loss_objectness", losses.objectness},
-                      {"loss_rpn_box_reg", losses.rpn_box_reg}},
+          .metrics = losses.named(),
           .log_only = std::move(log_only),
           .images = batch.size(),
           .paths = batch.paths,
@@ -98,6 +109,8 @@ void TrainOptions::check() const {
     throw usage_error(
         "ema_decay: expected above 0 with unlabelled images, such as 0.998: the average of the "
         "weights is their teacher");
+  if (!unlabelled.empty() && detector.model == "diffusion")
+    throw usage_error("unlabelled: expected model faster_rcnn or rfcn, got diffusion");
   auto trial = detector;  // wrong options show before the data is read, which has the categories
   trial.categories.push_back({1, "any"});
   trial.check();
@@ -122,6 +135,7 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   torch::manual_seed(loop.seed);
   Detector detector(detector_options);
   const auto transferred = load_init(detector, options, loop);
+  if (!loop.resume) detector->set_prior(relative_boxes(data.train));
   place(*detector, device);
 
   // Measured before the loader's threads use the processor.
@@ -161,7 +175,8 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
           [&](int64_t step, double progress) {
             advisor.begin_step(step, progress, *detector);
             Gauges gauges;
-            const bool observed = advisor.observes(step);
+            // The gauges are of proposals, which diffusion has none of.
+            const bool observed = advisor.observes(step) && detector_options.model != "diffusion";
             // The same for an image whichever rank has it.
             const uint64_t first_seed = (loop.seed << 40) + step * global_batch + first_of_rank;
             auto result = detection_step(detector, *loader, device, bfloat16, first_seed,

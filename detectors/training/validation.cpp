@@ -74,30 +74,31 @@ std::optional<Metrics> Validation::losses() {
   const auto loader = datasets::evaluation_loader(
       shard, batch_size, detector_->options.resize,
       {.threads = options_.loop.workers, .normalization = detector_->options.normalization});
-  auto sums = torch::zeros({5}, torch::kDouble);  // four terms, and the images
+  std::vector<std::string> names;
+  at::Tensor sums;  // of each term, and the images
   {
     const SingleRankGuard single;  // ranks have different numbers of batches
     while (auto batch = loader->next()) {
       if (stop_()) break;
       place(*batch, detector_->parameters().front().device());
       for (const auto id : batch->image_ids) batch->seeds.push_back(static_cast<uint64_t>(id));
-      const auto terms = detector_->losses(*batch);
+      const auto terms = detector_->losses(*batch).named();
+      if (!sums.defined()) sums = torch::zeros({std::ssize(terms) + 1}, torch::kDouble);
       const auto images = static_cast<double>(batch->size());
-      sums += images *
-              torch::tensor({terms.classifier.item<double>(), terms.box_reg.item<double>(),
-                             terms.objectness.item<double>(), terms.rpn_box_reg.item<double>(), 1.},
-                            torch::kDouble);
+      for (size_t i = 0; i < terms.size(); ++i)
+        sums[static_cast<int64_t>(i)] += images * terms[i].second.item<double>();
+      sums[-1] += images;
+      names.clear();
+      for (const auto& [name, value] : terms) names.push_back(name);
     }
   }
   sums = sum_over_ranks(sums);
   if (is_stopped()) return std::nullopt;
-  const auto means = sums / sums[4];
-  const auto mean = [&](int i) { return means[i].item<double>(); };
-  return Metrics{{"loss", mean(0) + mean(1) + mean(2) + mean(3)},
-                 {"loss_classifier", mean(0)},
-                 {"loss_box_reg", mean(1)},
-                 {"loss_objectness", mean(2)},
-                 {"loss_rpn_box_reg", mean(3)}};
+  const auto means = sums / sums[-1];
+  Metrics metrics{{"loss", means.slice(0, 0, -1).sum().item<double>()}};
+  for (size_t i = 0; i < names.size(); ++i)
+    metrics.emplace_back(names[i], means[static_cast<int64_t>(i)].item<double>());
+  return metrics;
 }
 
 std::vector<datasets::CocoDetection> Validation::detect(const datasets::Dataset& data) {

@@ -1,5 +1,6 @@
 #include "lanner/detectors/weights/checkpoint.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -24,7 +25,8 @@ bool is_ignored(const std::string& name) {
 
 // Layers whose outputs are per class, as are those of R-FCN's score maps.
 bool predicts_classes(const std::string& name) {
-  return name.starts_with("roi_heads.box_predictor.") || name.starts_with("roi_heads.score_");
+  return name.find(".box_predictor.cls_score.") != std::string::npos ||
+         name.starts_with("roi_heads.box_predictor.") || name.starts_with("roi_heads.score_");
 }
 
 void check_finite(const std::map<std::string, at::Tensor>& tensors, const std::string& source) {
@@ -36,6 +38,17 @@ void check_finite(const std::map<std::string, at::Tensor>& tensors, const std::s
                      std::to_string(low.item<double>()) + " to " +
                      std::to_string(high.item<double>()));
   }
+}
+
+void choose_sampling(DetectorOptions& options, const SamplingChoice& choice, const fs::path& file) {
+  const bool is_given = choice.steps || choice.boxes || choice.sampler != "stored";
+  if (is_given && options.model != "diffusion")
+    throw usage_error("steps, boxes, sampler: " + file.string() +
+                      ": expected a diffusion detector, got " + options.model);
+  auto& sampling = options.sampling;
+  sampling.steps = choice.steps.value_or(sampling.steps);
+  sampling.boxes = choice.boxes.value_or(sampling.boxes);
+  if (choice.sampler != "stored") datasets::from_text("sampler", choice.sampler, sampling.sampler);
 }
 
 bool has_same_names(const std::vector<datasets::Category>& a,
@@ -136,7 +149,10 @@ TransferReport load_matching(DetectorImpl& detector, const fs::path& file) {
     report.loaded.push_back(name);
     return true;
   });
-  if (!init) return report;
+  const bool is_backbone =
+      std::all_of(report.loaded.begin(), report.loaded.end(),
+                  [](const auto& n) { return n.starts_with("backbone.body."); });
+  if (!init && is_backbone) return report;
   for (const auto& name : report.loaded) state.erase(name);
   for (const auto& [name, tensor] : state)
     if (!name.starts_with("backbone.body.")) report.missing.push_back(name);
@@ -166,7 +182,8 @@ void save_detector(const fs::path& file, const Detector& detector) {
   write_safetensors(file, {state_of(*detector), metadata});
 }
 
-Detector load_detector(const fs::path& file, const Thresholds& thresholds) {
+Detector load_detector(const fs::path& file, const Thresholds& thresholds,
+                       const SamplingChoice& sampling) {
   const auto content = read_safetensors(file);
   auto options = detector_options_of(content.metadata, file);
   if (!options)
@@ -176,6 +193,7 @@ Detector load_detector(const fs::path& file, const Thresholds& thresholds) {
   roi.nms_iou = thresholds.nms_iou.value_or(roi.nms_iou);
   roi.soft_nms = thresholds.soft_nms.value_or(roi.soft_nms);
   roi.max_detections = thresholds.max_detections.value_or(roi.max_detections);
+  choose_sampling(*options, sampling, file);
   Detector detector(*options);
   if (content.metadata.contains(kQuantization)) {
     check_int8_operators();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "lanner/detectors/diffusion/options.h"
 #include "lanner/detectors/thresholds.h"
 #include "lanner/detectors/weights/safetensors.h"
 #include "lanner/ops/api.h"
@@ -46,9 +47,11 @@ LANNER_API std::string describe(const TransferReport& report, const std::filesys
 LANNER_API void save_detector(const std::filesystem::path& file, const Detector& detector);
 
 // Returns the detector on the CPU, in evaluation mode, with `thresholds` in place of the stored
-// ones where they have values. Throws missing_file; bad_data for a damaged file or weights that are
-// not a detector's; and usage_error for thresholds out of range.
+// ones where they have values, and a diffusion detector's sampling as `sampling` says. Throws
+// missing_file; bad_data for a damaged file or weights that are not a detector's; and usage_error
+// for thresholds out of range.
 LANNER_API Detector load_detector(const std::filesystem::path& file,
-                                  const Thresholds& thresholds = {});
+                                  const Thresholds& thresholds = {},
+                                  const SamplingChoice& sampling = {});
 
 }  // namespace lanner::detectors

@@ -408,10 +408,12 @@ def export_onnx(
     The graph returns "boxes" [D, 4], "labels" [D] and "scores" [D], as the detector does, for
     images of any size. The names of the classes are in its metadata, "classes".
 
-    Raises ValueError for what standard operators cannot express: deformable layers, Soft-NMS.
+    Raises ValueError for what standard operators cannot express: deformable layers, Soft-NMS, diffusion.
     """
     detector = detector if isinstance(detector, Detector) else load(detector)
     options = detector.options
+    if options["model"] == "diffusion":
+        raise ValueError("model: a diffusion detector cannot be exported: its loop over steps is no graph")
     if options["backbone"]["deformable"]["stages"]:
         raise ValueError("backbone.deformable: ONNX Runtime has no deformable convolution")
     if options["roi"]["deformable"]:

@@ -41,7 +41,7 @@ void use_ids_of(const std::vector<datasets::Category>& own, datasets::CocoFile& 
 
 int evaluate_model(const EvalOptions& options) {
   const auto device = detectors::device_from_name(options.device);
-  auto detector = detectors::load_detector(options.weights, options.thresholds);
+  auto detector = detectors::load_detector(options.weights, options.thresholds, options.sampling);
   detectors::place(*detector, device);
   const auto dataset =
       datasets::open_dataset(options.data, options.image_root, &detector->options.categories);

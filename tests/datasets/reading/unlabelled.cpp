@@ -29,7 +29,9 @@ TEST_CASE("labelled images among the unlabelled ones are noticed by their conten
                     ContainsSubstring("unlabelled: expected images without labels, got 1"));
 }
 
-TEST_CASE("unlabelled images may be listed; a folder without any, or a list with wrong lines, is refused") {
+TEST_CASE(
+    "unlabelled images may be listed; a folder without any, or a list with wrong lines, is "
+    "refused") {
   const TemporaryFolder folder;
   write_synthetic({.out = folder.path / "data", .images = 6, .width = 64, .height = 64});
   const auto data = open_dataset((folder.path / "data").string() + ":train");

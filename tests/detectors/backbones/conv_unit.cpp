@@ -128,3 +128,20 @@ TEST_CASE("under autocast a unit computes in sixteen bits") {
   CHECK(found.scalar_type() == torch::kBFloat16);
   CHECK(difference(found, expected) < 0.1);
 }
+
+TEST_CASE("a strided 1x1 convolution of few channels has the gradients of one in double") {
+  torch::manual_seed(11);
+  torch::nn::Conv2d conv(torch::nn::Conv2dOptions(8, 16, 1).stride(2).bias(false));
+  const auto exact = conv->weight.detach().to(torch::kDouble).requires_grad_();
+  const ConvUnit unit(conv, nullptr, false);
+  for (int i = 0; i < 40; ++i) {  // what was written beyond the memory crashed sooner or later
+    const auto x = torch::randn({4, 8, 57, 56}).contiguous(at::MemoryFormat::ChannelsLast);
+    const auto y = unit(x), expected = at::conv2d(x.to(torch::kDouble), exact, {}, 2);
+    REQUIRE(y.sizes() == expected.sizes());
+    CHECK(at::allclose(y.to(torch::kDouble), expected, 1e-4, 1e-5));
+    const auto g = torch::randn_like(y);
+    const auto ours = torch::autograd::grad({y}, {conv->weight}, {g})[0];
+    const auto theirs = torch::autograd::grad({expected}, {exact}, {g.to(torch::kDouble)})[0];
+    CHECK(at::allclose(ours.to(torch::kDouble), theirs, 1e-3, 1e-3));
+  }
+}

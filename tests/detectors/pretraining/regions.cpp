@@ -63,7 +63,8 @@ TEST_CASE("a region that stands out has the highest salience") {
   CHECK((center - 48).abs().max().item<float>() < 8);
 }
 
-TEST_CASE("the targets that a prediction is compared with hold its own, and none that looks the same") {
+TEST_CASE(
+    "the targets that a prediction is compared with hold its own, and none that looks the same") {
   torch::manual_seed(3);
   auto targets = torch::randn({12, 8});
   targets[5] = targets[2] + 0.01 * torch::randn({8});
@@ -116,7 +117,8 @@ TEST_CASE("region pretraining trains what a detector has, and its target has no 
     if (item.key().starts_with("target.")) {
       CHECK_FALSE(item.value().requires_grad());
       CHECK_FALSE(item.value().grad().defined());
-    } else if (item.value().grad().defined() && item.value().grad().abs().sum().item<double>() > 0) {
+    } else if (item.value().grad().defined() &&
+               item.value().grad().abs().sum().item<double>() > 0) {
       trained.insert(item.key());
     }
   }

@@ -126,7 +126,10 @@ TEST_CASE("the two views of an image are of the same pixels where the map says s
         const auto mean = [&](const datasets::Batch& batch, const at::Tensor& box) {
           const auto rois = torch::cat({torch::full({1, 1}, double(n)), box}, 1);
           return ops::roi_align(batch.images, rois,
-                                {.spatial_scale = 1, .pooled_height = 1, .pooled_width = 1, .sampling_ratio = 4})
+                                {.spatial_scale = 1,
+                                 .pooled_height = 1,
+                                 .pooled_width = 1,
+                                 .sampling_ratio = 4})
               .flatten();
         };
         const auto difference = (mean(pairs.weak, weak) - mean(pairs.strong, strong)).abs().max();
@@ -146,8 +149,7 @@ TEST_CASE("pseudo-labels have no gradients, and the losses on them reach the stu
   Detector student(tiny_options());
   const PseudoLabelOptions options{.min_score = 0, .max_score = 0.01, .window = 60};
   ClassThresholds thresholds({50, 50}, options);
-  for (int i = 0; i < 60; ++i)
-    thresholds.add(torch::zeros({0}, torch::kLong), torch::zeros({0}));
+  for (int i = 0; i < 60; ++i) thresholds.add(torch::zeros({0}, torch::kLong), torch::zeros({0}));
   const auto labels = label_views(teacher, pairs, thresholds, options);
   set_pseudo_targets(pairs, labels);
   REQUIRE(labels.boxes[0].size(0) > 0);
@@ -176,9 +178,10 @@ TEST_CASE("boxes are steady where jittered copies are moved to one place") {
     PseudoLabelOptions options{.min_score = 0, .max_score = 0.01};
     options.max_spread = max_spread, options.jitters = jitters;
     ClassThresholds thresholds({50, 50}, options);
-    for (int i = 0; i < 60; ++i)
-      thresholds.add(torch::zeros({0}, torch::kLong), torch::zeros({0}));
-    return torch::cat(label_views(teacher, pairs, thresholds, options).steady).mean().item<double>();
+    for (int i = 0; i < 60; ++i) thresholds.add(torch::zeros({0}, torch::kLong), torch::zeros({0}));
+    return torch::cat(label_views(teacher, pairs, thresholds, options).steady)
+        .mean()
+        .item<double>();
   };
   CHECK(share(10, 10) == 1);
   CHECK(share(1e-6, 10) == 0);
@@ -187,9 +190,8 @@ TEST_CASE("boxes are steady where jittered copies are moved to one place") {
 
 TEST_CASE("weights of RoIs and targets scale their part of the losses") {
   torch::manual_seed(8);
-  RoiTargets targets{{torch::zeros({4, 5}), {4}},
-                     torch::tensor({0, 1, 2, 0}, torch::kLong),
-                     torch::rand({4, 4})};
+  RoiTargets targets{
+      {torch::zeros({4, 5}), {4}}, torch::tensor({0, 1, 2, 0}, torch::kLong), torch::rand({4, 4})};
   const RoiPredictions predictions{torch::randn({4, 3}), torch::randn({4, 12})};
   const auto plain = roi_losses(predictions, targets, {});
   targets.weights = torch::ones({4}), targets.box_weights = torch::ones({4});
@@ -199,15 +201,16 @@ TEST_CASE("weights of RoIs and targets scale their part of the losses") {
   targets.weights = torch::tensor({0.f, 1.f, 1.f, 0.f});
   targets.box_weights = torch::tensor({1.f, 0.f, 1.f, 1.f});
   const auto some = roi_losses(predictions, targets, {});
-  const auto expected = torch::cross_entropy_loss(predictions.logits.slice(0, 1, 3),
-                                                  targets.labels.slice(0, 1, 3));
+  const auto expected =
+      torch::cross_entropy_loss(predictions.logits.slice(0, 1, 3), targets.labels.slice(0, 1, 3));
   CHECK(some.classifier.item<double>() == Approx(expected.item<double>()));
   targets.labels = torch::tensor({0, 0, 2, 0}, torch::kLong);
   const auto second = roi_losses(predictions, targets, {});
   CHECK(some.box_reg.item<double>() == Approx(second.box_reg.item<double>()));
 }
 
-TEST_CASE("a module that is given the average has it after every update, and again after a resume") {
+TEST_CASE(
+    "a module that is given the average has it after every update, and again after a resume") {
   torch::manual_seed(9);
   torch::nn::Linear student(3, 2), teacher(3, 2), restored_student(3, 2), restored_teacher(3, 2);
   Ema ema(*student, 0.75, teacher.get());

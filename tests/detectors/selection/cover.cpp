@@ -12,7 +12,8 @@ namespace {
 at::Tensor groups(const std::vector<int64_t>& sizes) {
   torch::manual_seed(4);
   std::vector<at::Tensor> rows;
-  for (const auto size : sizes) rows.push_back(3 * torch::randn({1, 1, 8}) + 0.1 * torch::randn({size, 1, 8}));
+  for (const auto size : sizes)
+    rows.push_back(3 * torch::randn({1, 1, 8}) + 0.1 * torch::randn({size, 1, 8}));
   return torch::cat(rows);
 }
 

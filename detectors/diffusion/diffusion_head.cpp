@@ -1,0 +1,264 @@
+#include "lanner/detectors/diffusion/diffusion_head.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <torch/nn/modules/activation.h>
+
+#include <cmath>
+
+#include "lanner/detectors/diffusion/assignment.h"
+#include "lanner/detectors/diffusion/sampler.h"
+#include "lanner/detectors/distributed/ranks.h"
+#include "lanner/detectors/options.h"
+#include "lanner/detectors/roi_heads/roi_targets.h"
+#include "lanner/detectors/roi_heads/suppress.h"
+#include "lanner/ops/boxes.h"
+
+namespace lanner::detectors {
+namespace {
+
+constexpr double kScale = 2;     // boxes are encoded as -kScale .. kScale
+constexpr double kMinSide = 1e-3;  // fraction of the image, of decoded boxes
+constexpr double kMinPadded = 1e-4;
+constexpr double kFocal = 2, kL1 = 5, kGiou = 2;  // weights of the losses
+constexpr int64_t kPriorSize = 1024;              // boxes
+
+// [.., 4], corners to center and sides, and back.
+at::Tensor to_center(const at::Tensor& boxes) {
+  const auto low = boxes.narrow(-1, 0, 2), high = boxes.narrow(-1, 2, 2);
+  return torch::cat({(low + high) / 2, high - low}, -1);
+}
+at::Tensor to_corners(const at::Tensor& boxes) {
+  const auto center = boxes.narrow(-1, 0, 2), half = boxes.narrow(-1, 2, 2) / 2;
+  return torch::cat({center - half, center + half}, -1);
+}
+
+// [N, 1, 4]: width, height, width, height of each image.
+at::Tensor sizes_of(const datasets::Batch& batch) {
+  std::vector<float> sizes;
+  for (const auto& size : batch.sizes)
+    for (int i = 0; i < 2; ++i)
+      sizes.insert(sizes.end(),
+                   {static_cast<float>(size.width), static_cast<float>(size.height)});
+  return torch::tensor(sizes).view({-1, 1, 4}).to(batch.images.device());
+}
+
+// Sinusoids of a time, [N] in 0..1000: [N, width].
+at::Tensor time_features(const at::Tensor& time, int64_t width) {
+  const auto half = width / 2;
+  const auto rates =
+      (torch::arange(half, time.options()) * (-std::log(10000.) / static_cast<double>(half))).exp();
+  const auto angles = time.unsqueeze(1) * rates;
+  return torch::cat({angles.sin(), angles.cos()}, 1);
+}
+
+at::Tensor focal_loss(const at::Tensor& logits, const at::Tensor& targets) {
+  const auto p = logits.sigmoid();
+  const auto cross_entropy = torch::binary_cross_entropy_with_logits(logits, targets, {}, {},
+                                                                     at::Reduction::None);
+  const auto right = p * targets + (1 - p) * (1 - targets);
+  const auto weight = kFocalAlpha * targets + (1 - kFocalAlpha) * (1 - targets);
+  return (weight * (1 - right).pow(kFocalGamma) * cross_entropy).sum();
+}
+
+// 1 - generalized IoU of pairs of boxes [M, 4]: [M].
+at::Tensor giou_loss(const at::Tensor& a, const at::Tensor& b) {
+  const auto area = [](const at::Tensor& x) {
+    return (x.narrow(1, 2, 2) - x.narrow(1, 0, 2)).prod(1);
+  };
+  const auto low = torch::maximum(a.narrow(1, 0, 2), b.narrow(1, 0, 2)),
+             high = torch::minimum(a.narrow(1, 2, 2), b.narrow(1, 2, 2));
+  const auto common = (high - low).clamp_min(0).prod(1);
+  const auto united = area(a) + area(b) - common;
+  const auto enclosing = (torch::maximum(a.narrow(1, 2, 2), b.narrow(1, 2, 2)) -
+                          torch::minimum(a.narrow(1, 0, 2), b.narrow(1, 0, 2)))
+                             .prod(1);
+  return 1 - common / united.clamp_min(1e-7) + (enclosing - united) / enclosing.clamp_min(1e-7);
+}
+
+}  // namespace
+
+DiffusionHeadImpl::DiffusionHeadImpl(const DetectorOptions& options, const BackboneImpl& backbone)
+    : sampling_(options.sampling),
+      options_(options.diffusion),
+      roi_(options.roi),
+      width_(backbone.roi_channels),
+      pooling_(backbone.roi_channels, backbone.roi_scales, options.roi.pooled_size, options.roi) {
+  register_module("box_roi_pool", pooling_);
+  time_ = register_module(
+      "time", torch::nn::Sequential(torch::nn::Linear(width_, 4 * width_), torch::nn::GELU(),
+                                    torch::nn::Linear(4 * width_, 4 * width_)));
+  const auto classes = static_cast<int64_t>(options.categories.size());
+  const auto area = options.roi.pooled_size * options.roi.pooled_size;
+  for (int64_t i = 0; i < options_.stages; ++i)
+    stages_.push_back(register_module("stage" + std::to_string(i),
+                                      BoxStage(width_, classes, area, options_)));
+  // Until it is set: the middle of the image.
+  if (options_.data_prior)
+    prior_ = register_buffer("prior",
+                             torch::tensor({0.5f, 0.5f, 0.3f, 0.3f}).repeat({kPriorSize, 1}));
+}
+
+void DiffusionHeadImpl::set_prior(const at::Tensor& boxes) {
+  if (!options_.data_prior || boxes.size(0) == 0) return;
+  const torch::NoGradGuard no_grad;
+  const auto rows = torch::linspace(0, static_cast<double>(boxes.size(0) - 1), kPriorSize);
+  prior_.copy_(boxes.index_select(0, rows.round().to(torch::kLong)));
+}
+
+// Corners in pixels [N, B, 4] to -kScale .. kScale.
+at::Tensor DiffusionHeadImpl::encode(const at::Tensor& boxes, const at::Tensor& sizes) const {
+  return (to_center(boxes / sizes) * 2 - 1) * kScale;
+}
+
+at::Tensor DiffusionHeadImpl::decode(const at::Tensor& x, const at::Tensor& sizes) const {
+  const auto center = (x.clamp(-kScale, kScale) / kScale + 1) / 2;
+  const auto box = torch::cat({center.narrow(-1, 0, 2), center.narrow(-1, 2, 2).clamp_min(kMinSide)}, -1);
+  return to_corners(box) * sizes;
+}
+
+// An image's objects, [G, 4] as cx, cy, w, h in fractions, among random boxes: [train_boxes, 4].
+at::Tensor DiffusionHeadImpl::padded(const at::Tensor& boxes) const {
+  const auto count = options_.train_boxes, given = boxes.size(0);
+  if (given >= count) {
+    const auto chosen = torch::randperm(given, torch::kLong).slice(0, 0, count).to(boxes.device());
+    return boxes.index_select(0, chosen);
+  }
+  at::Tensor more;
+  if (options_.data_prior) {
+    const auto rows = torch::randint(prior_.size(0), {count - given}, torch::kLong);
+    more = prior_.index_select(0, rows.to(prior_.device()));
+  } else {
+    more = torch::randn({count - given, 4}) / 6 + 0.5;
+    more.slice(1, 2, 4).clamp_min_(kMinPadded);
+  }
+  return torch::cat({boxes, more.to(boxes)});
+}
+
+// Where sampling begins, [B, 4], encoded.
+at::Tensor DiffusionHeadImpl::start(int64_t boxes, at::Generator& random) const {
+  if (!options_.data_prior) return torch::randn({boxes, 4}, random, torch::kFloat);
+  const auto rows = torch::randint(prior_.size(0), {boxes}, random, torch::kLong);
+  return (prior_.cpu().index_select(0, rows) * 2 - 1) * kScale;
+}
+
+std::vector<StageOutput> DiffusionHeadImpl::run(const std::vector<at::Tensor>& features,
+                                                const at::Tensor& boxes, const at::Tensor& times) {
+  const auto images = times.size(0), count = boxes.size(0);
+  const auto time = time_->forward(time_features(times, width_));
+  const auto index = torch::arange(images, boxes.options())
+                         .repeat_interleave(count / images)
+                         .unsqueeze(1);
+  std::vector<StageOutput> outputs;
+  auto current = boxes;
+  at::Tensor queries;
+  for (auto& stage : stages_) {
+    const auto pooled = pooling_(features, torch::cat({index, current}, 1));
+    outputs.push_back(stage(pooled, current, queries, time));
+    current = outputs.back().boxes.detach();
+    queries = outputs.back().queries;
+  }
+  return outputs;
+}
+
+DiffusionLosses DiffusionHeadImpl::losses(const std::vector<at::Tensor>& features,
+                                          const datasets::Batch& batch) {
+  const auto images = batch.size(), count = options_.train_boxes;
+  const auto sizes = sizes_of(batch);
+  std::vector<at::Tensor> noisy;
+  std::vector<float> times;
+  for (int64_t n = 0; n < images; ++n) {
+    if (!batch.seeds.empty()) torch::manual_seed(2 * batch.seeds[n]);
+    const auto level = level_at(sampling_.path, torch::rand({1}).item<double>());
+    const auto x0 = (padded(to_center(batch.boxes[n] / sizes[n])) * 2 - 1) * kScale;
+    noisy.push_back(level.s * x0 + level.sigma * torch::randn({count, 4}).to(x0));
+    times.push_back(static_cast<float>(level.time));
+  }
+  const auto boxes = decode(torch::stack(noisy), sizes).flatten(0, 1);
+  const auto outputs = run(features, boxes, torch::tensor(times).to(boxes.device()));
+
+  at::Tensor classifier = torch::zeros({}, boxes.options()), box_reg = classifier.clone();
+  for (const auto& output : outputs) {
+    auto targets = torch::zeros_like(output.logits);
+    std::vector<at::Tensor> predicted, wanted, scales;
+    int64_t matched = 0;
+    for (int64_t n = 0; n < images; ++n) {
+      const auto logits = output.logits.slice(0, n * count, (n + 1) * count),
+                 moved = output.boxes.slice(0, n * count, (n + 1) * count);
+      const auto [rows, objects] =
+          assign(logits, moved, batch.boxes[n], batch.labels[n],
+                 static_cast<double>(batch.sizes[n].width),
+                 static_cast<double>(batch.sizes[n].height));
+      const auto labels = batch.labels[n].index_select(0, objects) - 1;
+      targets.index_put_({rows + n * count, labels}, torch::ones({rows.size(0)}, boxes.options()));
+      predicted.push_back(moved.index_select(0, rows));
+      wanted.push_back(batch.boxes[n].index_select(0, objects));
+      scales.push_back(sizes[n].expand({rows.size(0), 4}));
+      matched += rows.size(0);
+    }
+    const double divisor = std::max(1., mean_over_ranks(static_cast<double>(matched)));
+    const auto p = torch::cat(predicted), w = torch::cat(wanted), size = torch::cat(scales);
+    classifier = classifier + kFocal * focal_loss(output.logits, targets) / divisor;
+    box_reg = box_reg + (kL1 * ((p - w) / size).abs().sum() + kGiou * giou_loss(p, w).sum()) / divisor;
+  }
+  return {classifier, box_reg};
+}
+
+std::vector<Detections> DiffusionHeadImpl::detect(const std::vector<at::Tensor>& features,
+                                                  const datasets::Batch& batch,
+                                                  std::vector<SamplingStep>* steps) {
+  const torch::NoGradGuard no_grad;
+  const auto images = batch.size(), count = sampling_.boxes;
+  const auto sizes = sizes_of(batch);
+  const auto device = batch.images.device();
+  // Each image has a generator of its own, so that its boxes do not depend on the batch.
+  std::vector<at::Generator> generators;
+  for (int64_t n = 0; n < images; ++n)
+    generators.push_back(at::make_generator<at::CPUGeneratorImpl>(options_.seed));
+  const auto fresh = [&](const at::Tensor&) {
+    std::vector<at::Tensor> all;
+    for (auto& generator : generators) all.push_back(torch::randn({count, 4}, generator, torch::kFloat));
+    return torch::stack(all).to(device);
+  };
+  std::vector<at::Tensor> starts;
+  for (auto& generator : generators) starts.push_back(start(count, generator));
+
+  std::vector<at::Tensor> scores, boxes;  // of each evaluation: [N, B, C] and [N, B, 4]
+  const auto denoise = [&](const at::Tensor& x, const NoiseLevel& level) {
+    const auto before = decode(x, sizes);
+    const auto times = torch::full({images}, level.time, sizes.options());
+    const auto output = run(features, before.flatten(0, 1), times).back();
+    scores.push_back(output.logits.sigmoid().view({images, count, -1}));
+    boxes.push_back(output.boxes.view({images, count, 4}));
+    if (steps)
+      steps->push_back({level.sigma, before[0], boxes.back()[0], scores.back()[0].amax(1)});
+    return encode(boxes.back(), sizes).clamp(-kScale, kScale);
+  };
+  const auto renew = [&](const at::Tensor& x, const NoiseLevel&) {
+    const auto kept = scores.back().amax(2, true) > options_.renew;
+    return torch::where(kept, x, fresh(x));
+  };
+  sample(denoise, torch::stack(starts).to(device), sampling_levels(sampling_.path, sampling_.steps),
+         sampling_.sampler, options_.eta, fresh, renew);
+
+  std::vector<Detections> results;
+  for (int64_t n = 0; n < images; ++n) {
+    std::vector<at::Tensor> all_boxes, all_scores, all_labels;
+    for (size_t i = 0; i < scores.size(); ++i) {
+      const auto classes = scores[i].size(2);
+      const auto [best, index] = scores[i][n].flatten().topk(count);
+      const auto valid = best > roi_.score_threshold;
+      all_scores.push_back(best.masked_select(valid));
+      const auto chosen = index.masked_select(valid);
+      all_labels.push_back(chosen % classes + 1);
+      all_boxes.push_back(
+          boxes[i][n].index_select(0, torch::div(chosen, classes, "floor")));
+    }
+    const auto box = ops::clip_boxes(torch::cat(all_boxes), batch.sizes[n].height,
+                                     batch.sizes[n].width);
+    results.push_back(strongest(box, torch::cat(all_labels), torch::cat(all_scores),
+                                batch.sizes[n], batch.original_sizes[n], roi_));
+  }
+  return results;
+}
+
+}  // namespace lanner::detectors
