@@ -27,7 +27,7 @@ class Subsets:
         """DATA[:SPLIT] of a split; synth has no test, its val stands for it."""
         if self.name == "asl":
             return f"{self.root}/annotations/instances_{'valid' if name == 'val' else name}.json"
-        return f"{self.root}:{'val' if self.name == 'synth' else name}"
+        return f"{self.root}:{'val' if (self.name, name) == ('synth', 'test') else name}"
 
     def _coco(self) -> dict:
         return json.loads((self.root / "annotations/instances_train.json").read_text())
@@ -56,11 +56,14 @@ class Subsets:
     def labeled(self, names: list[str], split: str) -> str:
         """DATA[:SPLIT] that has those training images alone."""
         if self.name == "asl":
-            full = self._coco()
-            images = [image for image in full["images"] if image["file_name"] in set(names)]
+            folder, full = self.unlabeled(), self._coco()
+            images = [
+                image | {"file_name": f"{folder.name}/{image['file_name']}"}
+                for image in full["images"]
+                if image["file_name"] in set(names)
+            ]
             ids = {image["id"] for image in images}
             annotations = [a for a in full["annotations"] if a["image_id"] in ids]
-            self.unlabeled()  # the images are found beside the file
             file = self.runs / f"train-{split}.json"
             file.write_text(json.dumps(full | {"images": images, "annotations": annotations}))
             return str(file)

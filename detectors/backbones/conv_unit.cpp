@@ -175,9 +175,11 @@ at::Tensor ConvUnit::in_float(const at::Tensor& x, at::Tensor addend, bool done)
   }
   const auto [weight, bias] = folded();
   if (is_strided_pointwise(weight)) {
-    const auto input = at::slice(at::slice(x, 2, 0, x.size(2), sampling_.stride[0]), 3, 0, x.size(3),
-                                 sampling_.stride[1]);
-    return finish(at::conv2d(input, weight, bias, 1, 0, 1, conv_->options.groups()), done, addend);
+    const auto input = at::slice(at::slice(x, 2, 0, x.size(2), sampling_.stride[0]), 3, 0,
+                                 x.size(3), sampling_.stride[1]);
+    return finish(at::conv2d(input, weight, bias, {1, 1}, at::IntArrayRef{0, 0}, {1, 1},
+                             conv_->options.groups()),
+                  done, addend);
   }
   return finish(at::conv2d(x, weight, bias, sampling_.stride, sampling_.padding, sampling_.dilation,
                            conv_->options.groups()),

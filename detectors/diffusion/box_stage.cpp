@@ -9,8 +9,8 @@
 namespace lanner::detectors {
 namespace {
 
-constexpr double kPrior = 0.01;         // score of an untrained network
-constexpr double kBoxWeight = 2;        // of the deltas of centers
+constexpr double kPrior = 0.01;          // score of an untrained network
+constexpr double kBoxWeight = 2;         // of the deltas of centers
 constexpr double kMaxGrowth = 1e5 / 16;  // of a side
 
 torch::nn::Linear plain(int64_t in, int64_t out) {

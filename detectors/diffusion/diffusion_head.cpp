@@ -16,7 +16,7 @@
 namespace lanner::detectors {
 namespace {
 
-constexpr double kScale = 2;     // boxes are encoded as -kScale .. kScale
+constexpr double kScale = 2;       // boxes are encoded as -kScale .. kScale
 constexpr double kMinSide = 1e-3;  // fraction of the image, of decoded boxes
 constexpr double kMinPadded = 1e-4;
 constexpr double kFocal = 2, kL1 = 5, kGiou = 2;  // weights of the losses
@@ -37,8 +37,7 @@ at::Tensor sizes_of(const datasets::Batch& batch) {
   std::vector<float> sizes;
   for (const auto& size : batch.sizes)
     for (int i = 0; i < 2; ++i)
-      sizes.insert(sizes.end(),
-                   {static_cast<float>(size.width), static_cast<float>(size.height)});
+      sizes.insert(sizes.end(), {static_cast<float>(size.width), static_cast<float>(size.height)});
   return torch::tensor(sizes).view({-1, 1, 4}).to(batch.images.device());
 }
 
@@ -53,8 +52,8 @@ at::Tensor time_features(const at::Tensor& time, int64_t width) {
 
 at::Tensor focal_loss(const at::Tensor& logits, const at::Tensor& targets) {
   const auto p = logits.sigmoid();
-  const auto cross_entropy = torch::binary_cross_entropy_with_logits(logits, targets, {}, {},
-                                                                     at::Reduction::None);
+  const auto cross_entropy =
+      torch::binary_cross_entropy_with_logits(logits, targets, {}, {}, at::Reduction::None);
   const auto right = p * targets + (1 - p) * (1 - targets);
   const auto weight = kFocalAlpha * targets + (1 - kFocalAlpha) * (1 - targets);
   return (weight * (1 - right).pow(kFocalGamma) * cross_entropy).sum();
@@ -90,12 +89,12 @@ DiffusionHeadImpl::DiffusionHeadImpl(const DetectorOptions& options, const Backb
   const auto classes = static_cast<int64_t>(options.categories.size());
   const auto area = options.roi.pooled_size * options.roi.pooled_size;
   for (int64_t i = 0; i < options_.stages; ++i)
-    stages_.push_back(register_module("stage" + std::to_string(i),
-                                      BoxStage(width_, classes, area, options_)));
+    stages_.push_back(
+        register_module("stage" + std::to_string(i), BoxStage(width_, classes, area, options_)));
   // Until it is set: the middle of the image.
   if (options_.data_prior)
-    prior_ = register_buffer("prior",
-                             torch::tensor({0.5f, 0.5f, 0.3f, 0.3f}).repeat({kPriorSize, 1}));
+    prior_ =
+        register_buffer("prior", torch::tensor({0.5f, 0.5f, 0.3f, 0.3f}).repeat({kPriorSize, 1}));
 }
 
 void DiffusionHeadImpl::set_prior(const at::Tensor& boxes) {
@@ -112,7 +111,8 @@ at::Tensor DiffusionHeadImpl::encode(const at::Tensor& boxes, const at::Tensor& 
 
 at::Tensor DiffusionHeadImpl::decode(const at::Tensor& x, const at::Tensor& sizes) const {
   const auto center = (x.clamp(-kScale, kScale) / kScale + 1) / 2;
-  const auto box = torch::cat({center.narrow(-1, 0, 2), center.narrow(-1, 2, 2).clamp_min(kMinSide)}, -1);
+  const auto box =
+      torch::cat({center.narrow(-1, 0, 2), center.narrow(-1, 2, 2).clamp_min(kMinSide)}, -1);
   return to_corners(box) * sizes;
 }
 
@@ -145,9 +145,8 @@ std::vector<StageOutput> DiffusionHeadImpl::run(const std::vector<at::Tensor>& f
                                                 const at::Tensor& boxes, const at::Tensor& times) {
   const auto images = times.size(0), count = boxes.size(0);
   const auto time = time_->forward(time_features(times, width_));
-  const auto index = torch::arange(images, boxes.options())
-                         .repeat_interleave(count / images)
-                         .unsqueeze(1);
+  const auto index =
+      torch::arange(images, boxes.options()).repeat_interleave(count / images).unsqueeze(1);
   std::vector<StageOutput> outputs;
   auto current = boxes;
   at::Tensor queries;
@@ -184,10 +183,9 @@ DiffusionLosses DiffusionHeadImpl::losses(const std::vector<at::Tensor>& feature
     for (int64_t n = 0; n < images; ++n) {
       const auto logits = output.logits.slice(0, n * count, (n + 1) * count),
                  moved = output.boxes.slice(0, n * count, (n + 1) * count);
-      const auto [rows, objects] =
-          assign(logits, moved, batch.boxes[n], batch.labels[n],
-                 static_cast<double>(batch.sizes[n].width),
-                 static_cast<double>(batch.sizes[n].height));
+      const auto [rows, objects] = assign(logits, moved, batch.boxes[n], batch.labels[n],
+                                          static_cast<double>(batch.sizes[n].width),
+                                          static_cast<double>(batch.sizes[n].height));
       const auto labels = batch.labels[n].index_select(0, objects) - 1;
       targets.index_put_({rows + n * count, labels}, torch::ones({rows.size(0)}, boxes.options()));
       predicted.push_back(moved.index_select(0, rows));
@@ -198,7 +196,8 @@ DiffusionLosses DiffusionHeadImpl::losses(const std::vector<at::Tensor>& feature
     const double divisor = std::max(1., mean_over_ranks(static_cast<double>(matched)));
     const auto p = torch::cat(predicted), w = torch::cat(wanted), size = torch::cat(scales);
     classifier = classifier + kFocal * focal_loss(output.logits, targets) / divisor;
-    box_reg = box_reg + (kL1 * ((p - w) / size).abs().sum() + kGiou * giou_loss(p, w).sum()) / divisor;
+    box_reg =
+        box_reg + (kL1 * ((p - w) / size).abs().sum() + kGiou * giou_loss(p, w).sum()) / divisor;
   }
   return {classifier, box_reg};
 }
@@ -216,7 +215,8 @@ std::vector<Detections> DiffusionHeadImpl::detect(const std::vector<at::Tensor>&
     generators.push_back(at::make_generator<at::CPUGeneratorImpl>(options_.seed));
   const auto fresh = [&](const at::Tensor&) {
     std::vector<at::Tensor> all;
-    for (auto& generator : generators) all.push_back(torch::randn({count, 4}, generator, torch::kFloat));
+    for (auto& generator : generators)
+      all.push_back(torch::randn({count, 4}, generator, torch::kFloat));
     return torch::stack(all).to(device);
   };
   std::vector<at::Tensor> starts;
@@ -250,13 +250,12 @@ std::vector<Detections> DiffusionHeadImpl::detect(const std::vector<at::Tensor>&
       all_scores.push_back(best.masked_select(valid));
       const auto chosen = index.masked_select(valid);
       all_labels.push_back(chosen % classes + 1);
-      all_boxes.push_back(
-          boxes[i][n].index_select(0, torch::div(chosen, classes, "floor")));
+      all_boxes.push_back(boxes[i][n].index_select(0, torch::div(chosen, classes, "floor")));
     }
-    const auto box = ops::clip_boxes(torch::cat(all_boxes), batch.sizes[n].height,
-                                     batch.sizes[n].width);
-    results.push_back(strongest(box, torch::cat(all_labels), torch::cat(all_scores),
-                                batch.sizes[n], batch.original_sizes[n], roi_));
+    const auto box =
+        ops::clip_boxes(torch::cat(all_boxes), batch.sizes[n].height, batch.sizes[n].width);
+    results.push_back(strongest(box, torch::cat(all_labels), torch::cat(all_scores), batch.sizes[n],
+                                batch.original_sizes[n], roi_));
   }
   return results;
 }

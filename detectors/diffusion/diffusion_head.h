@@ -23,10 +23,10 @@ struct DiffusionLosses {
 
 // A step of sampling, for pictures: the boxes that it started from, and what it made of them.
 struct SamplingStep {
-  double noise;        // sigma of its level
-  at::Tensor before;   // [B, 4]: x1, y1, x2, y2 in pixels of the batch, of one image
-  at::Tensor after;    // the same
-  at::Tensor scores;   // [B]: of each box's best class
+  double noise;       // sigma of its level
+  at::Tensor before;  // [B, 4]: x1, y1, x2, y2 in pixels of the batch, of one image
+  at::Tensor after;   // the same
+  at::Tensor scores;  // [B]: of each box's best class
 };
 
 // The second stage as a denoiser (DiffusionDet, arXiv 2211.09788): boxes begin as noise, and are

@@ -9,7 +9,7 @@ namespace lanner::detectors {
 namespace {
 
 constexpr int kLevels = 1000;
-constexpr double kOffset = 0.008, kMaxBeta = 0.999;         // of the cosine
+constexpr double kOffset = 0.008, kMaxBeta = 0.999;           // of the cosine
 constexpr double kRho = 7, kMaxSigma = 10, kMinSigma = 0.02;  // of EDM's grid
 
 // Of the variance-preserving path: the products of 1 - beta.
@@ -42,8 +42,7 @@ NoiseLevel edm_level(double ratio) {
   const double product = 1 / (1 + ratio * ratio);
   const auto after = std::lower_bound(products.begin(), products.end(), product, std::greater<>());
   auto index = std::min<std::ptrdiff_t>(after - products.begin(), kLevels - 1);
-  if (index > 0 &&
-      std::abs(products[index - 1] - product) < std::abs(products[index] - product))
+  if (index > 0 && std::abs(products[index - 1] - product) < std::abs(products[index] - product))
     --index;
   return {std::sqrt(product), std::sqrt(1 - product), static_cast<double>(index)};
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "lanner/datasets/fields.h"
 
@@ -47,6 +48,7 @@ struct SamplingOptions {
 struct SamplingChoice {
   std::optional<int64_t> steps{}, boxes{};
   std::string sampler = "stored";
+  std::optional<double> renew{};
 
   static void visit(auto& o, auto&& field) {
     using namespace datasets;
@@ -59,6 +61,10 @@ struct SamplingChoice {
     field(o.sampler, {.name = "sampler",
                       .help = "how a diffusion model refines its boxes",
                       .choices = {"stored", "euler", "heun", "ddim", "ddpm"}});
+    field(o.renew, {.name = "renew",
+                    .help = "score up to which a diffusion model's boxes become noise again after "
+                            "a step; 1: all, as a control",
+                    .limits = between(0, 1)});
   }
 };
 

@@ -22,8 +22,7 @@ at::Tensor heun_step(const Denoiser& denoise, const at::Tensor& x, const at::Ten
   const auto next_x0 = denoise(euler, next);
   const auto next_noise = noise_in(euler, next_x0, next);
   const bool is_flow = std::abs(level.s + level.sigma - 1) < 1e-9;
-  if (is_flow)
-    return x + (next.sigma - level.sigma) * ((noise - x0) + (next_noise - next_x0)) / 2;
+  if (is_flow) return x + (next.sigma - level.sigma) * ((noise - x0) + (next_noise - next_x0)) / 2;
   const double before = level.sigma / level.s, after = next.sigma / next.s;
   return next.s * (x / level.s + (after - before) * (noise + next_noise) / 2);
 }

@@ -10,7 +10,7 @@
 namespace lanner::detectors {
 namespace {
 
-constexpr int kSide = 360;         // of a picture, in pixels
+constexpr int kSide = 360;          // of a picture, in pixels
 constexpr size_t kMaxPictures = 6;  // beside the result
 
 // Boxes by ascending score, so that the best are on top.

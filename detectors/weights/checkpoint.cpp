@@ -41,13 +41,14 @@ void check_finite(const std::map<std::string, at::Tensor>& tensors, const std::s
 }
 
 void choose_sampling(DetectorOptions& options, const SamplingChoice& choice, const fs::path& file) {
-  const bool is_given = choice.steps || choice.boxes || choice.sampler != "stored";
+  const bool is_given = choice.steps || choice.boxes || choice.renew || choice.sampler != "stored";
   if (is_given && options.model != "diffusion")
-    throw usage_error("steps, boxes, sampler: " + file.string() +
+    throw usage_error("steps, boxes, sampler, renew: " + file.string() +
                       ": expected a diffusion detector, got " + options.model);
   auto& sampling = options.sampling;
   sampling.steps = choice.steps.value_or(sampling.steps);
   sampling.boxes = choice.boxes.value_or(sampling.boxes);
+  options.diffusion.renew = choice.renew.value_or(options.diffusion.renew);
   if (choice.sampler != "stored") datasets::from_text("sampler", choice.sampler, sampling.sampler);
 }
 

@@ -1,14 +1,12 @@
 """The diffusion box head, from the program and from Python."""
 
 import json
-import signal
-import subprocess
 
 import lanner
 import pytest
 import torch
 from test_ranks import tensors
-from test_resume import command, data, rows, train, wait_for_steps  # noqa: F401
+from test_resume import data, rows, train, train_with_an_interruption  # noqa: F401
 
 SMALL = ["--preset", "small_diffusion", "--diffusion.stages", "2", "--diffusion.train-boxes", "20"]
 
@@ -23,12 +21,7 @@ def weights(data, tmp_path_factory):  # noqa: F811
 def test_an_interrupted_run_ends_with_the_same_weights(data, tmp_path):  # noqa: F811
     options = [*SMALL, "--epochs", "5", "--diffusion.data-prior"]
     train(data, tmp_path / "whole", *options)
-    cut = tmp_path / "cut"
-    process = subprocess.Popen(command(data, cut, *options), stderr=subprocess.DEVNULL)
-    wait_for_steps(cut, 8)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) in (0, 143)
-    train(data, cut, *options, "--resume")
+    train_with_an_interruption(data, tmp_path / "cut", *options, after=8)
     whole, resumed = (tensors(tmp_path / name / "last.safetensors") for name in ("whole", "cut"))
     assert "roi_heads.prior" in whole
     for name, value in whole.items():

@@ -64,6 +64,15 @@ def wait_for_steps(out, count=2):
     raise TimeoutError
 
 
+def train_with_an_interruption(data, out, *options, after):
+    """Trains until some steps are logged, ends the run by a signal, and goes on with it."""
+    process = subprocess.Popen(command(data, out, *options), stderr=subprocess.DEVNULL)
+    wait_for_steps(out, after)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) in (0, 143)
+    train(data, out, *options, "--resume")
+
+
 def test_a_run_that_is_over_says_so(data, run):
     before = (run / "last.safetensors").read_bytes()
     assert "is over, at step 8: there is nothing left to do" in train(

@@ -54,8 +54,8 @@ DetectorOptions diffusion_options() {
   auto options = tiny_options();
   options.model = "diffusion";
   options.backbone.width = 16;
-  options.diffusion = {.train_boxes = 24, .stages = 2, .heads = 4, .dynamic_width = 8,
-                       .feed_forward = 64};
+  options.diffusion = {
+      .train_boxes = 24, .stages = 2, .heads = 4, .dynamic_width = 8, .feed_forward = 64};
   options.sampling.boxes = 20;
   return options;
 }
@@ -153,8 +153,8 @@ TEST_CASE("objects are assigned as a naive reference does") {
     std::map<int64_t, int64_t> object_of;
     std::vector<int64_t> shares(wanted);
     for (int64_t i = 0; i < found.boxes.size(0); ++i) {
-      const auto [place, added] = object_of.emplace(found.boxes[i].item<int64_t>(),
-                                                    found.objects[i].item<int64_t>());
+      const auto [place, added] =
+          object_of.emplace(found.boxes[i].item<int64_t>(), found.objects[i].item<int64_t>());
       CHECK(added);  // a prediction has one object
       ++shares[place->second];
     }
@@ -188,8 +188,8 @@ TEST_CASE("the terms of the cost are those of the paper") {
         .item<double>();
   };
   const double p = 1 / (1 + std::exp(-2.));
-  const double focal = 0.25 * std::pow(1 - p, 2) * -std::log(p) -
-                       0.75 * std::pow(p, 2) * -std::log(1 - p);
+  const double focal =
+      0.25 * std::pow(1 - p, 2) * -std::log(p) - 0.75 * std::pow(p, 2) * -std::log(1 - p);
   CHECK(cost(box) == Approx(2 * focal - 2).margin(1e-4));
   const auto beside = torch::tensor({35.f, 10.f, 55.f, 30.f});  // 25 px away, of 20 px: near
   const double giou = 0. - (45. * 20 - 800) / (45. * 20);

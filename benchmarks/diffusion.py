@@ -1,0 +1,123 @@
+"""Measures a diffusion box head beside Faster R-CNN, and what its steps and boxes are worth.
+
+    diffusion.py LANNER SHARED_DATA RUNS OUT.csv
+        [--data synth|uno|bccd] [--paths flow,vp] [--seeds 1,2,3] [--minutes 8] [--split val]
+        [--steps 1,2,4,8] [--boxes 50,100,300] [--plot OUT.png]
+
+Trains `--preset small` and, for each path, `--preset small_diffusion` for the same minutes, and
+evaluates each number of steps with each number of boxes: with the steps of the sampler, and, as
+the control, with fresh random boxes in each step (`--renew 1`). Appends a row for each to OUT.csv;
+rows that it has are not run again. Times are of `lanner eval`, decoding included, per image.
+"""
+
+import argparse
+import itertools
+import json
+import pathlib
+import time
+
+from runs import METRICS, Program, Rows, spread
+
+parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+)
+for name in ("lanner", "shared_data", "runs", "out"):
+    parser.add_argument(name, type=pathlib.Path)
+parser.add_argument("--data", choices=("synth", "uno", "bccd"), default="synth")
+parser.add_argument("--paths", default="flow")
+parser.add_argument("--seeds", default="1,2,3")
+parser.add_argument("--minutes", type=float, default=8)
+parser.add_argument("--split", default="val")
+parser.add_argument("--steps", default="1,2,4,8")
+parser.add_argument("--boxes", default="50,100,300")
+parser.add_argument("--train", default="", help="additional options of lanner train")
+parser.add_argument("--plot", type=pathlib.Path, help="file for a plot of AP over time")
+arguments = parser.parse_args()
+lanner = Program(arguments.lanner)
+shared, runs = arguments.shared_data.resolve(), arguments.runs.resolve() / arguments.data
+runs.mkdir(parents=True, exist_ok=True)
+synth, uno = runs / "data", shared / "uno224/annotations"
+if arguments.data == "synth" and not (synth / "ImageSets").exists():
+    lanner("synth", "--out", synth, "--images", 1000, "--seed", 11)
+# Training data, val and test, and options for both detectors.
+DATA = {
+    "synth": (f"{synth}:train", f"{synth}:val", f"{synth}:val",
+              ["--resize.min-size", 192, "--resize.max-size", 256]),
+    "bccd": (f"{shared}/bccd:train", f"{shared}/bccd:val", f"{shared}/bccd:test", []),
+    "uno": (uno / "instances_train.json", uno / "instances_valid.json", uno / "instances_test.json",
+            ["--resize.min-size", 224, "--resize.max-size", 224, "--horizontal-flip", 0,
+             "--anchors.sizes", "16,24;32,48;64,96"]),
+}  # fmt: skip
+train_data, val, test, options = DATA[arguments.data]
+COMMON = [*options, "--backbone.width", 32, "--evaluations", 2, "--epochs", 100000, "--max-minutes",
+          arguments.minutes, *arguments.train.split()]  # fmt: skip
+images = val if arguments.split == "val" else test
+
+keys = ["data", "model", "seed", "minutes", "split", "steps", "boxes", "boxes_of_a_step"]
+rows = Rows(arguments.out, [*keys, "seconds_per_image", *METRICS], keys=len(keys))
+
+
+def image_count() -> int:
+    if arguments.data == "uno":
+        return len(json.loads(images.read_text())["images"])
+    folder, split = images.split(":")
+    return len((pathlib.Path(folder) / f"ImageSets/Main/{split}.txt").read_text().split())
+
+
+def measure(folder, key, flags):
+    """Appends the row of an evaluation."""
+    if key in rows:
+        return
+    out = folder / "metrics.json"
+    begin = time.monotonic()
+    lanner("eval", "--weights", folder / "best.safetensors", "--data", images, "--metrics-json", out, *flags)
+    spent = time.monotonic() - begin
+    metrics = json.loads(out.read_text())
+    rows.add(*key, f"{spent / image_count():.4f}", *(f"{100 * metrics[name]:.2f}" for name in METRICS))
+
+
+for seed in arguments.seeds.split(","):
+    start = (arguments.data,)
+    folder = runs / f"small-{seed}-{arguments.minutes:g}"
+    lanner.train(folder, "train", "--data", train_data, "--val", val, "--preset", "small", "--seed", seed,
+                 *COMMON)  # fmt: skip
+    measure(folder, (*start, "faster_rcnn", seed, f"{arguments.minutes:g}", arguments.split, "", "", ""), [])
+    for path in arguments.paths.split(","):
+        folder = runs / f"{path}-{seed}-{arguments.minutes:g}"
+        lanner.train(folder, "train", "--data", train_data, "--val", val, "--preset", "small_diffusion",
+                     "--path", path, "--seed", seed, *COMMON)  # fmt: skip
+        for steps, boxes in itertools.product(arguments.steps.split(","), arguments.boxes.split(",")):
+            for control in (False, True) if steps != "1" else (False,):
+                key = (*start, path, seed, f"{arguments.minutes:g}", arguments.split, steps, boxes,
+                       "fresh" if control else "sampled")  # fmt: skip
+                measure(folder, key, ["--steps", steps, "--boxes", boxes, *(["--renew", 1] if control else [])])
+
+found = {}
+for key, row in rows.all().items():
+    if key[0] == arguments.data and key[4] == arguments.split:
+        found.setdefault((*key[1:2], *key[3:4], *key[5:]), []).append(row)
+for group, runs_of_group in sorted(found.items()):
+    aps = [float(row["AP"]) for row in runs_of_group]
+    seconds = [float(row["seconds_per_image"]) for row in runs_of_group]
+    print(*group, "AP", spread(aps), "seconds per image", spread(seconds), f"({len(aps)} seeds)")
+
+if arguments.plot:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
+    for model in sorted({group[0] for group in found}):
+        for of_a_step in ("sampled", "fresh", ""):
+            mine = [(g, r) for g, r in found.items() if g[0] == model and g[4] == of_a_step]
+            if not mine:
+                continue
+            x = [sum(float(row["seconds_per_image"]) for row in r) / len(r) for _, r in mine]
+            y = [sum(float(row["AP"]) for row in r) / len(r) for _, r in mine]
+            axes.plot(*zip(*sorted(zip(x, y))), marker="o", label=f"{model} {of_a_step}".strip())
+    axes.set(xlabel="seconds per image", ylabel=f"AP on {arguments.split}, percent")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(arguments.plot)
