@@ -58,6 +58,17 @@ class DetectorOptionsRoi(TypedDict, total=False):
     score_threshold: float
     soft_nms: float
 
+class DetectorOptionsDiffusion(TypedDict, total=False):
+    data_prior: bool
+    dynamic_width: int
+    eta: float
+    feed_forward: int
+    heads: int
+    renew: float
+    seed: int
+    stages: int
+    train_boxes: int
+
 class DetectorOptionsResize(TypedDict, total=False):
     interpolation: Literal["area", "linear", "torchvision"]
     max_size: int
@@ -70,11 +81,16 @@ class DetectorOptionsNormalization(TypedDict, total=False):
 class DetectorOptions(TypedDict, total=False):
     anchors: DetectorOptionsAnchors
     backbone: DetectorOptionsBackbone
-    model: Literal["faster_rcnn", "rfcn"]
+    boxes: int
+    diffusion: DetectorOptionsDiffusion
+    model: Literal["faster_rcnn", "rfcn", "diffusion"]
     normalization: DetectorOptionsNormalization
+    path: Literal["flow", "vp", "edm"]
     resize: DetectorOptionsResize
     roi: DetectorOptionsRoi
     rpn: DetectorOptionsRpn
+    sampler: Literal["euler", "heun", "ddim", "ddpm"]
+    steps: int
 
 class TrainOptionsBackboneDeformable(TypedDict, total=False):
     groups: int
@@ -131,6 +147,17 @@ class TrainOptionsRoi(TypedDict, total=False):
     score_threshold: float
     soft_nms: float
 
+class TrainOptionsDiffusion(TypedDict, total=False):
+    data_prior: bool
+    dynamic_width: int
+    eta: float
+    feed_forward: int
+    heads: int
+    renew: float
+    seed: int
+    stages: int
+    train_boxes: int
+
 class TrainOptionsResize(TypedDict, total=False):
     interpolation: Literal["area", "linear", "torchvision"]
     max_size: int
@@ -140,17 +167,41 @@ class TrainOptionsNormalization(TypedDict, total=False):
     mean: Sequence[float]
     std: Sequence[float]
 
+class TrainOptionsPseudoStrong(TypedDict, total=False):
+    blur: float
+    color: float
+    cutout: float
+    flip: float
+    gray: float
+    scale: float
+    shift: float
+
+class TrainOptionsPseudo(TypedDict, total=False):
+    burn_in: float
+    jitter: float
+    jitters: int
+    max_score: float
+    max_spread: float
+    min_score: float
+    soft_background: bool
+    strong: TrainOptionsPseudoStrong
+    truth: str
+    weight: float
+    window: int
+
 class TrainOptions(TypedDict, total=False):
     accumulate: int
     amp: Literal["true", "false", "auto"]
     anchors: TrainOptionsAnchors
     backbone: TrainOptionsBackbone | str
     batch_size: int
+    boxes: int
     clip_norm: float
     color_jitter: float
     cutout: float
     deformable: bool
     device: str
+    diffusion: TrainOptionsDiffusion
     ema_decay: float
     epochs: int
     evaluate_raw: bool
@@ -168,7 +219,7 @@ class TrainOptions(TypedDict, total=False):
     lr_images: int
     lr_milestones: Sequence[float]
     max_minutes: float
-    model: Literal["faster_rcnn", "rfcn"]
+    model: Literal["faster_rcnn", "rfcn", "diffusion"]
     momentum: float
     mosaic: float
     normalization: TrainOptionsNormalization
@@ -177,23 +228,42 @@ class TrainOptions(TypedDict, total=False):
     on_bad_image: Literal["stop", "skip"]
     optimizer: Literal["sgd", "adamw"]
     override: bool
+    path: Literal["flow", "vp", "edm"]
     patience: int
     preset: str
+    pseudo: TrainOptionsPseudo
     resize: TrainOptionsResize
     resume: bool
     roi: TrainOptionsRoi
     rpn: TrainOptionsRpn
+    sampler: Literal["euler", "heun", "ddim", "ddpm"]
     save_minutes: float
     scale_jitter: float
     schedule: Literal["step", "cosine", "poly"]
     seed: int
+    steps: int
     sync_norm: bool
+    unlabelled: str | PathLike[str] | Sequence[str | PathLike[str]]
+    unlabelled_ratio: float
     val: str
     val_loss: bool
     vertical_flip: float
     warmup_steps: int
     weight_decay: float
     workers: int
+
+class SelectOptions(TypedDict, total=False):
+    already: str | PathLike[str]
+    backbone: str
+    copy: str | PathLike[str]
+    cover: Literal["coverage", "k_center", "k_means"]
+    image_size: int
+    link: str | PathLike[str]
+    norm: Literal["frozen_batch", "batch", "group", "layer", "none"]
+    regions: int
+    seed: int
+    show: str | PathLike[str]
+    weights: str | PathLike[str]
 
 class PretrainOptionsPatch(TypedDict, total=False):
     brightness: float
@@ -204,6 +274,20 @@ class PretrainOptionsPatch(TypedDict, total=False):
     one_channel: float
     size: int
     stride: int
+
+class PretrainOptionsRegions(TypedDict, total=False):
+    boxes: int
+    candidates: int
+    fpn_channels: int
+    fpn_stages: Sequence[int]
+    head_width: int
+    max_side: float
+    min_side: float
+    min_view: float
+    rare: bool
+    same: float
+    target_decay: float
+    view_size: int
 
 class PretrainOptions(TypedDict, total=False):
     accumulate: int
@@ -233,12 +317,13 @@ class PretrainOptions(TypedDict, total=False):
     momentum: float
     negatives: int
     norm: Literal["frozen_batch", "batch", "group", "layer", "none"]
-    objective: Literal["cpc", "simclr"]
+    objective: Literal["cpc", "simclr", "regions"]
     on_bad_image: Literal["stop", "skip"]
     optimizer: Literal["sgd", "adamw"]
     override: bool
     patch: PretrainOptionsPatch
     patience: int
+    regions: PretrainOptionsRegions
     resume: bool
     save_minutes: float
     schedule: Literal["step", "cosine", "poly"]
@@ -267,6 +352,7 @@ class EvalOptions(TypedDict, total=False):
     amp: Literal["true", "false", "auto"]
     annotations: str
     batch_size: int
+    boxes: int
     data: str
     detections: str | PathLike[str]
     device: str
@@ -277,10 +363,13 @@ class EvalOptions(TypedDict, total=False):
     metric: Literal["coco", "voc07", "voc"]
     metrics_json: str | PathLike[str]
     nms_iou: float
+    renew: float
     report: str | PathLike[str]
+    sampler: Literal["stored", "euler", "heun", "ddim", "ddpm"]
     save_detections: str | PathLike[str]
     score_threshold: float
     soft_nms: float
+    steps: int
     weights: str | PathLike[str]
     workers: int
 
@@ -294,6 +383,7 @@ class DetectOptionsTrack(TypedDict, total=False):
 
 class DetectOptions(TypedDict, total=False):
     batch_size: int
+    boxes: int
     class_conf: str
     conf: float
     count_lines: Sequence[Sequence[float]]
@@ -306,6 +396,8 @@ class DetectOptions(TypedDict, total=False):
     overlap: float
     precision: Literal["fp32", "bf16"]
     region: Sequence[float]
+    renew: float
+    sampler: Literal["stored", "euler", "heun", "ddim", "ddpm"]
     save_crops: bool
     save_csv: str | PathLike[str]
     save_images: bool
@@ -316,8 +408,10 @@ class DetectOptions(TypedDict, total=False):
     scales: Sequence[float]
     score_threshold: float
     show_offsets: bool
+    show_sampling: bool
     soft_nms: float
     start: float
+    steps: int
     tile: int
     track: DetectOptionsTrack | bool
     zones: Sequence[Sequence[float]]
