@@ -17,8 +17,8 @@ struct PseudoLabelOptions {
   double jitter = 0.06;
   double max_spread = 0.02;
   bool soft_background = true;
-  std::string truth;
-  datasets::StrongViewOptions strong;
+  std::string truth{};
+  datasets::StrongViewOptions strong{};
 
   static void visit(auto& o, auto&& field) {
     using namespace datasets;

@@ -14,7 +14,7 @@ struct RoiTargets {
   at::Tensor labels;  // [K] int64 in 0..C; 0 is background
   at::Tensor deltas;  // [K, 4] regression targets, only meaningful where the label is not 0
   // [K] float: how much each RoI counts in the losses; undefined: 1.
-  at::Tensor weights, box_weights{};
+  at::Tensor weights{}, box_weights{};
 };
 
 // Scalars.

@@ -38,7 +38,8 @@ struct SelectOptions {
     field(o.images, {.name = "images",
                      .help = "folders of images, searched recursively, or lists (*.txt)",
                      .required = true});
-    field(o.count, {.name = "count", .help = "images to choose", .limits = at_least(1), .required = true});
+    field(o.count,
+          {.name = "count", .help = "images to choose", .limits = at_least(1), .required = true});
     field(o.weights, {.name = "weights",
                       .help = "backbone whose features tell images apart: of lanner pretrain or "
                               "train, or torchvision's; none: an untrained one"});
