@@ -84,8 +84,8 @@ RegionViews region_views(const at::Tensor& images, const RegionOptions& o,
   const auto inner = mean_colors(images, to_rois(image, boxes.flatten(0, 1))),
              outer = mean_colors(images, to_rois(image, around.flatten(0, 1)));
 
-  RegionViews views{
-      .salience = (inner - outer).norm(2, 1).to(torch::kFloat).cpu().view({count, candidates})};
+  RegionViews views;
+  views.salience = (inner - outer).norm(2, 1).to(torch::kFloat).cpu().view({count, candidates});
   for (const int v : {0, 1}) {
     const auto mirrored = torch::rand({count, 1}) < 0.5;
     auto view = crop(images, squares[v], o.view_size);

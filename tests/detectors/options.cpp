@@ -73,7 +73,8 @@ TEST_CASE("options that contradict each other are rejected by path") {
   options.roi.pooled_size = 0;
   CHECK_THROWS_WITH(options.check(), ContainsSubstring("roi.pooled_size: expected 1 to 64, got 0"));
   options.model = "yolo";
-  CHECK_THROWS_WITH(options.check(), ContainsSubstring("model: expected faster_rcnn or rfcn"));
+  CHECK_THROWS_WITH(options.check(),
+                    ContainsSubstring("model: expected faster_rcnn, rfcn or diffusion"));
   CHECK_THROWS_WITH(preset("huge"), ContainsSubstring("preset: expected one of"));
 }
 

@@ -58,7 +58,8 @@ TEST_CASE("command lines that make no sense end with 2 and say why") {
   expect("train --data x --out y --lr fast", 2, "lr: expected a number, got \"fast\"");
   expect("train --data x --out y --preset huge", 2, "preset: expected one of");
   expect("train --data x --out /tmp --backbone vgg", 2, "backbone: expected resnet18, resnet34");
-  expect("train --data x --out y --model yolo", 2, "model: expected faster_rcnn or rfcn");
+  expect("train --data x --out y --model yolo", 2,
+         "model: expected faster_rcnn, rfcn or diffusion");
   expect("train --data x --out y --model rfcn --backbone resnet50-c4", 2,
          "backbone: expected a name that ends in -dc5 or -fpn");
   expect("train --data x --out y --roi.pooling max", 2,

@@ -46,6 +46,8 @@ TEST_CASE("the synced batch norm of one rank is torch's, with its gradients and 
 
 // Run by the next test in processes of their own.
 TEST_CASE("a rank writes the gradients of its part of four images", "[.rank]") {
+  const char* folder = std::getenv("LANNER_GRADIENTS");
+  if (!folder) return;  // run by a filter, not by the test below
   join_ranks();
   for (auto [name, options] : tiny_detectors()) {
     if (options.backbone.norm == Norm::batch)  // of a part, which would be another function
@@ -77,8 +79,7 @@ TEST_CASE("a rank writes the gradients of its part of four images", "[.rank]") {
     SafeTensors gradients;
     for (const auto& parameter : detector->named_parameters())
       gradients.tensors[parameter.key()] = parameter.value().grad();
-    if (ranks().is_first())
-      write_safetensors(fs::path(std::getenv("LANNER_GRADIENTS")) / name, gradients);
+    if (ranks().is_first()) write_safetensors(fs::path(folder) / name, gradients);
   }
 }
 

@@ -149,7 +149,8 @@ TEST_CASE("make_objective rejects invalid options by name") {
   rejects([](auto& o) { o.last_distance = 5; },
           "last_distance: expected less than the 5 rows of patches, got 5");
   rejects([](auto& o) { o.directions = 3; }, "directions: expected 1 or 4, got 3");
-  rejects([](auto& o) { o.objective = "moco"; }, "objective: expected cpc or simclr, got \"moco\"");
+  rejects([](auto& o) { o.objective = "moco"; },
+          "objective: expected cpc, simclr or regions, got \"moco\"");
   rejects([](auto& o) { o.context = "lstm"; }, "context: expected conv or gru, got \"lstm\"");
   rejects([](auto& o) { o.negatives = 5000; },
           "negatives: expected 0 to the 399 other patches, got 5000");
