@@ -111,8 +111,7 @@ std::vector<double> SelfTraining::objects_per_view(const datasets::Dataset& trai
     return counts;
   }
   datasets::TrainingSamples source(train, samples);
-  const int64_t views = std::max(images, kCountedViews / images * images);
-  const int64_t counted = std::min(views, std::max(kCountedViews, images));
+  const int64_t counted = images < kCountedViews ? kCountedViews / images * images : kCountedViews;
   for (int64_t i = 0; i < counted; ++i)
     for (const auto& object : source.batch(i).front().objects)
       if (!object.crowd) counts[object.label - 1] += 1. / static_cast<double>(counted);

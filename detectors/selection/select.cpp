@@ -75,12 +75,17 @@ datasets::Dataset labeled_images(const SelectOptions& options) {
   return datasets::open_unlabelled({options.already}, {});
 }
 
+// All of them, or none where a name is taken.
 void place_images(const std::vector<fs::path>& files, const fs::path& folder, bool as_links) {
+  std::set<fs::path> names;
+  for (const auto& file : files)
+    if (fs::exists(fs::symlink_status(folder / file.filename())) ||
+        !names.insert(file.filename()).second)
+      throw usage_error((as_links ? "link: " : "copy: ") + (folder / file.filename()).string() +
+                        " exists already");
   fs::create_directories(folder);
   for (const auto& file : files) {
     const auto target = folder / file.filename();
-    if (fs::exists(fs::symlink_status(target)))
-      throw usage_error((as_links ? "link: " : "copy: ") + target.string() + " exists already");
     as_links ? fs::create_symlink(fs::canonical(file), target) : void(fs::copy_file(file, target));
   }
 }
@@ -119,13 +124,9 @@ std::vector<fs::path> select(const SelectOptions& options, const std::function<b
   if (stop()) return {};
   if (regions.files.empty())
     throw bad_data(options.images[0].string() + ": images: none of them can be read");
+  std::set<fs::path> labeled_files;
+  for (const auto& image : labeled.images) labeled_files.insert(image.path);
   std::vector<int64_t> already;
-  const std::set<fs::path> labeled_files = [&] {
-    std::set<fs::path> files;
-    for (auto i = candidates; i < std::ssize(images.images); ++i)
-      files.insert(images.images[i].path);
-    return files;
-  }();
   for (size_t i = 0; i < regions.files.size(); ++i)
     if (labeled_files.contains(regions.files[i])) already.push_back(static_cast<int64_t>(i));
 
