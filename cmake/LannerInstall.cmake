@@ -34,21 +34,7 @@ if(LANNER_HAS_CUDA)
   set_target_properties(lanner_ops_cuda PROPERTIES INSTALL_RPATH "$ORIGIN;${torch_lib}")
   install(TARGETS lanner_ops_cuda)
 endif()
-# The headers that users need: lanner.h and what it includes.
-foreach(header
-    datasets/dataset.h datasets/error.h datasets/fields.h datasets/images/image.h datasets/images/image_files.h
-    datasets/loading/batch.h datasets/results/image_results.h datasets/tracking/options.h
-    datasets/options.h datasets/sample.h
-    detectors/backbones/options.h detectors/detections.h detectors/detector.h detectors/device.h detectors/inference/detect.h
-    detectors/inference/options.h detectors/options.h detectors/roi_heads/options.h detectors/rpn/options.h
-    detectors/sampling_locations.h detectors/thresholds.h
-    detectors/weights/checkpoint.h detectors/weights/safetensors.h
-    ops/api.h ops/boxes.h ops/cpu_cache.h ops/cuda.h ops/deform_conv2d.h ops/deform_roi_pool.h ops/nms.h
-    ops/ps_roi_align.h ops/ps_roi_pool.h ops/roi_align.h ops/roi_pool.h ops/soft_nms.h ops/torch.h)
-  get_filename_component(folder ${header} DIRECTORY)
-  install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lanner/${folder})
-endforeach()
-install(FILES ${PROJECT_SOURCE_DIR}/detectors/lanner.h ${PROJECT_SOURCE_DIR}/detectors/object_detector.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lanner)
+install(SCRIPT cmake/install_headers.cmake)
 install(EXPORT lanner FILE lanner-targets.cmake NAMESPACE lanner:: DESTINATION ${LANNER_PACKAGE})
 configure_package_config_file(cmake/lanner-config.cmake.in lanner-config.cmake INSTALL_DESTINATION ${LANNER_PACKAGE})
 write_basic_package_version_file(lanner-config-version.cmake COMPATIBILITY SameMinorVersion)
