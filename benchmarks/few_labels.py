@@ -15,6 +15,7 @@ standard deviations, and paired differences from `labels` with 95 % confidence i
 
 import argparse
 import pathlib
+import re
 import statistics
 
 from runs import METRICS, Program, Rows, interval, spread
@@ -66,15 +67,15 @@ def pretrained() -> pathlib.Path:
     return folder / "best.safetensors"
 
 
-keys = ["data", "method", "labels", "chosen", "seed", "minutes", "split"]
+keys = ["data", "method", "labels", "chosen", "seed", "minutes", "split", "options"]
 rows = Rows(arguments.out, [*keys, "steps", *METRICS], keys=len(keys))
 for seed in arguments.seeds.split(","):
     for method in arguments.methods.split(","):
         key = (arguments.data, method, arguments.labels, arguments.chosen, seed, f"{arguments.minutes:g}",
-               arguments.split)  # fmt: skip
+               arguments.split, arguments.train.strip())  # fmt: skip
         if key in rows:
             continue
-        folder = runs / "-".join(key[1:6])
+        folder = runs / "-".join([*key[1:6], *re.findall(r"[\w.]+", key[7])])
         flags = ["--data", labeled(arguments.labels, seed), "--val", subsets.split("val"), "--seed", seed,
                  "--max-minutes", arguments.minutes, *OPTIONS, *arguments.train.split()]  # fmt: skip
         if method in ("regions", "both"):
@@ -84,27 +85,25 @@ for seed in arguments.seeds.split(","):
         lanner.train(folder, "train", *flags)
         rows.add(*key, *lanner.score(folder, subsets.split(arguments.split)))
 
-results = {
-    key: row for key, row in rows.all().items() if (key[0], key[6]) == (arguments.data, arguments.split)
-}
-groups = sorted({key[1:4] + key[5:6] for key in results})
+# By (method, labels, chosen, minutes, options), then by seed.
+results: dict[tuple, dict[str, dict]] = {}
+for (data, method, labels, chosen, seed, minutes, split, options), row in rows.all().items():
+    if (data, split) == (arguments.data, arguments.split):
+        results.setdefault((method, labels, chosen, minutes, options), {})[seed] = row
 
 
-def values(group, metric, paired_with=None):
-    """The metric by seed; with `paired_with`, of those seeds alone that it has, too."""
-    found = {key[4]: float(row[metric]) for key, row in results.items() if key[1:4] + key[5:6] == group}
-    other = values(paired_with, metric) if paired_with else found
-    return {seed: value for seed, value in found.items() if seed in other}
+def values(group: tuple, metric: str) -> list[float]:
+    return [float(row[metric]) for row in results[group].values()]
 
 
-for group in groups:
-    texts = [f"{metric} {spread(list(values(group, metric).values()))}" for metric in METRICS]
-    print(*group, "minutes:", ", ".join(texts), f"({len(values(group, 'AP'))} seeds)")
-    alone = ("labels", *group[1:])
-    pairs = values(group, "AP50", alone)
-    if group != alone and alone in groups and pairs:
-        base = values(alone, "AP50", group)
-        print("  AP50 against labels alone:", interval([pairs[s] - base[s] for s in sorted(pairs)]))
+for group in sorted(results):
+    texts = [f"{metric} {spread(values(group, metric))}" for metric in METRICS]
+    print(*group[:3], group[3], "minutes", group[4], ", ".join(texts), f"({len(results[group])} seeds)")
+    for alone in sorted(results):
+        seeds = [seed for seed in results[group] if seed in results[alone]]
+        if alone[0] == "labels" and alone[1:3] == group[1:3] and alone != group and seeds:
+            gains = [float(results[group][s]["AP50"]) - float(results[alone][s]["AP50"]) for s in seeds]
+            print(f"  AP50 against labels alone, {alone[3]} minutes: {interval(gains)}")
 
 if arguments.plot:
     import matplotlib
@@ -113,9 +112,9 @@ if arguments.plot:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
-    for method in sorted({group[0] for group in groups}):
-        mine = sorted((g for g in groups if g[0] == method and g[2] == "random"), key=lambda g: int(g[1]))
-        ap50s = [list(values(group, "AP50").values()) for group in mine]
+    for method in sorted({group[0] for group in results}):
+        mine = sorted((g for g in results if g[0] == method and g[2] == "random" and not g[4]), key=lambda g: int(g[1]))
+        ap50s = [values(group, "AP50") for group in mine]
         axes.errorbar([int(group[1]) for group in mine], [statistics.mean(a) for a in ap50s],
                       [statistics.stdev(a) if len(a) > 1 else 0 for a in ap50s], marker="o",
                       capsize=3, label=method)  # fmt: skip

@@ -45,6 +45,9 @@ struct Width {
 constexpr std::array kWidths{Width{64, 96, 0.5}, Width{32, 48, 1.4}, Width{16, 32, 2.6}};
 
 constexpr double kEnoughSteps = 6000;
+// What few whole images get cost AP where there were 800, and gained it at 40 and 200
+// (docs/results/few_labels.csv).
+constexpr int64_t kFewImages = 400;
 constexpr double kUnlimitedMinutes = 60;
 
 // The widest that has time for kEnoughSteps steps of this many pixels; a GPU has, in minutes.
@@ -132,6 +135,7 @@ class Chooser {
       choose("object_crop", text(crop),
              "crops allow more steps than whole images in the same time");
       image_pixels = crop * crop;
+      is_cropped_ = true;
     }
     batch_ = std::clamp(std::floor(budget_.step_pixels / image_pixels), 4., 16.);
     choose("batch_size", text(batch_),
@@ -297,8 +301,15 @@ class Chooser {
            d.mirroring_changes_classes
                ? "class names tell left from right, or are letters and digits"
                : "mirrored images show the same classes");
-    choose("color_jitter", "0.3", "more variety");
     choose("scale_jitter", "0.2", "more variety");
+    if (d.images > kFewImages || is_cropped_) {
+      choose("color_jitter", "0.3", "more variety");
+    } else {
+      const std::string reason = "few whole images would be learned by heart";
+      choose("color_jitter", "0.5", reason);
+      choose("mosaic", "0.5", reason);
+      choose("cutout", "0.5", reason);
+    }
     const double gigabytes = static_cast<double>(d.images) * d.short_side * d.long_side * 3 / 1e9;
     choose(
         "image_cache",
@@ -314,6 +325,7 @@ class Chooser {
   const PixelBudget budget_;
   double scale_ = 1, short_ = 0, long_ = 0;  // of the images
   double batch_ = 4, step_pixels_ = 0;
+  bool is_cropped_ = false;
   int first_stage_ = 2, levels_ = 3;
   std::vector<Choice> choices_;
 };

@@ -154,8 +154,9 @@ void cutout(Sample& sample, std::mt19937_64& random) {
   });
 }
 
-Sample mosaic(const std::array<Sample, 4>& samples, std::mt19937_64& random) {
-  Sample result = samples[0];
+Mosaic mosaic(const std::array<Sample, 4>& samples, std::mt19937_64& random) {
+  Mosaic mosaic{samples[0], {}};
+  Sample& result = mosaic.sample;
   const int width = result.rgb.cols, height = result.rgb.rows;
   result.rgb = cv::Mat(height, width, CV_8UC3, cv::Scalar(124, 116, 104));
   result.objects.clear();
@@ -177,13 +178,15 @@ Sample mosaic(const std::array<Sample, 4>& samples, std::mt19937_64& random) {
     const int left = int(uniform(random, 0, 1) * (size.width - corners[i].width));
     const int top = int(uniform(random, 0, 1) * (size.height - corners[i].height));
     part.rgb = scaled(cv::Rect(left, top, corners[i].width, corners[i].height));
+    mosaic.tiles[i] = {{sx, 0, double(corners[i].x - left), 0, sy, double(corners[i].y - top)},
+                       corners[i]};
     shift(part, -left, -top);
     clip_boxes(part);
     part.rgb.copyTo(result.rgb(corners[i]));
     shift(part, corners[i].x, corners[i].y);
     result.objects.insert(result.objects.end(), part.objects.begin(), part.objects.end());
   }
-  return result;
+  return mosaic;
 }
 
 }  // namespace lanner::datasets

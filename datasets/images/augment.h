@@ -39,9 +39,20 @@ void crop_at_random(Sample& sample, int side, double scale, Interpolation interp
 // 1708.04552). Boxes of which less than a quarter stays visible are dropped.
 void cutout(Sample& sample, std::mt19937_64& random);
 
+// Where pixels of an image are in a picture made of several: moved by `map`, and seen inside
+// `area`.
+struct Tile {
+  cv::Matx23d map;
+  cv::Rect area;
+};
+
+struct Mosaic {
+  Sample sample;  // with the id and path of the first image
+  std::array<Tile, 4> tiles;
+};
+
 // Mosaic of YOLOv4 (arXiv 2004.10934, 3.3): four images around a random point of a canvas of the
-// size of the first image, each scaled to cover its quadrant. The result has the id and path of the
-// first.
-Sample mosaic(const std::array<Sample, 4>& samples, std::mt19937_64& random);
+// size of the first image, each scaled to cover its quadrant.
+LANNER_API Mosaic mosaic(const std::array<Sample, 4>& samples, std::mt19937_64& random);
 
 }  // namespace lanner::datasets

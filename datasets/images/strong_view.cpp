@@ -19,9 +19,10 @@ bool chance(double probability, std::mt19937_64& random) {
   return uniform(0, 1, random) < probability;
 }
 
-cv::Matx23d random_map(const cv::Size& size, const StrongViewOptions& o, std::mt19937_64& random) {
+cv::Matx23d random_map(const cv::Size& size, const StrongViewOptions& o, double flip,
+                       std::mt19937_64& random) {
   const double scale = std::exp(uniform(-1, 1, random) * std::log1p(o.scale));
-  const bool mirrored = chance(o.flip, random);
+  const bool mirrored = chance(flip, random);
   const double dx = uniform(-o.shift, o.shift, random) * size.width,
                dy = uniform(-o.shift, o.shift, random) * size.height;
   const double sx = mirrored ? -scale : scale;
@@ -64,8 +65,9 @@ Box mapped(const Box& box, const cv::Matx23d& m) {
   return result;
 }
 
-cv::Matx23d strong_view(Sample& sample, const StrongViewOptions& options, std::mt19937_64& random) {
-  const auto map = random_map(sample.rgb.size(), options, random);
+cv::Matx23d strong_view(Sample& sample, const StrongViewOptions& options, double flip,
+                        std::mt19937_64& random) {
+  const auto map = random_map(sample.rgb.size(), options, flip, random);
   // OpenCV's coordinates are those of pixel centers, ours those of their corners.
   auto centers = map;
   for (int row = 0; row < 2; ++row) centers(row, 2) += (map(row, 0) + map(row, 1)) / 2 - 0.5;

@@ -7,18 +7,16 @@ namespace lanner::datasets {
 // How much harder the student's view of an unlabeled image is than the teacher's. A value of 0
 // turns a change off. A plain struct, without OpenCV.
 struct StrongViewOptions {
-  double flip = 0.5;
   double scale = 0.2;
   double shift = 0.1;
   double color = 0.4;
   double gray = 0.2;
   double blur = 0.3;
   double cutout = 0.5;
+  double mosaic = 0;
+  double mixup = 0;
 
   static void visit(auto& o, auto&& field) {
-    field(o.flip, {.name = "flip",
-                   .help = "probability that the student's view mirrors the teacher's",
-                   .limits = between(0, 1)});
     field(o.scale, {.name = "scale",
                     .help = "maximum relative change of its size",
                     .limits = between(0, 0.9)});
@@ -34,6 +32,12 @@ struct StrongViewOptions {
     field(o.cutout, {.name = "cutout",
                      .help = "probability that random rectangles are filled",
                      .limits = between(0, 1)});
+    field(o.mosaic, {.name = "mosaic",
+                     .help = "probability of a mosaic with three other views of the batch",
+                     .limits = between(0, 1)});
+    field(o.mixup, {.name = "mixup",
+                    .help = "probability, where there is no mosaic, of the mean with another view",
+                    .limits = between(0, 1)});
   }
 };
 

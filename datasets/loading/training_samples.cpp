@@ -115,7 +115,7 @@ Sample TrainingSamples::load_augmented(int64_t image, const ResizeOptions& resiz
     for (int i = 1; i < 4; ++i)
       four[i] = load_resized(random_index(random), resize_options, random);
     std::shuffle(four.begin() + 1, four.end(), random);
-    sample = mosaic(four, random);
+    sample = mosaic(four, random).sample;
   }
   if (happens(augment.horizontal_flip, random)) flip_horizontally(sample);
   if (happens(augment.vertical_flip, random)) flip_vertically(sample);

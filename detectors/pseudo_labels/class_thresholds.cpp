@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "lanner/datasets/error.h"
+#include "lanner/detectors/distributed/ranks.h"
 
 namespace lanner::detectors {
 namespace {
@@ -14,6 +16,11 @@ constexpr double kYoungScore = 0.7;
 
 constexpr const char *kCounts = "training.pseudo.counts", *kScores = "training.pseudo.scores";
 
+// [D, 2]: label and score.
+at::Tensor rows_of(const at::Tensor& labels, const at::Tensor& scores) {
+  return torch::stack({labels, scores}, 1).to(at::kCPU, at::kFloat).contiguous();
+}
+
 }  // namespace
 
 ClassThresholds::ClassThresholds(std::vector<double> per_view, const PseudoLabelOptions& options)
@@ -22,20 +29,43 @@ ClassThresholds::ClassThresholds(std::vector<double> per_view, const PseudoLabel
       max_(options.max_score),
       window_(static_cast<size_t>(options.window)) {}
 
-void ClassThresholds::add(const at::Tensor& labels, const at::Tensor& scores) {
-  const auto label = labels.cpu(), score = scores.to(at::kCPU, at::kFloat);
-  std::vector<Seen> view;
-  for (int64_t i = 0; i < label.size(0); ++i)
-    view.push_back({label[i].item<int64_t>(), score[i].item<float>()});
+void ClassThresholds::keep(View view) {
   views_.push_back(std::move(view));
   if (views_.size() > window_) views_.pop_front();
+}
+
+void ClassThresholds::add(const at::Tensor& labels, const at::Tensor& scores) {
+  const auto rows = rows_of(labels, scores);
+  const auto* seen = reinterpret_cast<const Seen*>(rows.data_ptr<float>());
+  keep({seen, seen + rows.size(0)});
+}
+
+void ClassThresholds::add(const std::vector<Detections>& views) {
+  std::string bytes;  // of each view: the number of its detections, then they
+  for (const auto& view : views) {
+    const auto rows = rows_of(view.labels, view.scores);
+    const int64_t count = rows.size(0);
+    bytes.append(reinterpret_cast<const char*>(&count), sizeof(count));
+    bytes.append(static_cast<const char*>(rows.data_ptr()), rows.nbytes());
+  }
+  for (const auto& of_rank : gather_over_ranks(bytes)) {
+    for (const char* next = of_rank.data(); next < of_rank.data() + of_rank.size();) {
+      int64_t count = 0;
+      std::memcpy(&count, next, sizeof(count));
+      next += sizeof(count);
+      View view(static_cast<size_t>(count));
+      std::memcpy(view.data(), next, view.size() * sizeof(Seen));
+      next += view.size() * sizeof(Seen);
+      keep(std::move(view));
+    }
+  }
 }
 
 double ClassThresholds::operator()(int64_t label) const {
   std::vector<float> scores;
   for (const auto& view : views_)
     for (const auto& seen : view)
-      if (seen.label == label) scores.push_back(seen.score);
+      if (seen.label == static_cast<float>(label)) scores.push_back(seen.score);
   const auto wanted = static_cast<size_t>(
       std::llround(per_view_[static_cast<size_t>(label - 1)] * static_cast<double>(views_.size())));
   double threshold = max_;
@@ -61,8 +91,7 @@ std::map<std::string, at::Tensor> ClassThresholds::state() const {
   std::vector<float> seen;
   for (const auto& view : views_) {
     counts.push_back(static_cast<int64_t>(view.size()));
-    for (const auto& [label, score] : view)
-      seen.insert(seen.end(), {static_cast<float>(label), score});
+    for (const auto& [label, score] : view) seen.insert(seen.end(), {label, score});
   }
   return {{kCounts, torch::tensor(counts, torch::kLong)},
           {kScores, torch::tensor(seen).view({-1, 2})}};

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "lanner/detectors/detections.h"
 #include "lanner/detectors/pseudo_labels/options.h"
 #include "lanner/ops/api.h"
 
@@ -23,6 +24,8 @@ class LANNER_API ClassThresholds {
 
   // Adds all detections of a view. labels: [D] int64 in 1..C; scores: [D].
   void add(const at::Tensor& labels, const at::Tensor& scores);
+  // Adds those of several views of each rank, so that all ranks have the same thresholds.
+  void add(const std::vector<Detections>& views);
 
   double expected(int64_t label) const { return per_view_.at(static_cast<size_t>(label - 1)); }
 
@@ -38,13 +41,15 @@ class LANNER_API ClassThresholds {
 
  private:
   struct Seen {
-    int64_t label;
-    float score;
+    float label, score;
   };
+  using View = std::vector<Seen>;
+  void keep(View view);
+
   const std::vector<double> per_view_;
   const double min_, max_;
   const size_t window_;
-  std::deque<std::vector<Seen>> views_;
+  std::deque<View> views_;
 };
 
 }  // namespace lanner::detectors

@@ -13,7 +13,7 @@ struct PseudoLabelOptions {
   double min_score = 0.3;
   double max_score = 0.95;
   int window = 500;
-  int jitters = 10;
+  int jitters = 0;
   double jitter = 0.06;
   double max_spread = 0.02;
   bool soft_background = true;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kMinVisible = 0.25;  // fraction of the area of a box
 
-at::Tensor area(const at::Tensor& boxes) {
+at::Tensor box_area(const at::Tensor& boxes) {
   return (boxes.slice(1, 2, 4) - boxes.slice(1, 0, 2)).prod(1);
 }
 
@@ -34,22 +34,43 @@ at::Tensor steadiness(Detector& teacher, const Features& features, const RoiBatc
   return ones * (spread <= options.max_spread);
 }
 
-// Background RoIs count as much as the teacher takes them for background.
+// Background RoIs count as much as the teacher takes them for background, in each weak view that is
+// seen where they are.
 RoiWeights background_weights(Detector teacher, Features features,
-                              std::vector<cv::Matx23d> weak_to_strong) {
+                              std::vector<std::vector<datasets::ViewPart>> parts) {
   return [=](const RoiTargets& targets) mutable {
     const torch::NoGradGuard no_grad;
-    std::vector<at::Tensor> boxes;
-    const auto strong = targets.rois.rois.slice(1, 1, 5).split_with_sizes(targets.rois.per_image);
-    for (size_t n = 0; n < strong.size(); ++n) {
-      cv::Matx23d strong_to_weak;
-      cv::invertAffineTransform(weak_to_strong[n], strong_to_weak);
-      boxes.push_back(map_boxes(strong[n], strong_to_weak));
+    std::vector<at::Tensor> rois, indices;
+    const auto& all = targets.rois.rois;
+    const auto view = all.select(1, 0), center_x = (all.select(1, 1) + all.select(1, 3)) / 2,
+               center_y = (all.select(1, 2) + all.select(1, 4)) / 2;
+    for (size_t n = 0; n < parts.size(); ++n) {
+      for (const auto& [weak, map, area] : parts[n]) {
+        const auto here = (targets.labels == 0) & (view == static_cast<double>(n)) &
+                          (center_x >= area.x) & (center_x < area.br().x) & (center_y >= area.y) &
+                          (center_y < area.br().y);
+        indices.push_back(torch::nonzero(here).squeeze(1));
+        cv::Matx23d strong_to_weak;
+        cv::invertAffineTransform(map, strong_to_weak);
+        const auto boxes =
+            map_boxes(all.index_select(0, indices.back()).slice(1, 1, 5), strong_to_weak);
+        rois.push_back(torch::cat({torch::full_like(boxes.slice(1, 0, 1), weak), boxes}, 1));
+      }
     }
-    const auto scores = teacher->predict(features, to_rois(boxes).rois).logits.softmax(1);
-    return torch::where(targets.labels == 0, scores.select(1, 0),
-                        torch::ones_like(scores.select(1, 0)));
+    const auto scores =
+        teacher->predict(features, torch::cat(rois)).logits.softmax(1).select(1, 0).to(all);
+    return torch::ones_like(view).scatter_reduce(0, torch::cat(indices), scores, "amin");
   };
+}
+
+// Boxes inside an area, and whether at least a pixel a side and a quarter of them are.
+std::pair<at::Tensor, at::Tensor> clipped(const at::Tensor& boxes, const cv::Rect& area) {
+  const auto corner = torch::tensor({area.x, area.y, area.x, area.y}).to(boxes);
+  const auto inside = ops::clip_boxes(boxes - corner, area.height, area.width) + corner;
+  const auto sides = inside.slice(1, 2, 4) - inside.slice(1, 0, 2);
+  return {inside,
+          torch::nonzero((sides >= 1).all(1) & (box_area(inside) >= kMinVisible * box_area(boxes)))
+              .squeeze(1)};
 }
 
 }  // namespace
@@ -66,7 +87,7 @@ PseudoLabels label_views(Detector& teacher, const datasets::ViewPairs& pairs,
   const torch::NoGradGuard no_grad;
   const auto features = teacher->features(pairs.weak);
   const auto detections = teacher->detect(features, pairs.weak);
-  for (const auto& image : detections) thresholds.add(image.labels, image.scores);
+  thresholds.add(detections);
   const auto limit = thresholds.all().to(pairs.weak.images.device());
   PseudoLabels result;
   for (const auto& image : detections) {
@@ -79,24 +100,24 @@ PseudoLabels label_views(Detector& teacher, const datasets::ViewPairs& pairs,
   const auto rois = to_rois(result.boxes);
   result.steady = steadiness(teacher, features, rois, torch::cat(result.labels), options)
                       .split_with_sizes(rois.per_image);
-  if (options.soft_background)
-    result.weights = background_weights(teacher, features, pairs.weak_to_strong);
+  if (options.soft_background) result.weights = background_weights(teacher, features, pairs.parts);
   return result;
 }
 
 void set_pseudo_targets(datasets::ViewPairs& pairs, const PseudoLabels& labels) {
   auto& strong = pairs.strong;
   strong.boxes.clear(), strong.labels.clear(), strong.box_weights.clear();
-  for (size_t n = 0; n < labels.boxes.size(); ++n) {
-    const auto moved = map_boxes(labels.boxes[n], pairs.weak_to_strong[n]);
-    const auto inside = ops::clip_boxes(moved, strong.sizes[n].height, strong.sizes[n].width);
-    const auto sides = inside.slice(1, 2, 4) - inside.slice(1, 0, 2);
-    const auto keep =
-        torch::nonzero((sides >= 1).all(1) & (area(inside) >= kMinVisible * area(moved)))
-            .squeeze(1);
-    strong.boxes.push_back(inside.index_select(0, keep));
-    strong.labels.push_back(labels.labels[n].index_select(0, keep));
-    strong.box_weights.push_back(labels.steady[n].index_select(0, keep));
+  for (const auto& parts : pairs.parts) {
+    std::vector<at::Tensor> boxes, classes, weights;
+    for (const auto& [weak, map, area] : parts) {
+      const auto [inside, keep] = clipped(map_boxes(labels.boxes[weak], map), area);
+      boxes.push_back(inside.index_select(0, keep));
+      classes.push_back(labels.labels[weak].index_select(0, keep));
+      weights.push_back(labels.steady[weak].index_select(0, keep));
+    }
+    strong.boxes.push_back(torch::cat(boxes));
+    strong.labels.push_back(torch::cat(classes));
+    strong.box_weights.push_back(torch::cat(weights));
   }
 }
 

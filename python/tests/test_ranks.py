@@ -114,8 +114,13 @@ def test_contrastive_candidates_come_from_all_ranks(data, tmp_path, objective):
     assert len(one) == len(two)
 
 
-def test_a_run_of_two_ranks_stops_at_sigterm_and_goes_on_exactly(data, tmp_path):
+@pytest.mark.parametrize("unlabelled", [False, True])
+def test_a_run_of_two_ranks_stops_at_sigterm_and_goes_on_exactly(data, tmp_path, unlabelled):
     options = ["--preset", "small", "--epochs", "3", "--backbone.norm", "none"]
+    if unlabelled:
+        run(1, "synth", "--images", "40", "--width", "96", "--height", "64", "--seed", "5",
+            "--out", tmp_path / "more")  # fmt: skip
+        options += ["--unlabelled", tmp_path / "more" / "JPEGImages", "--pseudo.burn-in", "0.1"]
     train(2, data, tmp_path / "whole", *options, batch=2)
     arguments = ["train", "--data", f"{data}:train", "--val", f"{data}:val", "--out",
                  tmp_path / "cut", *EXACT, "--batch-size", "2", *options]  # fmt: skip

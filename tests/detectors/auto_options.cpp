@@ -106,6 +106,19 @@ TEST_CASE("more time, and a GPU, allow a wider backbone") {
         "64");
 }
 
+TEST_CASE("few whole images are varied more; many, and crops, are not") {
+  auto drawn = data();
+  drawn.images = 40, drawn.short_side = 192, drawn.long_side = 256;
+  check(choices(drawn), {{"mosaic", "0.5"}, {"cutout", "0.5"}, {"color_jitter", "0.5"}});
+  drawn.images = 5000;
+  CHECK(choices(drawn).at("color_jitter") == "0.3");
+  CHECK_FALSE(choices(drawn).contains("mosaic"));
+  auto cropped = data();
+  cropped.images = 40, cropped.short_side = 1500, cropped.long_side = 2000;
+  CHECK(choices(cropped).contains("object_crop"));
+  CHECK_FALSE(choices(cropped).contains("mosaic"));
+}
+
 TEST_CASE("images are not mirrored where classes tell left from right") {
   auto hands = data();
   CHECK(choices(hands).at("horizontal_flip") == "0.5");

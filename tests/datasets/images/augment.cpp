@@ -90,7 +90,7 @@ TEST_CASE("mosaic places the objects of four images where their pixels are") {
     const auto one = drawn(160, 120, {{10, 10, 150, 110}});
     auto first = one;
     first.image_id = 7;
-    const auto result = mosaic({first, drawn(60, 90, {{5, 5, 55, 85}}), one, one}, random);
+    const auto result = mosaic({first, drawn(60, 90, {{5, 5, 55, 85}}), one, one}, random).sample;
     CHECK(result.image_id == 7);
     CHECK(result.rgb.size() == cv::Size(160, 120));
     check_within(result);

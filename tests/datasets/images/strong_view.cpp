@@ -39,7 +39,7 @@ TEST_CASE("boxes follow the pixels of a strong view") {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     std::mt19937_64 random(seed);
     auto sample = drawn(box);
-    const auto map = strong_view(sample, kGeometry, random);
+    const auto map = strong_view(sample, kGeometry, 0.5, random);
     mirrored += map(0, 0) < 0;
     const auto expected = mapped(box, map), seen = bright(sample.rgb);
     INFO("seed " << seed);
@@ -58,11 +58,11 @@ TEST_CASE("a mirrored view without other changes is the mirror image to the pixe
   const Box box{10, 20, 50, 90};
   std::mt19937_64 random(1);
   auto options = kGeometry;
-  options.flip = 1, options.scale = 0, options.shift = 0;
+  options.scale = 0, options.shift = 0;
   auto sample = drawn(box);
   cv::Mat expected;
   cv::flip(sample.rgb, expected, 1);
-  const auto map = strong_view(sample, options, random);
+  const auto map = strong_view(sample, options, 1, random);
   CHECK(cv::norm(sample.rgb, expected, cv::NORM_INF) <= 1);
   CHECK(map(0, 0) == -1);
   CHECK(map(0, 2) == 160);
@@ -75,7 +75,7 @@ TEST_CASE("objects of which less than a quarter stays in a strong view are dropp
   int kept = 0;
   for (int i = 0; i < 100; ++i) {
     auto sample = drawn({60, 40, 100, 80});
-    const auto map = strong_view(sample, options, random);
+    const auto map = strong_view(sample, options, 1, random);
     const auto moved = mapped({60, 40, 100, 80}, map);
     const bool visible = intersection(moved, {0, 0, 160, 120}).area() >= 0.25 * moved.area();
     CHECK(sample.objects.size() == size_t(visible));
@@ -89,7 +89,7 @@ TEST_CASE("the same random numbers give the same strong view, and it differs fro
   const auto view = [](uint64_t seed) {
     std::mt19937_64 random(seed);
     auto sample = drawn({60, 40, 100, 80});
-    strong_view(sample, {}, random);
+    strong_view(sample, {}, 0.5, random);
     return sample.rgb;
   };
   CHECK(cv::norm(view(5), view(5)) == 0);

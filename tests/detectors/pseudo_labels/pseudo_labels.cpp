@@ -1,3 +1,4 @@
+#include "lanner/datasets/images/strong_view.h"
 #include "lanner/datasets/synthetic.h"
 #include "lanner/detectors/backbones/backbone.h"
 #include "lanner/detectors/pseudo_labels/class_thresholds.h"
@@ -18,11 +19,12 @@ using namespace lanner::tests;
 namespace {
 
 // Two views of two images of a synthetic set.
-datasets::ViewPairs some_pairs(const fs::path& folder) {
+datasets::ViewPairs some_pairs(const fs::path& folder,
+                               const datasets::StrongViewOptions& strong = {}) {
   datasets::write_synthetic({.out = folder, .images = 6, .width = 128, .height = 96});
   const auto data = datasets::open_dataset(folder.string() + ":train");
   const auto loader = datasets::view_pair_loader(
-      data, {.batch_size = 2, .seed = 4, .resize = {.min_size = 96, .max_size = 128}}, {},
+      data, {.batch_size = 2, .seed = 4, .resize = {.min_size = 96, .max_size = 128}}, strong,
       {.batches = 1});
   return *loader->next();
 }
@@ -107,34 +109,41 @@ TEST_CASE("the two views of an image are of the same pixels where the map says s
   const TemporaryFolder folder;
   datasets::write_synthetic({.out = folder.path, .images = 6, .width = 128, .height = 96});
   const auto data = datasets::open_dataset(folder.path.string() + ":train");
-  const datasets::StrongViewOptions geometry{.color = 0, .gray = 0, .blur = 0, .cutout = 0};
+  const double mosaic = GENERATE(0, 1);
+  const datasets::StrongViewOptions geometry{
+      .color = 0, .gray = 0, .blur = 0, .cutout = 0, .mosaic = mosaic};
   const auto pairs =
       *datasets::view_pair_loader(
            data, {.batch_size = 2, .seed = 4, .resize = {.min_size = 96, .max_size = 128}},
            geometry, {.batches = 1})
            ->next();
   for (int64_t n = 0; n < 2; ++n) {
-    // Small boxes of the weak view have the mean colors that their mapped ones have in the strong.
+    // Small boxes of a weak view have the mean colors that their mapped ones have in the strong.
     int compared = 0;
-    for (float x = 8; x < 112; x += 8) {
-      for (float y = 8; y < 80; y += 8) {
-        const auto weak = torch::tensor({x, y, x + 8, y + 8}).view({1, 4});
-        const auto strong = map_boxes(weak, pairs.weak_to_strong[n]);
-        if (strong.min().item<float>() < 1 || strong[0][2].item<float>() > 127 ||
-            strong[0][3].item<float>() > 95)
-          continue;
-        const auto mean = [&](const datasets::Batch& batch, const at::Tensor& box) {
-          const auto rois = torch::cat({torch::full({1, 1}, double(n)), box}, 1);
-          return ops::roi_align(batch.images, rois,
-                                {.spatial_scale = 1,
-                                 .pooled_height = 1,
-                                 .pooled_width = 1,
-                                 .sampling_ratio = 4})
-              .flatten();
-        };
-        const auto difference = (mean(pairs.weak, weak) - mean(pairs.strong, strong)).abs().max();
-        CHECK(difference.item<float>() < 0.6);  // of standard deviations; edges blur
-        ++compared;
+    for (const auto& [weak_view, map, area] : pairs.parts[n]) {
+      for (float x = 8; x < 112; x += 8) {
+        for (float y = 8; y < 80; y += 8) {
+          const auto weak = torch::tensor({x, y, x + 8, y + 8}).view({1, 4});
+          const auto strong = map_boxes(weak, map);
+          const auto* b = strong.data_ptr<float>();
+          if (b[0] < area.x + 1 || b[1] < area.y + 1 || b[2] > area.br().x - 1 ||
+              b[3] > area.br().y - 1)
+            continue;
+          const auto mean = [](const datasets::Batch& batch, int64_t view, const at::Tensor& box) {
+            const auto rois = torch::cat({torch::full({1, 1}, double(view)), box}, 1);
+            return ops::roi_align(batch.images, rois,
+                                  {.spatial_scale = 1,
+                                   .pooled_height = 1,
+                                   .pooled_width = 1,
+                                   .sampling_ratio = 4})
+                .flatten();
+          };
+          const auto difference =
+              (mean(pairs.weak, weak_view, weak) - mean(pairs.strong, n, strong)).abs().max();
+          // In standard deviations; edges blur, and more where a mosaic shrinks them.
+          CHECK(difference.item<float>() < (mosaic ? 1 : 0.6));
+          ++compared;
+        }
       }
     }
     CHECK(compared > 40);
@@ -143,7 +152,8 @@ TEST_CASE("the two views of an image are of the same pixels where the map says s
 
 TEST_CASE("pseudo-labels have no gradients, and the losses on them reach the student alone") {
   const TemporaryFolder folder;
-  auto pairs = some_pairs(folder.path);
+  const double mixed = GENERATE(0, 1);
+  auto pairs = some_pairs(folder.path, {.mosaic = mixed / 2, .mixup = mixed});
   auto teacher = a_teacher();
   torch::manual_seed(3);
   Detector student(tiny_options());
@@ -163,7 +173,8 @@ TEST_CASE("pseudo-labels have no gradients, and the losses on them reach the stu
   CHECK(norm > 0);
   for (size_t n = 0; n < 2; ++n) {
     const auto& boxes = pairs.strong.boxes[n];
-    CHECK(boxes.size(0) <= labels.boxes[n].size(0));
+    if (!mixed) CHECK(boxes.size(0) <= labels.boxes[n].size(0));
+    CHECK(boxes.size(0) == pairs.strong.labels[n].size(0));
     CHECK(boxes.size(0) == pairs.strong.box_weights[n].size(0));
     CHECK((boxes.slice(1, 2, 4) - boxes.slice(1, 0, 2) >= 1).all().item<bool>());
   }
