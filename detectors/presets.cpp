@@ -118,11 +118,16 @@ TrainOptions small_diffusion() {
   auto& detector = options.detector;
   detector.model = "diffusion";
   detector.backbone.fpn_channels = 64;
-  detector.diffusion = {
-      .train_boxes = 100, .stages = 3, .heads = 4, .dynamic_width = 16, .feed_forward = 256};
+  detector.diffusion = {.train_boxes = 100,
+                        .copies = 0.5,
+                        .candidates = 20,
+                        .stages = 3,
+                        .heads = 4,
+                        .dynamic_width = 16,
+                        .feed_forward = 256};
   detector.sampling.boxes = 100;
   options.loop.optimizer = "adamw";
-  options.loop.lr = 1e-3;
+  options.loop.lr = 5e-4;
   options.loop.weight_decay = 1e-4;
   options.loop.clip_norm = 1;
   return options;

@@ -8,7 +8,6 @@ namespace lanner::detectors {
 namespace {
 
 constexpr double kFar = 2.5;    // from the center, in sizes of the object
-constexpr int64_t kBest = 5;    // IoUs that tell how many predictions an object gets
 constexpr double kTaken = 1e5;  // added to the cost of predictions that are assigned
 
 // A prediction that several objects want stays with the one it is cheapest for.
@@ -45,14 +44,14 @@ at::Tensor assignment_cost(const at::Tensor& logits, const at::Tensor& boxes,
 }
 
 Assignment assign(const at::Tensor& logits, const at::Tensor& boxes, const at::Tensor& objects,
-                  const at::Tensor& labels, double width, double height) {
+                  const at::Tensor& labels, double width, double height, int64_t candidates) {
   const torch::NoGradGuard no_grad;
   const auto count = boxes.size(0), wanted = objects.size(0);
   const auto none = torch::zeros({0}, labels.options());
   if (count == 0 || wanted == 0) return {none, none};
   auto cost = assignment_cost(logits, boxes, objects, labels, width, height);
   const auto best =
-      std::get<0>(ops::box_iou(boxes, objects).nan_to_num(0).topk(std::min(kBest, count), 0));
+      std::get<0>(ops::box_iou(boxes, objects).nan_to_num(0).topk(std::min(candidates, count), 0));
   const auto shares = best.sum(0).floor().to(torch::kLong).clamp_min(1).cpu();
   auto matched = torch::zeros({count, wanted}, labels.options());
   for (int64_t g = 0; g < wanted; ++g) {

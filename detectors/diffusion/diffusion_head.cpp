@@ -118,7 +118,11 @@ at::Tensor DiffusionHeadImpl::decode(const at::Tensor& x, const at::Tensor& size
 
 // An image's objects, [G, 4] as cx, cy, w, h in fractions, among random boxes: [train_boxes, 4].
 at::Tensor DiffusionHeadImpl::padded(const at::Tensor& boxes) const {
-  const auto count = options_.train_boxes, given = boxes.size(0);
+  const auto count = options_.train_boxes;
+  const auto wanted = std::llround(options_.copies * static_cast<double>(count));
+  if (const auto objects = boxes.size(0); 0 < objects && objects < wanted)
+    return padded(boxes.repeat({(wanted + objects - 1) / objects, 1}).slice(0, 0, wanted));
+  const auto given = boxes.size(0);
   if (given >= count) {
     const auto chosen = torch::randperm(given, torch::kLong).slice(0, 0, count).to(boxes.device());
     return boxes.index_select(0, chosen);
@@ -183,9 +187,9 @@ DiffusionLosses DiffusionHeadImpl::losses(const std::vector<at::Tensor>& feature
     for (int64_t n = 0; n < images; ++n) {
       const auto logits = output.logits.slice(0, n * count, (n + 1) * count),
                  moved = output.boxes.slice(0, n * count, (n + 1) * count);
-      const auto [rows, objects] = assign(logits, moved, batch.boxes[n], batch.labels[n],
-                                          static_cast<double>(batch.sizes[n].width),
-                                          static_cast<double>(batch.sizes[n].height));
+      const auto [rows, objects] = assign(
+          logits, moved, batch.boxes[n], batch.labels[n], static_cast<double>(batch.sizes[n].width),
+          static_cast<double>(batch.sizes[n].height), options_.candidates);
       const auto labels = batch.labels[n].index_select(0, objects) - 1;
       targets.index_put_({rows + n * count, labels}, torch::ones({rows.size(0)}, boxes.options()));
       predicted.push_back(moved.index_select(0, rows));

@@ -72,6 +72,8 @@ struct SamplingChoice {
 // the FPN.
 struct DiffusionOptions {
   int64_t train_boxes = 500;
+  double copies = 0;
+  int64_t candidates = 5;
   int64_t stages = 6;
   int64_t heads = 8;
   int64_t dynamic_width = 64;
@@ -86,6 +88,15 @@ struct DiffusionOptions {
     field(o.train_boxes, {.name = "train_boxes",
                           .help = "noisy boxes per image in training",
                           .limits = between(1, 10000)});
+    field(o.copies, {.name = "copies",
+                     .help = "share of them that are copies of the objects, each with noise of its "
+                             "own, before others are added",
+                     .limits = between(0, 1)});
+    field(o.candidates,
+          {.name = "candidates",
+           .help = "best IoUs of an object with the boxes, whose sum is the number of "
+                   "boxes that learn it",
+           .limits = between(1, 1000)});
     field(o.stages, {.name = "stages",
                      .help = "networks in a row that each refine the boxes of the one before",
                      .limits = between(1, 16)});

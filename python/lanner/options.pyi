@@ -171,8 +171,9 @@ class TrainOptionsPseudoStrong(TypedDict, total=False):
     blur: float
     color: float
     cutout: float
-    flip: float
     gray: float
+    mixup: float
+    mosaic: float
     scale: float
     shift: float
 
