@@ -14,6 +14,7 @@ import argparse
 import itertools
 import json
 import pathlib
+import re
 import time
 
 from runs import METRICS, Program, Rows, spread
@@ -53,7 +54,7 @@ COMMON = [*options, "--backbone.width", 32, "--evaluations", 2, "--epochs", 1000
           arguments.minutes, *arguments.train.split()]  # fmt: skip
 images = val if arguments.split == "val" else test
 
-keys = ["data", "model", "seed", "minutes", "split", "steps", "boxes", "boxes_of_a_step"]
+keys = ["data", "model", "seed", "minutes", "split", "steps", "boxes", "boxes_of_a_step", "options"]
 rows = Rows(arguments.out, [*keys, "seconds_per_image", *METRICS], keys=len(keys))
 
 
@@ -78,18 +79,20 @@ def measure(folder, key, flags):
 
 for seed in arguments.seeds.split(","):
     start = (arguments.data,)
-    folder = runs / f"small-{seed}-{arguments.minutes:g}"
+    name = "-".join([seed, f"{arguments.minutes:g}", *re.findall(r"[\w.]+", arguments.train)])
+    folder = runs / f"small-{name}"
     lanner.train(folder, "train", "--data", train_data, "--val", val, "--preset", "small", "--seed", seed,
                  *COMMON)  # fmt: skip
-    measure(folder, (*start, "faster_rcnn", seed, f"{arguments.minutes:g}", arguments.split, "", "", ""), [])
+    measure(folder, (*start, "faster_rcnn", seed, f"{arguments.minutes:g}", arguments.split, "", "", "",
+                     arguments.train.strip()), [])  # fmt: skip
     for path in arguments.paths.split(","):
-        folder = runs / f"{path}-{seed}-{arguments.minutes:g}"
+        folder = runs / f"{path}-{name}"
         lanner.train(folder, "train", "--data", train_data, "--val", val, "--preset", "small_diffusion",
                      "--path", path, "--seed", seed, *COMMON)  # fmt: skip
         for steps, boxes in itertools.product(arguments.steps.split(","), arguments.boxes.split(",")):
             for control in (False, True) if steps != "1" else (False,):
                 key = (*start, path, seed, f"{arguments.minutes:g}", arguments.split, steps, boxes,
-                       "fresh" if control else "sampled")  # fmt: skip
+                       "fresh" if control else "sampled", arguments.train.strip())  # fmt: skip
                 measure(folder, key, ["--steps", steps, "--boxes", boxes, *(["--renew", 1] if control else [])])
 
 found = {}

@@ -59,6 +59,8 @@ class DetectorOptionsRoi(TypedDict, total=False):
     soft_nms: float
 
 class DetectorOptionsDiffusion(TypedDict, total=False):
+    candidates: int
+    copies: float
     data_prior: bool
     dynamic_width: int
     eta: float
@@ -148,6 +150,8 @@ class TrainOptionsRoi(TypedDict, total=False):
     soft_nms: float
 
 class TrainOptionsDiffusion(TypedDict, total=False):
+    candidates: int
+    copies: float
     data_prior: bool
     dynamic_width: int
     eta: float
