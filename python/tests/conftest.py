@@ -2,6 +2,7 @@ import importlib.util
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 import pytest
@@ -9,6 +10,11 @@ import pytest
 from lanner.jobs import _PROGRAM as PROGRAM
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# A script that runs the tests in the background, or with nohup, has them ignore signals, and so would
+# the programs do that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _absent_package(test):
