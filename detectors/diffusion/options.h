@@ -89,13 +89,13 @@ struct DiffusionOptions {
                           .help = "noisy boxes per image in training",
                           .limits = between(1, 10000)});
     field(o.copies, {.name = "copies",
-                     .help = "share of them that are copies of the objects, each with noise of its "
-                             "own, before others are added",
+                     .help = "fraction of train_boxes that are copies of the objects, each with "
+                             "noise of its own",
                      .limits = between(0, 1)});
     field(o.candidates,
           {.name = "candidates",
-           .help = "best IoUs of an object with the boxes, whose sum is the number of "
-                   "boxes that learn it",
+           .help = "number of an object's best IoUs that are summed to the number of boxes "
+                   "that learn it",
            .limits = between(1, 1000)});
     field(o.stages, {.name = "stages",
                      .help = "networks in a row that each refine the boxes of the one before",
