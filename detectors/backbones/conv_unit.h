@@ -12,7 +12,8 @@ namespace lanner::detectors {
 
 // A convolution followed by a norm (or none), an addend and ReLU. The modules belong to their owner
 // and keep its names; this runs them. An affine norm is folded into the convolution's weights.
-// Without gradients on a CPU one pass of oneDNN computes all of it, under autocast in its type.
+// Without gradients on a CPU one pass computes all of it, under autocast in its type: Winograd's
+// convolution, where that is faster, or oneDNN's.
 //
 // The folded weights are computed at the first call, and again after train(), eval() or to() of the
 // module and after changes that torch counts: load_state(), optimizers, in-place operators. Code
@@ -53,6 +54,9 @@ class ConvUnit {
   bool is_strided_pointwise(const at::Tensor& weight) const;
   std::pair<at::Tensor, at::Tensor> folded() const;  // weight, bias
   at::Tensor in_float(const at::Tensor& x, at::Tensor addend, bool done) const;
+  // Without gradients. The result takes the memory of the addend, where there is one.
+  at::Tensor convolve(const FoldedWeights& weights, const at::Tensor& x, at::Tensor addend,
+                      bool relu) const;
   at::Tensor finish(at::Tensor x, bool norm_done, const at::Tensor& addend) const;
   std::shared_ptr<const FoldedWeights> folded_weights(at::ScalarType type) const;
 

@@ -6,48 +6,53 @@
 
 namespace lanner::ops {
 
-#define LANNER_TABLES(isa)              \
-  namespace isa {                       \
-  extern const Kernels<float> kFloat;   \
-  extern const Kernels<double> kDouble; \
-  }
-LANNER_TABLES(baseline)
+namespace baseline {
+extern const Tables kTables;
+}
 #ifdef LANNER_X86
-LANNER_TABLES(avx2)
-LANNER_TABLES(avx512)
+namespace avx2 {
+extern const Tables kTables;
+}
+namespace avx512 {
+extern const Tables kTables;
+}
 #endif
-#undef LANNER_TABLES
 
 namespace {
 
-template <typename T>
-const Kernels<T>& select_table([[maybe_unused]] const Kernels<T>& avx512,
-                               [[maybe_unused]] const Kernels<T>& avx2,
-                               const Kernels<T>& baseline) {
+const Tables& tables() {
+  static const Tables& selected = []() -> const Tables& {
 #ifdef LANNER_X86
-  const auto capability = at::get_cpu_capability();
-  if (capability.starts_with("AVX512")) return avx512;
-  if (capability.starts_with("AVX2")) return avx2;
+    const auto capability = at::get_cpu_capability();
+    if (capability.starts_with("AVX512")) return avx512::kTables;
+    if (capability.starts_with("AVX2")) return avx2::kTables;
 #endif
-  return baseline;
+    return baseline::kTables;
+  }();
+  return selected;
 }
-
-#ifndef LANNER_X86
-namespace avx2 = baseline;
-namespace avx512 = baseline;
-#endif
 
 }  // namespace
 
 template <>
 const Kernels<float>& kernels() {
-  static const auto& table = select_table(avx512::kFloat, avx2::kFloat, baseline::kFloat);
-  return table;
+  return tables().in_float;
 }
 template <>
 const Kernels<double>& kernels() {
-  static const auto& table = select_table(avx512::kDouble, avx2::kDouble, baseline::kDouble);
-  return table;
+  return tables().in_double;
+}
+template <>
+const WinogradKernels<float, float>& winograd_kernels() {
+  return tables().winograd_float;
+}
+template <>
+const WinogradKernels<double, double>& winograd_kernels() {
+  return tables().winograd_double;
+}
+template <>
+const WinogradKernels<uint16_t, float>& winograd_kernels() {
+  return tables().winograd_bfloat16;
 }
 
 }  // namespace lanner::ops

@@ -96,9 +96,37 @@ struct Kernels {
                      T bound);
 };
 
+// Winograd's convolution of 4 x 4 outputs from 6 x 6 pixels. Pixels are in NHWC layout; channels are
+// whole vectors. S: float, double, or uint16_t, which stores a bfloat16 and is computed in float.
+template <typename S, typename T>
+struct WinogradKernels {
+  int64_t panel;  // the columns of b that multiply() takes at most
+
+  // Transforms a tile: pixel i of 36 becomes row i of `out`.
+  void (*input)(const S* const* pixels, int64_t channels, T* out, int64_t out_stride);
+  // out [rows, columns] = a [rows, depth] * b [depth, columns], b contiguous.
+  void (*multiply)(const T* a, int64_t a_stride, int64_t rows, const T* b, int64_t depth,
+                   int64_t columns, T* out, int64_t out_stride);
+  // Transforms 36 rows of products to 16 pixels, adds the bias, and the pixels if `add`. Pixels
+  // that are null are not written. bias may be null.
+  void (*output)(const T* products, int64_t stride, int64_t channels, const T* bias, bool relu,
+                 bool add, S* const* pixels);
+};
+
+// All kernels of one instruction set.
+struct Tables {
+  Kernels<float> in_float;
+  Kernels<double> in_double;
+  WinogradKernels<float, float> winograd_float;
+  WinogradKernels<double, double> winograd_double;
+  WinogradKernels<uint16_t, float> winograd_bfloat16;
+};
+
 // The kernels for the instruction set that torch selects (see ATEN_CPU_CAPABILITY). T: float or
 // double.
 template <typename T>
 const Kernels<T>& kernels();
+template <typename S, typename T>
+const WinogradKernels<S, T>& winograd_kernels();
 
 }  // namespace lanner::ops

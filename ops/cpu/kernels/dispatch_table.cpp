@@ -3,6 +3,7 @@
 #include "lanner/ops/cpu/kernels/pooling.h"
 #include "lanner/ops/cpu/kernels/sampling.h"
 #include "lanner/ops/cpu/kernels/transpose.h"
+#include "lanner/ops/cpu/kernels/winograd.h"
 
 namespace lanner::ops::LANNER_ISA {
 
@@ -21,9 +22,16 @@ constexpr Kernels<T> kTable{
     .suppressed = suppressed<T>,
 };
 
-extern const Kernels<float> kFloat;
-extern const Kernels<double> kDouble;
-const Kernels<float> kFloat = kTable<float>;
-const Kernels<double> kDouble = kTable<double>;
+template <typename S, typename T>
+constexpr WinogradKernels<S, T> kWinogradTable{
+    .panel = kPanelVectors * kLanes<T>,
+    .input = winograd_input<S, T>,
+    .multiply = winograd_multiply<T>,
+    .output = winograd_output<S, T>,
+};
+
+extern const Tables kTables;
+const Tables kTables{kTable<float>, kTable<double>, kWinogradTable<float, float>,
+                     kWinogradTable<double, double>, kWinogradTable<uint16_t, float>};
 
 }  // namespace lanner::ops::LANNER_ISA

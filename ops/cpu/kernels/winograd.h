@@ -1,0 +1,153 @@
+#pragma once
+
+#include <utility>
+
+#include "lanner/ops/cpu/kernels.h"
+#include "lanner/ops/cpu/kernels/vector.h"
+
+// The transforms of F(4 x 4, 3 x 3) at the points 0, +-a, +-b and infinity. a = sqrt(1/2) and
+// b = sqrt(2) err a third as much in float as the usual 1 and 2.
+
+namespace lanner::ops::LANNER_ISA {
+
+// Vectors of numbers that are stored as S and computed with as T. uint16_t stores a bfloat16.
+template <typename T>
+[[gnu::always_inline]] inline Vector<T> load_as(const T* address) {
+  return load(address);
+}
+[[gnu::always_inline]] inline Vector<float> load_as(const uint16_t* address) {
+  typedef uint16_t Half __attribute__((vector_size(LANNER_VECTOR_BYTES / 2)));
+  Half half;
+  __builtin_memcpy(&half, address, sizeof half);
+  return reinterpret_cast<Vector<float>>(__builtin_convertvector(half, Vector<uint32_t>) << 16);
+}
+
+template <typename T>
+[[gnu::always_inline]] inline void store_as(T* address, const Vector<T>& vector) {
+  store(address, vector);
+}
+[[gnu::always_inline]] inline void store_as(uint16_t* address, const Vector<float>& vector) {
+  typedef uint16_t Half __attribute__((vector_size(LANNER_VECTOR_BYTES / 2)));
+  const auto bits = reinterpret_cast<Vector<uint32_t>>(vector);
+  const auto rounded = bits + 0x7fff + ((bits >> 16) & 1);  // to nearest, ties to even
+  const auto kept = vector == vector ? rounded : bits | 0x400000;  // NaN
+  const Half half = __builtin_convertvector(kept >> 16, Half);
+  __builtin_memcpy(address, &half, sizeof half);
+}
+
+// One axis of the input's transform: six values, `step` apart.
+template <typename V>
+[[gnu::always_inline]] inline void transform_input_axis(V* d, int64_t step) {
+  using T = std::remove_reference_t<decltype(d[0][0])>;
+  constexpr T a = T(0.70710678118654752440), b = T(1.41421356237309504880);
+  const V d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step],
+          d5 = d[5 * step];
+  const V even_a = d4 - T(2) * d2, odd_a = a * (d3 - T(2) * d1);
+  const V even_b = d4 - T(0.5) * d2, odd_b = b * (d3 - T(0.5) * d1);
+  d[0] = d0 - T(2.5) * d2 + d4;
+  d[step] = even_a + odd_a;
+  d[2 * step] = even_a - odd_a;
+  d[3 * step] = even_b + odd_b;
+  d[4 * step] = even_b - odd_b;
+  d[5 * step] = d1 - T(2.5) * d3 + d5;
+}
+
+// One axis of the output's transform: six products, `step` apart, become four values.
+template <typename V>
+[[gnu::always_inline]] inline void transform_output_axis(V* m, int64_t step) {
+  using T = std::remove_reference_t<decltype(m[0][0])>;
+  constexpr T a = T(0.70710678118654752440), b = T(1.41421356237309504880);
+  const V even_a = m[step] + m[2 * step], odd_a = a * (m[step] - m[2 * step]);
+  const V even_b = m[3 * step] + m[4 * step], odd_b = b * (m[3 * step] - m[4 * step]);
+  m[0] = m[0] + even_a + even_b;
+  m[step] = odd_a + odd_b;
+  m[2 * step] = T(0.5) * even_a + T(2) * even_b;
+  m[3 * step] = T(0.5) * odd_a + T(2) * odd_b + m[5 * step];
+}
+
+template <typename S, typename T>
+void winograd_input(const S* const* pixels, int64_t channels, T* out, int64_t out_stride) {
+  for (int64_t c = 0; c < channels; c += kLanes<T>) {
+    Vector<T> d[36];
+    for (int i = 0; i < 36; ++i) d[i] = load_as(pixels[i] + c);
+    for (int y = 0; y < 6; ++y) transform_input_axis(d + 6 * y, 1);
+    for (int x = 0; x < 6; ++x) transform_input_axis(d + x, 6);
+    for (int i = 0; i < 36; ++i) store(out + i * out_stride + c, d[i]);
+  }
+}
+
+// R rows of a times V vectors of columns of b.
+template <typename T, int R, int V>
+[[gnu::always_inline]] inline void multiply_block(const T* a, int64_t a_stride, const T* b,
+                                                  int64_t depth, T* out, int64_t out_stride) {
+  Vector<T> sum[R][V] = {};
+  for (int64_t c = 0; c < depth; ++c) {
+    Vector<T> row[V];
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) row[v] = load(b + (c * V + v) * kLanes<T>);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const T factor = a[r * a_stride + c];
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) sum[r][v] += factor * row[v];
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) store(out + r * out_stride + v * kLanes<T>, sum[r][v]);
+}
+
+template <typename T, int V>
+void multiply_columns(const T* a, int64_t a_stride, int64_t rows, const T* b, int64_t depth, T* out,
+                      int64_t out_stride) {
+  for (; rows >= 6; rows -= 6, a += 6 * a_stride, out += 6 * out_stride)
+    multiply_block<T, 6, V>(a, a_stride, b, depth, out, out_stride);
+  const auto rest = [&]<int R>() {
+    multiply_block<T, R, V>(a, a_stride, b, depth, out, out_stride);
+  };
+  switch (rows) {
+    case 5: return rest.template operator()<5>();
+    case 4: return rest.template operator()<4>();
+    case 3: return rest.template operator()<3>();
+    case 2: return rest.template operator()<2>();
+    case 1: return rest.template operator()<1>();
+  }
+}
+
+// Vectors of columns that a block of products holds in registers, beside six rows.
+constexpr int kPanelVectors = LANNER_VECTOR_BYTES == 64 ? 4 : 2;
+
+template <typename T>
+void winograd_multiply(const T* a, int64_t a_stride, int64_t rows, const T* b, int64_t depth,
+                       int64_t columns, T* out, int64_t out_stride) {
+  switch (columns / kLanes<T>) {
+    case 1: return multiply_columns<T, 1>(a, a_stride, rows, b, depth, out, out_stride);
+    case 2: return multiply_columns<T, 2>(a, a_stride, rows, b, depth, out, out_stride);
+    case 3: return multiply_columns<T, 3>(a, a_stride, rows, b, depth, out, out_stride);
+    case 4: return multiply_columns<T, 4>(a, a_stride, rows, b, depth, out, out_stride);
+  }
+}
+
+template <typename S, typename T>
+void winograd_output(const T* products, int64_t stride, int64_t channels, const T* bias, bool relu,
+                     bool add, S* const* pixels) {
+  for (int64_t c = 0; c < channels; c += kLanes<T>) {
+    Vector<T> m[36];
+    for (int i = 0; i < 36; ++i) m[i] = load(products + i * stride + c);
+    for (int x = 0; x < 6; ++x) transform_output_axis(m + x, 6);
+    for (int y = 0; y < 4; ++y) transform_output_axis(m + 6 * y, 1);
+    const Vector<T> shift = bias ? load(bias + c) : Vector<T>{};
+    for (int y = 0; y < 4; ++y)
+      for (int x = 0; x < 4; ++x) {
+        S* pixel = pixels[4 * y + x];
+        if (!pixel) continue;
+        Vector<T> value = m[6 * y + x] + shift;
+        if (add) value += load_as(pixel + c);
+        if (relu) value = value < T(0) ? Vector<T>{} : value;  // NaN stays
+        store_as(pixel + c, value);
+      }
+  }
+}
+
+}  // namespace lanner::ops::LANNER_ISA
