@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 #include "lanner/ops/api.h"
 
 namespace lanner::ops {
@@ -23,5 +25,19 @@ struct RoiAlignOptions {
 // CUDA kernels cannot throw; there such a RoI gives zeros.
 LANNER_API at::Tensor roi_align(const at::Tensor& input, const at::Tensor& rois,
                                 const RoiAlignOptions& options);
+
+// RoIAlign from a pyramid, for detection on a CPU: RoI k is pooled from maps[levels[k]] with
+// scales[levels[k]] in place of options.spatial_scale.
+// maps: [N, C, Hi, Wi], channels-last, C a multiple of 16; float, bfloat16 or quint8, which are
+// read as they are stored. rois: [K, 5] float; levels: [K] int64. Returns [K, C, pooled height,
+// pooled width] in the given memory format, bfloat16 for maps of bfloat16 and float otherwise.
+// Records no gradients. Throws c10::Error for other shapes and types.
+LANNER_API at::Tensor roi_align_levels(const std::vector<at::Tensor>& maps,
+                                       const std::vector<double>& scales, const at::Tensor& rois,
+                                       const at::Tensor& levels, const RoiAlignOptions& options,
+                                       at::MemoryFormat format);
+
+// Whether roi_align_levels takes such a map.
+LANNER_API bool is_roi_align_level(const at::Tensor& map);
 
 }  // namespace lanner::ops

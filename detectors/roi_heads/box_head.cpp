@@ -28,7 +28,9 @@ BoxHead::BoxHead(const BackboneImpl& backbone, int64_t classes, const RoiOptions
 }
 
 at::Tensor BoxHead::hidden(const std::vector<at::Tensor>& features, const at::Tensor& rois) {
-  auto pooled = pooling_(features, rois);
+  auto pooled = pooling_->forward(features, rois,
+                                  convs_.empty() ? at::MemoryFormat::Contiguous  // is flattened
+                                                 : at::MemoryFormat::ChannelsLast);
   for (const auto& conv : convs_) pooled = conv(pooled);
   const auto hidden = linear(fc6_, pooled, true);
   return fc7_.is_empty() ? hidden : linear(fc7_, hidden, true);

@@ -1,5 +1,6 @@
 #include "lanner/detectors/roi_heads/roi_pooling.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "lanner/detectors/quantization/int8.h"
@@ -11,16 +12,27 @@
 
 namespace lanner::detectors {
 
+namespace {
+
+// The level of each RoI: [K] int64.
+at::Tensor levels_of(const at::Tensor& rois, const std::vector<double>& scales) {
+  const double finest = -std::log2(scales.front()), coarsest = -std::log2(scales.back());
+  const auto area =
+      (rois.select(1, 3) - rois.select(1, 1)) * (rois.select(1, 4) - rois.select(1, 2));
+  const auto levels =
+      ((area.sqrt() / 224).log2() + (4 + 1e-6)).floor().nan_to_num(0).clamp(finest, coarsest) -
+      finest;
+  return levels.to(at::kLong);
+}
+
+}  // namespace
+
 at::Tensor pool_by_level(
     const std::vector<double>& scales, const at::Tensor& rois,
     const std::function<at::Tensor(size_t level, const at::Tensor& indices)>& pool) {
   const auto all = torch::arange(rois.size(0), rois.options().dtype(torch::kLong));
   if (scales.size() == 1 || rois.size(0) == 0) return pool(0, all);
-  const double finest = -std::log2(scales.front()), coarsest = -std::log2(scales.back());
-  const auto area =
-      (rois.select(1, 3) - rois.select(1, 1)) * (rois.select(1, 4) - rois.select(1, 2));
-  const auto levels =
-      ((area.sqrt() / 224).log2() + (4 + 1e-6)).floor().clamp(finest, coarsest) - finest;
+  const auto levels = levels_of(rois, scales);
   std::vector<at::Tensor> pooled, order;
   for (size_t level = 0; level < scales.size(); ++level) {
     const auto indices = torch::nonzero(levels == static_cast<int64_t>(level)).squeeze(1);
@@ -72,7 +84,14 @@ at::Tensor RoiPoolingImpl::pool_level(const at::Tensor& features, double scale,
 }
 
 at::Tensor RoiPoolingImpl::pool(const std::vector<at::Tensor>& features, const at::Tensor& rois,
-                                const at::Tensor& offset) const {
+                                const at::Tensor& offset, at::MemoryFormat format) const {
+  if (!offset.defined() && options_.pooling == Pooling::roi_align && !at::GradMode::is_enabled() &&
+      rois.scalar_type() == at::kFloat &&
+      std::all_of(features.begin(), features.end(), ops::is_roi_align_level))
+    return ops::roi_align_levels(
+        features, scales_, rois, levels_of(rois, scales_),
+        {.pooled_height = size_, .pooled_width = size_, .sampling_ratio = options_.sampling_ratio},
+        format);
   return pool_by_level(scales_, rois, [&](size_t level, const at::Tensor& indices) {
     return pool_level(features[level], scales_[level], rois.index_select(0, indices),
                       offset.defined() ? offset.index_select(0, indices) : offset);
@@ -81,13 +100,14 @@ at::Tensor RoiPoolingImpl::pool(const std::vector<at::Tensor>& features, const a
 
 at::Tensor RoiPoolingImpl::predict_offset(const std::vector<at::Tensor>& features,
                                           const at::Tensor& rois) {
-  const auto pooled = pool(features, rois, {});
+  const auto pooled = pool(features, rois, {}, at::MemoryFormat::Contiguous);
   return linear(offset_, pooled.flatten(1), false).to(rois.dtype()).view({-1, 2, size_, size_});
 }
 
-at::Tensor RoiPoolingImpl::forward(const std::vector<at::Tensor>& features,
-                                   const at::Tensor& rois) {
-  return pool(features, rois, offset_.is_empty() ? at::Tensor() : predict_offset(features, rois));
+at::Tensor RoiPoolingImpl::forward(const std::vector<at::Tensor>& features, const at::Tensor& rois,
+                                   at::MemoryFormat format) {
+  return pool(features, rois, offset_.is_empty() ? at::Tensor() : predict_offset(features, rois),
+              format);
 }
 
 at::Tensor RoiPoolingImpl::offsets(const std::vector<at::Tensor>& features,

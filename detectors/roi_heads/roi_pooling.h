@@ -28,8 +28,10 @@ class RoiPoolingImpl : public torch::nn::Module {
                  const RoiOptions& options);
 
   // features: [N, channels, Hi, Wi] per level; rois: [K, 5], batch index, x1, y1, x2, y2 in pixels
-  // of the batch. Returns [K, channels, size, size] float.
-  at::Tensor forward(const std::vector<at::Tensor>& features, const at::Tensor& rois);
+  // of the batch. Returns [K, channels, size, size]: float; or bfloat16 without gradients from maps
+  // of bfloat16. `format` is a hint: how the caller reads the result.
+  at::Tensor forward(const std::vector<at::Tensor>& features, const at::Tensor& rois,
+                     at::MemoryFormat format = at::MemoryFormat::ChannelsLast);
 
   // Returns the offsets of the bins, [K, 2, size, size], horizontal then vertical, as fractions of
   // the RoI's size. Undefined if the pooling is not deformable.
@@ -37,7 +39,7 @@ class RoiPoolingImpl : public torch::nn::Module {
 
  private:
   at::Tensor pool(const std::vector<at::Tensor>& features, const at::Tensor& rois,
-                  const at::Tensor& offset) const;
+                  const at::Tensor& offset, at::MemoryFormat format) const;
   at::Tensor pool_level(const at::Tensor& features, double scale, const at::Tensor& rois,
                         const at::Tensor& offset) const;
   // Offsets before they are multiplied by kOffsetScale.

@@ -42,6 +42,7 @@ template <>
 const Kernels<double>& kernels() {
   return tables().in_double;
 }
+const NarrowKernels& narrow_kernels() { return tables().narrow; }
 template <>
 const WinogradKernels<float, float>& winograd_kernels() {
   return tables().winograd_float;

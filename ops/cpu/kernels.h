@@ -96,8 +96,23 @@ struct Kernels {
                      T bound);
 };
 
-// Winograd's convolution of 4 x 4 outputs from 6 x 6 pixels. Pixels are in NHWC layout; channels are
-// whole vectors. S: float, double, or uint16_t, which stores a bfloat16 and is computed in float.
+// Maps that are stored in fewer bits and computed with in float: bytes of zero points and scales,
+// and uint16_t, which stores a bfloat16. Channels are whole vectors.
+struct NarrowKernels {
+  // As gather() of Kernels: pools scale * (value - zero).
+  void (*gather_byte)(const NhwcView<const uint8_t>& in, const AxisWeight<float>* weights,
+                      const BinWeights* bins, int64_t count, int64_t channels, float zero,
+                      float scale, float* out, int64_t out_stride);
+  void (*gather_bfloat16)(const NhwcView<const uint16_t>& in, const AxisWeight<float>* weights,
+                          const BinWeights* bins, int64_t count, int64_t channels, float zero,
+                          float scale, float* out, int64_t out_stride);
+  // Rounds to nearest, ties to even.
+  void (*to_bfloat16)(const float* in, int64_t count, uint16_t* out);
+};
+
+// Winograd's convolution of 4 x 4 outputs from 6 x 6 pixels. Pixels are in NHWC layout; channels
+// are whole vectors. S: float, double, or uint16_t, which stores a bfloat16 and is computed in
+// float.
 template <typename S, typename T>
 struct WinogradKernels {
   int64_t panel;  // the columns of b that multiply() takes at most
@@ -117,6 +132,7 @@ struct WinogradKernels {
 struct Tables {
   Kernels<float> in_float;
   Kernels<double> in_double;
+  NarrowKernels narrow;
   WinogradKernels<float, float> winograd_float;
   WinogradKernels<double, double> winograd_double;
   WinogradKernels<uint16_t, float> winograd_bfloat16;
@@ -126,6 +142,7 @@ struct Tables {
 // double.
 template <typename T>
 const Kernels<T>& kernels();
+const NarrowKernels& narrow_kernels();
 template <typename S, typename T>
 const WinogradKernels<S, T>& winograd_kernels();
 

@@ -2,6 +2,7 @@
 
 #include "lanner/ops/checks.h"
 #include "lanner/ops/cpu/pooling.h"
+#include "lanner/ops/roi_align.h"
 
 namespace lanner::ops {
 namespace {
@@ -52,10 +53,145 @@ at::Tensor roi_align_backward_cpu(const at::Tensor& grad, const at::Tensor& rois
   return pooled_backward(op, shape, sampling, grad, rois);
 }
 
+constexpr int64_t kChannelStep = 16;  // whole vectors of every instruction set
+
+// How numbers of a map are read and pooled values are written. S: how they are stored.
+template <typename S>
+struct Stored;
+template <>
+struct Stored<float> {
+  using Out = float;
+  static void gather(const NhwcView<const float>& in, const RoiWeights<float>& w, int64_t channels,
+                     float, float, float* out, int64_t stride) {
+    kernels<float>().gather(in, w.axis_weights.data(), w.bins.data(),
+                            static_cast<int64_t>(w.bins.size()), channels, out, stride);
+  }
+};
+template <>
+struct Stored<uint16_t> {
+  using Out = uint16_t;
+  static void gather(const NhwcView<const uint16_t>& in, const RoiWeights<float>& w,
+                     int64_t channels, float zero, float scale, float* out, int64_t stride) {
+    narrow_kernels().gather_bfloat16(in, w.axis_weights.data(), w.bins.data(),
+                                     static_cast<int64_t>(w.bins.size()), channels, zero, scale,
+                                     out, stride);
+  }
+};
+template <>
+struct Stored<uint8_t> {
+  using Out = float;
+  static void gather(const NhwcView<const uint8_t>& in, const RoiWeights<float>& w,
+                     int64_t channels, float zero, float scale, float* out, int64_t stride) {
+    narrow_kernels().gather_byte(in, w.axis_weights.data(), w.bins.data(),
+                                 static_cast<int64_t>(w.bins.size()), channels, zero, scale, out,
+                                 stride);
+  }
+};
+
+void write(const float* in, int64_t count, float* out) { std::copy_n(in, count, out); }
+void write(const float* in, int64_t count, uint16_t* out) {
+  narrow_kernels().to_bfloat16(in, count, out);
+}
+
+template <typename S>
+void pool_levels(const std::vector<at::Tensor>& maps, const std::vector<double>& scales,
+                 const at::Tensor& rois, const at::Tensor& levels, const RoiAlignOptions& o,
+                 bool channels_last, at::Tensor& pooled) {
+  using Out = typename Stored<S>::Out;
+  const auto* boxes = rois.const_data_ptr<float>();
+  const auto* level_of = levels.const_data_ptr<int64_t>();
+  const int64_t channels = pooled.size(1), bins = o.pooled_height * o.pooled_width,
+                slice = 4 * kernels<float>().lanes;
+  at::parallel_for(0, rois.size(0), 8, [&](int64_t begin, int64_t end) {
+    RoiWeights<float> weights;
+    std::vector<float> sums(bins * slice), planes(bins * slice);
+    for (int64_t k = begin; k < end; ++k) {
+      const auto& map = maps[level_of[k]];
+      const int64_t height = map.size(2), width = map.size(3);
+      weights.axis_weights.clear();
+      weights.bins.clear();
+      Sampling{scales[level_of[k]], height,           width,    o.pooled_height,
+               o.pooled_width,      o.sampling_ratio, o.aligned}(boxes + k * 5, k, weights);
+      const S* image = static_cast<const S*>(map.const_data_ptr()) +
+                       static_cast<int64_t>(boxes[k * 5]) * height * width * channels;
+      const bool affine = map.is_quantized();
+      const auto zero = affine ? static_cast<float>(map.q_zero_point()) : 0.0f,
+                 scale = affine ? static_cast<float>(map.q_scale()) : 1.0f;
+      Out* out = static_cast<Out*>(pooled.mutable_data_ptr()) + k * channels * bins;
+      for (int64_t c = 0; c < channels; c += slice) {
+        const int64_t count = std::min(slice, channels - c);
+        Stored<S>::gather({image + c, width * channels, channels}, weights, count, zero, scale,
+                          sums.data(), count);
+        if (channels_last) {
+          for (int64_t b = 0; b < bins; ++b)
+            write(sums.data() + b * count, count, out + b * channels + c);
+        } else {
+          kernels<float>().transpose(sums.data(), count, bins, count, planes.data(), bins);
+          write(planes.data(), count * bins, out + c * bins);
+        }
+      }
+    }
+  });
+}
+
+void check_levels(const std::vector<at::Tensor>& maps, const std::vector<double>& scales,
+                  const at::Tensor& rois, const at::Tensor& levels, const RoiAlignOptions& o) {
+  const char* op = "roi_align_levels";
+  TORCH_CHECK(!maps.empty() && maps.size() == scales.size(), op,
+              ": scales: expected one for each map, got ", scales.size(), " and ", maps.size());
+  for (const auto& map : maps)
+    TORCH_CHECK(is_roi_align_level(map) && map.scalar_type() == maps[0].scalar_type() &&
+                    map.size(0) == maps[0].size(0) && map.size(1) == maps[0].size(1),
+                op,
+                ": maps: expected channels-last maps of one type and as many images and "
+                "channels, got ",
+                map.scalar_type(), " ", map.sizes());
+  TORCH_CHECK(rois.dim() == 2 && rois.size(1) == 5 && rois.scalar_type() == at::kFloat, op,
+              ": rois: expected [K, 5] of float, got ", rois.scalar_type(), " ", rois.sizes());
+  TORCH_CHECK(levels.scalar_type() == at::kLong && levels.numel() == rois.size(0), op,
+              ": levels: expected int64 [", rois.size(0), "], got ", levels.scalar_type(), " ",
+              levels.sizes());
+  for (const double scale : scales)
+    check_pooling(op, scale, o.pooled_height, o.pooled_width, o.sampling_ratio);
+  check_batch_indices(op, rois.const_data_ptr<float>(), rois.size(0), maps[0].size(0));
+  const auto* level = levels.const_data_ptr<int64_t>();
+  for (int64_t k = 0; k < rois.size(0); ++k)
+    TORCH_CHECK(level[k] >= 0 && level[k] < static_cast<int64_t>(maps.size()), op, ": levels[", k,
+                "]: expected 0..", maps.size() - 1, ", got ", level[k]);
+}
+
 TORCH_LIBRARY_IMPL(lanner, CPU, m) {
   m.impl("roi_align", roi_align_cpu);
   m.impl("_roi_align_backward", roi_align_backward_cpu);
 }
 
 }  // namespace
+
+bool is_roi_align_level(const at::Tensor& map) {
+  const auto type = map.scalar_type();
+  return map.is_cpu() && map.dim() == 4 && map.numel() > 0 && map.size(1) % kChannelStep == 0 &&
+         map.is_contiguous(at::MemoryFormat::ChannelsLast) &&
+         (type == at::kFloat || type == at::kBFloat16 ||
+          (type == at::kQUInt8 && map.qscheme() == at::kPerTensorAffine));
+}
+
+at::Tensor roi_align_levels(const std::vector<at::Tensor>& maps, const std::vector<double>& scales,
+                            const at::Tensor& all_rois, const at::Tensor& all_levels,
+                            const RoiAlignOptions& options, at::MemoryFormat format) {
+  const auto rois = all_rois.contiguous(), levels = all_levels.contiguous();
+  check_levels(maps, scales, rois, levels, options);
+  const auto type = maps[0].scalar_type();
+  const bool channels_last = format == at::MemoryFormat::ChannelsLast;
+  auto pooled =
+      empty_cached({rois.size(0), maps[0].size(1), options.pooled_height, options.pooled_width},
+                   type == at::kBFloat16 ? at::kBFloat16 : at::kFloat, format);
+  if (type == at::kFloat)
+    pool_levels<float>(maps, scales, rois, levels, options, channels_last, pooled);
+  else if (type == at::kBFloat16)
+    pool_levels<uint16_t>(maps, scales, rois, levels, options, channels_last, pooled);
+  else
+    pool_levels<uint8_t>(maps, scales, rois, levels, options, channels_last, pooled);
+  return pooled;
+}
+
 }  // namespace lanner::ops

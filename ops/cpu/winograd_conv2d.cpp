@@ -84,7 +84,8 @@ void convolve(const Shape& s, const Maps<S>& maps, const T* weight, const T* bia
     at::AutoDispatchBelowADInplaceOrView below_autograd;  // guards are per thread
     const auto transformed = empty_cached({block * kProducts * in_stride}, type),
                products = empty_cached({block * kProducts * out_stride}, type);
-    T *in = transformed.template mutable_data_ptr<T>(), *out = products.template mutable_data_ptr<T>();
+    T *in = transformed.template mutable_data_ptr<T>(),
+      *out = products.template mutable_data_ptr<T>();
     for (int64_t first = begin * block; first < std::min(end * block, s.tiles()); first += block) {
       const int64_t count = std::min(block, s.tiles() - first);
       for (int64_t t = 0; t < count; ++t) {
@@ -93,9 +94,8 @@ void convolve(const Shape& s, const Maps<S>& maps, const T* weight, const T* bia
         for (int64_t i = 0; i < kProducts; ++i) {
           const int64_t y = tile.y - s.pad_y + i / kIn, x = tile.x - s.pad_x + i % kIn;
           const bool inside = y >= 0 && y < s.height && x >= 0 && x < s.width;
-          pixels[i] = inside
-                          ? maps.input + ((tile.image * s.height + y) * s.width + x) * channels
-                          : zeros.data();
+          pixels[i] = inside ? maps.input + ((tile.image * s.height + y) * s.width + x) * channels
+                             : zeros.data();
         }
         kernel.input(pixels, channels, in + t * kProducts * in_stride, in_stride);
       }
@@ -157,8 +157,8 @@ WinogradWeight winograd_weight(const at::Tensor& weight, at::ScalarType type) {
               "winograd_weight: weight: expected [O, C, 3, 3] with O and C in multiples of ",
               kChannelStep, ", got ", weight.sizes());
   const int64_t out_channels = weight.size(0), in_channels = weight.size(1);
-  const int64_t panel = type == at::kDouble ? panel_width<double, double>()
-                                            : panel_width<float, float>();
+  const int64_t panel =
+      type == at::kDouble ? panel_width<double, double>() : panel_width<float, float>();
   const auto g = filter_transform();
   const auto taps = weight.detach().to(at::kDouble).permute({2, 3, 1, 0}).reshape({9, -1});
   const auto all = at::mm(at::kron(g, g), taps)

@@ -60,6 +60,62 @@ TEST_CASE("roi_align accumulates 16-bit inputs in float") {
   }
 }
 
+TEST_CASE("roi_align_levels pools each RoI from its level, as it is stored, in both formats") {
+  at::manual_seed(8);
+  constexpr auto kChannelsLast = at::MemoryFormat::ChannelsLast;
+  const std::vector<double> scales{0.5, 0.25};
+  const auto rois = random_rois(31, 2, 60).to(at::kFloat);
+  const auto levels = at::randint(2, {31}, at::kLong);
+  const auto naive = [&](const std::vector<at::Tensor>& maps) {
+    auto expected = at::empty({31, maps[0].size(1), 3, 2}, at::kDouble);
+    for (int64_t k = 0; k < 31; ++k) {
+      const auto level = levels[k].item<int64_t>();
+      expected[k] = NaiveRoiAlign{scales[level], 3, 2, 2, false}(
+          maps[level].to(at::kDouble), rois[k].unsqueeze(0).to(at::kDouble))[0];
+    }
+    return expected;
+  };
+  const RoiAlignOptions options{0, 3, 2, 2, false};
+  for (const int64_t channels : {16, 80, 256}) {
+    std::vector<at::Tensor> maps, halves, bytes, dequantized;
+    for (const int64_t side : {30, 15}) {
+      maps.push_back(at::randn({2, channels, side, side + 1}).contiguous(kChannelsLast));
+      halves.push_back(maps.back().to(at::kBFloat16));
+      bytes.push_back(at::quantize_per_tensor(maps.back(), 0.05 * side / 15, 90, at::kQUInt8));
+      dequantized.push_back(bytes.back().dequantize());
+    }
+    for (const auto format : {at::MemoryFormat::Contiguous, kChannelsLast}) {
+      const auto pool = [&](const std::vector<at::Tensor>& from) {
+        const auto pooled = roi_align_levels(from, scales, rois, levels, options, format);
+        CHECK(pooled.is_contiguous(format));
+        return pooled;
+      };
+      CHECK(difference(pool(maps), naive(maps)) < 1e-5);
+      CHECK(difference(pool(bytes), naive(dequantized)) < 1e-4);
+      const auto expected = naive(halves);
+      const auto pooled = pool(halves);
+      CHECK(pooled.scalar_type() == at::kBFloat16);
+      CHECK(((pooled.to(at::kDouble) - expected).abs() - expected.abs() * 0x1p-8 < 1e-5)
+                .all()
+                .item<bool>());
+    }
+  }
+}
+
+TEST_CASE("roi_align_levels names the argument that does not fit") {
+  const auto map = at::zeros({1, 16, 4, 4}).contiguous(at::MemoryFormat::ChannelsLast);
+  const auto rois = at::zeros({1, 5}), levels = at::zeros({1}, at::kLong);
+  const auto pool = [&](const at::Tensor& m, const at::Tensor& r, const at::Tensor& l) {
+    return roi_align_levels({m}, {1.0}, r, l, {1.0, 2, 2}, at::MemoryFormat::Contiguous);
+  };
+  CHECK(pool(map, rois.slice(0, 0, 0), levels.slice(0, 0, 0)).size(0) == 0);
+  CHECK_FALSE(is_roi_align_level(at::zeros({1, 8, 4, 4})));
+  CHECK_THROWS_WITH(pool(at::zeros({1, 16, 4, 4}), rois, levels), ContainsSubstring("maps: "));
+  CHECK_THROWS_WITH(pool(map, rois.to(at::kDouble), levels), ContainsSubstring("rois: "));
+  CHECK_THROWS_WITH(pool(map, rois + 1, levels), ContainsSubstring("batch index in 0..0"));
+  CHECK_THROWS_WITH(pool(map, rois, levels + 1), ContainsSubstring("levels[0]: expected 0..0"));
+}
+
 TEST_CASE("the gradient of roi_align matches finite differences and is deterministic") {
   at::manual_seed(7);
   for (const bool aligned : {false, true}) {

@@ -43,9 +43,10 @@ double largest_difference(const at::Tensor& a, const at::Tensor& b) {
 }  // namespace
 
 TEST_CASE("winograd_conv2d equals conv2d in double for all sizes of tiles, panels and padding") {
-  for (const Case c : {Case{1, 16, 16, 4, 4, 1}, Case{2, 32, 48, 9, 7, 1}, Case{1, 16, 80, 5, 23, 1},
-                       Case{3, 48, 16, 1, 1, 1}, Case{1, 16, 112, 6, 6, 0}, Case{1, 16, 32, 3, 4, 2},
-                       Case{2, 144, 64, 40, 31, 1}}) {
+  for (const Case c :
+       {Case{1, 16, 16, 4, 4, 1}, Case{2, 32, 48, 9, 7, 1}, Case{1, 16, 80, 5, 23, 1},
+        Case{3, 48, 16, 1, 1, 1}, Case{1, 16, 112, 6, 6, 0}, Case{1, 16, 32, 3, 4, 2},
+        Case{2, 144, 64, 40, 31, 1}}) {
     CAPTURE(c.batch, c.in_channels, c.out_channels, c.height, c.width, c.padding);
     const auto s = sample(c, at::kDouble);
     const auto out = convolve(s, c.padding, false);

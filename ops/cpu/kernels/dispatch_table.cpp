@@ -31,7 +31,11 @@ constexpr WinogradKernels<S, T> kWinogradTable{
 };
 
 extern const Tables kTables;
-const Tables kTables{kTable<float>, kTable<double>, kWinogradTable<float, float>,
-                     kWinogradTable<double, double>, kWinogradTable<uint16_t, float>};
+const Tables kTables{kTable<float>,
+                     kTable<double>,
+                     {gather_narrow<uint8_t>, gather_narrow<uint16_t>, to_bfloat16},
+                     kWinogradTable<float, float>,
+                     kWinogradTable<double, double>,
+                     kWinogradTable<uint16_t, float>};
 
 }  // namespace lanner::ops::LANNER_ISA

@@ -5,22 +5,25 @@
 
 namespace lanner::ops::LANNER_ISA {
 
-template <typename T, int V>
-[[gnu::always_inline]] inline void gather_vectors(const NhwcView<const T>& in,
-                                                  const AxisWeight<T>* weights,
-                                                  const BinWeights& bin, T* out) {
-  Vector<T> sum[V] = {};
+// Returns the sum of the weights.
+template <typename S, typename T, int V>
+[[gnu::always_inline]] inline T gather_vectors(const NhwcView<const S>& in,
+                                               const AxisWeight<T>* weights, const BinWeights& bin,
+                                               Vector<T>* sum) {
+  T total = 0;
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) sum[v] = Vector<T>{};
   for (int32_t y = bin.y_begin; y < bin.y_end; ++y) {
-    const T* row = in.data + weights[y].index * in.row_stride;
+    const S* row = in.data + weights[y].index * in.row_stride;
     for (int32_t x = bin.x_begin; x < bin.x_end; ++x) {
       const T weight = weights[y].weight * weights[x].weight;
-      const T* pixel = row + weights[x].index * in.column_stride;
+      const S* pixel = row + weights[x].index * in.column_stride;
+      total += weight;
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sum[v] += weight * load(pixel + v * kLanes<T>);
+      for (int v = 0; v < V; ++v) sum[v] += weight * load_as(pixel + v * kLanes<T>);
     }
   }
-#pragma GCC unroll 4
-  for (int v = 0; v < V; ++v) store(out + v * kLanes<T>, sum[v]);
+  return total;
 }
 
 template <typename T>
@@ -28,8 +31,12 @@ void gather(const NhwcView<const T>& in, const AxisWeight<T>* weights, const Bin
             int64_t count, int64_t channels, T* out, int64_t out_stride) {
   const auto vectors = [&]<int V>(int64_t first) {
     const NhwcView<const T> part{in.data + first, in.row_stride, in.column_stride};
-    for (int64_t b = 0; b < count; ++b)
-      gather_vectors<T, V>(part, weights, bins[b], out + b * out_stride + first);
+    for (int64_t b = 0; b < count; ++b) {
+      Vector<T> sum[V];
+      gather_vectors<T, T, V>(part, weights, bins[b], sum);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) store(out + b * out_stride + first + v * kLanes<T>, sum[v]);
+    }
   };
   for (int64_t c = for_vectors<T>(channels, vectors); c < channels; ++c)
     for (int64_t b = 0; b < count; ++b) {
@@ -41,6 +48,32 @@ void gather(const NhwcView<const T>& in, const AxisWeight<T>* weights, const Bin
               in.data[weights[y].index * in.row_stride + weights[x].index * in.column_stride + c];
       out[b * out_stride + c] = sum;
     }
+}
+
+template <typename S>
+void gather_narrow(const NhwcView<const S>& in, const AxisWeight<float>* weights,
+                   const BinWeights* bins, int64_t count, int64_t channels, float zero, float scale,
+                   float* out, int64_t out_stride) {
+  for_vectors<float>(channels, [&]<int V>(int64_t first) {
+    const NhwcView<const S> part{in.data + first, in.row_stride, in.column_stride};
+    for (int64_t b = 0; b < count; ++b) {
+      Vector<float> sum[V];
+      const float shift = zero * gather_vectors<S, float, V>(part, weights, bins[b], sum);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v)
+        store(out + b * out_stride + first + v * kLanes<float>, (sum[v] - shift) * scale);
+    }
+  });
+}
+
+inline void to_bfloat16(const float* in, int64_t count, uint16_t* out) {
+  int64_t i = 0;
+  for (; i + kLanes<float> <= count; i += kLanes<float>) store_as(out + i, load(in + i));
+  float rest[kLanes<float>] = {};
+  uint16_t rounded[kLanes<float>];
+  for (int64_t j = i; j < count; ++j) rest[j - i] = in[j];
+  store_as(rounded, load(rest));
+  for (int64_t j = i; j < count; ++j) out[j] = rounded[j - i];
 }
 
 template <typename T, int V>

@@ -34,6 +34,39 @@ template <typename T>
   __builtin_memcpy(address, &vector, sizeof vector);
 }
 
+// Vectors of numbers that may be stored in fewer bits than they are computed with. uint16_t stores
+// a bfloat16.
+template <typename T>
+[[gnu::always_inline]] inline Vector<T> load_as(const T* address) {
+  return load(address);
+}
+[[gnu::always_inline]] inline Vector<float> load_as(const uint16_t* address) {
+  typedef uint16_t Half __attribute__((vector_size(LANNER_VECTOR_BYTES / 2)));
+  Half half;
+  __builtin_memcpy(&half, address, sizeof half);
+  return reinterpret_cast<Vector<float>>(__builtin_convertvector(half, Vector<uint32_t>) << 16);
+}
+
+[[gnu::always_inline]] inline Vector<float> load_as(const uint8_t* address) {
+  typedef uint8_t Bytes __attribute__((vector_size(LANNER_VECTOR_BYTES / 4)));
+  Bytes bytes;
+  __builtin_memcpy(&bytes, address, sizeof bytes);
+  return __builtin_convertvector(__builtin_convertvector(bytes, Vector<int32_t>), Vector<float>);
+}
+
+template <typename T>
+[[gnu::always_inline]] inline void store_as(T* address, const Vector<T>& vector) {
+  store(address, vector);
+}
+[[gnu::always_inline]] inline void store_as(uint16_t* address, const Vector<float>& vector) {
+  typedef uint16_t Half __attribute__((vector_size(LANNER_VECTOR_BYTES / 2)));
+  const auto bits = reinterpret_cast<Vector<uint32_t>>(vector);
+  const auto rounded = bits + 0x7fff + ((bits >> 16) & 1);         // to nearest, ties to even
+  const auto kept = vector == vector ? rounded : bits | 0x400000;  // NaN
+  const Half half = __builtin_convertvector(kept >> 16, Half);
+  __builtin_memcpy(address, &half, sizeof half);
+}
+
 // Whether a vector comparison holds in any lane.
 template <typename Mask>
 [[gnu::always_inline]] inline bool any(const Mask& mask) {

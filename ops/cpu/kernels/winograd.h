@@ -1,6 +1,6 @@
 #pragma once
 
-#include <utility>
+#include <type_traits>
 
 #include "lanner/ops/cpu/kernels.h"
 #include "lanner/ops/cpu/kernels/vector.h"
@@ -9,31 +9,6 @@
 // b = sqrt(2) err a third as much in float as the usual 1 and 2.
 
 namespace lanner::ops::LANNER_ISA {
-
-// Vectors of numbers that are stored as S and computed with as T. uint16_t stores a bfloat16.
-template <typename T>
-[[gnu::always_inline]] inline Vector<T> load_as(const T* address) {
-  return load(address);
-}
-[[gnu::always_inline]] inline Vector<float> load_as(const uint16_t* address) {
-  typedef uint16_t Half __attribute__((vector_size(LANNER_VECTOR_BYTES / 2)));
-  Half half;
-  __builtin_memcpy(&half, address, sizeof half);
-  return reinterpret_cast<Vector<float>>(__builtin_convertvector(half, Vector<uint32_t>) << 16);
-}
-
-template <typename T>
-[[gnu::always_inline]] inline void store_as(T* address, const Vector<T>& vector) {
-  store(address, vector);
-}
-[[gnu::always_inline]] inline void store_as(uint16_t* address, const Vector<float>& vector) {
-  typedef uint16_t Half __attribute__((vector_size(LANNER_VECTOR_BYTES / 2)));
-  const auto bits = reinterpret_cast<Vector<uint32_t>>(vector);
-  const auto rounded = bits + 0x7fff + ((bits >> 16) & 1);  // to nearest, ties to even
-  const auto kept = vector == vector ? rounded : bits | 0x400000;  // NaN
-  const Half half = __builtin_convertvector(kept >> 16, Half);
-  __builtin_memcpy(address, &half, sizeof half);
-}
 
 // One axis of the input's transform: six values, `step` apart.
 template <typename V>
@@ -107,11 +82,16 @@ void multiply_columns(const T* a, int64_t a_stride, int64_t rows, const T* b, in
     multiply_block<T, R, V>(a, a_stride, b, depth, out, out_stride);
   };
   switch (rows) {
-    case 5: return rest.template operator()<5>();
-    case 4: return rest.template operator()<4>();
-    case 3: return rest.template operator()<3>();
-    case 2: return rest.template operator()<2>();
-    case 1: return rest.template operator()<1>();
+    case 5:
+      return rest.template operator()<5>();
+    case 4:
+      return rest.template operator()<4>();
+    case 3:
+      return rest.template operator()<3>();
+    case 2:
+      return rest.template operator()<2>();
+    case 1:
+      return rest.template operator()<1>();
   }
 }
 
@@ -122,10 +102,14 @@ template <typename T>
 void winograd_multiply(const T* a, int64_t a_stride, int64_t rows, const T* b, int64_t depth,
                        int64_t columns, T* out, int64_t out_stride) {
   switch (columns / kLanes<T>) {
-    case 1: return multiply_columns<T, 1>(a, a_stride, rows, b, depth, out, out_stride);
-    case 2: return multiply_columns<T, 2>(a, a_stride, rows, b, depth, out, out_stride);
-    case 3: return multiply_columns<T, 3>(a, a_stride, rows, b, depth, out, out_stride);
-    case 4: return multiply_columns<T, 4>(a, a_stride, rows, b, depth, out, out_stride);
+    case 1:
+      return multiply_columns<T, 1>(a, a_stride, rows, b, depth, out, out_stride);
+    case 2:
+      return multiply_columns<T, 2>(a, a_stride, rows, b, depth, out, out_stride);
+    case 3:
+      return multiply_columns<T, 3>(a, a_stride, rows, b, depth, out, out_stride);
+    case 4:
+      return multiply_columns<T, 4>(a, a_stride, rows, b, depth, out, out_stride);
   }
 }
 
