@@ -2,13 +2,13 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/core/LegacyTypeDispatch.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/kron.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/tensor.h>
 
 #include <array>
+#include <cmath>
 #include <vector>
 
 #include "lanner/ops/cpu/kernels.h"
@@ -160,15 +160,17 @@ WinogradWeight winograd_weight(const at::Tensor& weight, at::ScalarType type) {
   const int64_t panel =
       type == at::kDouble ? panel_width<double, double>() : panel_width<float, float>();
   const auto g = filter_transform();
-  const auto taps = weight.detach().to(at::kDouble).permute({2, 3, 1, 0}).reshape({9, -1});
-  const auto all = at::mm(at::kron(g, g), taps)
-                       .to(compute_type(type))
-                       .view({kProducts, in_channels, out_channels});
+  const auto both = at::kron(g, g);  // [36, 9]
+  const auto taps =
+      weight.detach().to(at::kDouble).permute({2, 3, 1, 0}).reshape({9, in_channels, out_channels});
+  const auto values = empty_cached({kProducts, in_channels * out_channels}, compute_type(type));
   // For each product, panels of columns one after the other: [C, panel] each.
-  std::vector<at::Tensor> panels;
-  for (int64_t o = 0; o < out_channels; o += panel)
-    panels.push_back(all.narrow(2, o, std::min(panel, out_channels - o)).reshape({kProducts, -1}));
-  return {in_channels, out_channels, at::cat(panels, 1)};
+  for (int64_t o = 0; o < out_channels; o += panel) {
+    const int64_t columns = std::min(panel, out_channels - o);
+    values.narrow(1, o * in_channels, columns * in_channels)
+        .copy_(at::mm(both, taps.narrow(2, o, columns).reshape({9, -1})));
+  }
+  return {in_channels, out_channels, values};
 }
 
 at::Tensor winograd_conv2d(const at::Tensor& input, const WinogradWeight& weight,
@@ -192,8 +194,8 @@ at::Tensor winograd_conv2d(const at::Tensor& input, const WinogradWeight& weight
               "winograd_conv2d: bias: expected [", weight.out_channels, "], got ", bias.sizes());
   auto out = addend;
   if (!out.defined())
-    out = at::empty({s.batch, weight.out_channels, s.out_height, s.out_width}, input.options(),
-                    at::MemoryFormat::ChannelsLast);
+    out = empty_cached({s.batch, weight.out_channels, s.out_height, s.out_width}, input.options(),
+                       at::MemoryFormat::ChannelsLast);
   check_map("addend", out, type, weight.out_channels);
   TORCH_CHECK(out.size(0) == s.batch && out.size(2) == s.out_height && out.size(3) == s.out_width,
               "winograd_conv2d: addend: expected ", s.out_height, " x ", s.out_width,
