@@ -36,6 +36,7 @@ def run_lanner(options, kind):
     import lanner
 
     torch.set_num_threads(options.threads)
+    lanner.enable_cpu_cache()  # as `lanner detect` does; the others have memory pools of their own
     detector = lanner.load(options.folder / "q.safetensors" if kind == "int8" else options.weights)
     image = torch.from_numpy(noise(options)[0])
 

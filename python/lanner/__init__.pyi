@@ -15,3 +15,5 @@ from lanner.torchvision import from_torchvision as from_torchvision
 from lanner.torchvision import resnet_state_dict as resnet_state_dict
 
 __version__: str
+
+def enable_cpu_cache() -> None: ...

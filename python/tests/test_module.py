@@ -170,3 +170,20 @@ def test_a_batch_is_as_many_images(detector, image):
     results = detector(batch)
     assert len(results) == 2
     assert torch.allclose(results[0]["scores"], detector(image)["scores"], atol=1e-5)
+
+
+def test_the_cpu_cache_changes_no_detections(tmp_path, detector, image):
+    detector.save(tmp_path / "d.safetensors")
+    script = (
+        "import sys, torch, lanner\n"
+        "lanner.enable_cpu_cache(); lanner.enable_cpu_cache()\n"
+        "detector = lanner.load(sys.argv[1], roi={'score_threshold': 0.0})\n"
+        "image = torch.load(sys.argv[2])\n"
+        "found = [detector(image) for _ in range(3)]\n"
+        "torch.save(found, sys.argv[3])\n"
+    )
+    torch.save(image, tmp_path / "image.pt")
+    names = [str(tmp_path / name) for name in ("d.safetensors", "image.pt", "found.pt")]
+    subprocess.run([sys.executable, "-c", script, *names], check=True)
+    expected = detector.eval()(image)
+    assert all(same(found, expected) for found in torch.load(names[2]))
