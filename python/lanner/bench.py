@@ -1,6 +1,7 @@
-"""Times the operators on this machine, next to torchvision's if it is installed.
+"""Times the operators or detection on this machine, next to other libraries where installed.
 
     python -m lanner.bench ops [--device D] [--threads N] [--runs N] [--json FILE]
+    python -m lanner.bench detect [--weights W] [--images DIR] [--height H] [--width W] ..
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Callable, Iterator, NamedTuple, Optional
 import torch
 
 import lanner
+from lanner.bench_detect import bench_detect
 
 try:
     import torchvision
@@ -163,11 +165,15 @@ def bench_ops(runs: int = 7, device: str = "cpu") -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m lanner.bench", description=__doc__)
-    parser.add_argument("what", choices=["ops"], help="what is timed")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("what", choices=["ops", "detect"], help="what is timed")
+    parser.add_argument("--device", default="cpu", help="ops: cpu, cuda or cuda:N")
     parser.add_argument("--threads", type=int, help="number of threads; default: torch's")
     parser.add_argument("--runs", type=int, default=7, help="repetitions; the median is shown")
     parser.add_argument("--json", type=pathlib.Path, help="file for the numbers")
+    parser.add_argument("--weights", type=pathlib.Path, help="detect: a detector; default: random")
+    parser.add_argument("--images", type=pathlib.Path, help="detect: int8 is calibrated on them")
+    parser.add_argument("--height", type=int, default=800, help="detect: of the image")
+    parser.add_argument("--width", type=int, default=1088, help="detect: of the image")
     arguments = parser.parse_args()
     if arguments.runs < 1:
         parser.error(f"--runs: expected a positive number, got {arguments.runs}")
@@ -180,7 +186,11 @@ def main() -> None:
     number = int(arguments.device.partition(":")[2] or 0)
     if arguments.device != "cpu" and number >= torch.cuda.device_count():
         parser.error(f"--device: {arguments.device}: there is no such GPU here")
-    result = bench_ops(arguments.runs, arguments.device)
+    if arguments.what == "ops":
+        result = bench_ops(arguments.runs, arguments.device)
+    else:
+        arguments.threads = torch.get_num_threads()
+        result = bench_detect(arguments)
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=2) + "\n")
 

@@ -1,4 +1,4 @@
-"""The benchmarks of operators run and report all rows; their times are not checked."""
+"""The benchmarks run and report all rows; their times are not checked."""
 
 import json
 import pathlib
@@ -7,10 +7,13 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 import lanner
 
 pytest.importorskip("lanner.bench", reason="wheels do not hold the benchmarks")
+
+from lanner.bench_detect import PEERS, missing_packages  # noqa: E402
 
 BUILD = pathlib.Path(lanner._core.__file__).parents[2]
 
@@ -34,6 +37,27 @@ def test_program_and_module_time_the_same_operators(lanner_program, tmp_path):
     arguments = ["-m", "lanner.bench", "ops", "--runs", "1", "--json", str(module_json)]
     run = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
     assert check(run.stdout, module_json) == names
+
+
+def test_detection_is_timed_beside_the_libraries_that_are_installed(tmp_path):
+    torch.manual_seed(0)
+    lanner.build(num_classes=3, preset="small").save(tmp_path / "d.safetensors")
+    arguments = ["-m", "lanner.bench", "detect", "--weights", str(tmp_path / "d.safetensors")]
+    arguments += ["--height", "96", "--width", "128", "--runs", "2"]
+    arguments += ["--json", str(tmp_path / "times.json")]
+    run = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
+    numbers = json.loads((tmp_path / "times.json").read_text())
+    assert (numbers["height"], numbers["width"]) == (96, 128)
+    rows = {row["name"]: row for row in numbers["rows"]}
+    shown = {line[:22].strip() for line in run.stdout.splitlines()}
+    for peer in PEERS:
+        packages = missing_packages(peer)
+        assert (peer in rows) == (peer in shown) == (not packages)
+        if packages:
+            assert f"{peer}: not installed: {', '.join(packages)}" in run.stdout
+    for name, row in rows.items():
+        assert 0 < row["least_ms"] <= row["ms"] <= row["most_ms"], name
+        assert ("ratio" in row) == (not name.startswith("lanner"))
 
 
 @pytest.mark.parametrize("device", ["tpu", "cuda:99"])

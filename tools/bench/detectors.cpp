@@ -29,23 +29,6 @@ DetectorOptions faster_rcnn(int depth) {
 
 }  // namespace
 
-int bench_detect(const BenchOptions& options) {
-  use_threads(options);
-  PythonBaseline baseline("detector.py", {"detect", "50", std::to_string(at::get_num_threads())});
-  print_comparison_header("torchvision", baseline);
-  const auto image = torch::rand({3, 800, 1088});
-  nlohmann::json rows = nlohmann::json::array();
-  for (const bool bfloat16 : {false, true}) {
-    auto detector = random_detector(faster_rcnn(50));
-    detector->eval();
-    rows.push_back(compare(
-        "torchvision", std::string("detect, ResNet-50-FPN, ") + (bfloat16 ? "bfloat16" : "float32"),
-        [&] { detector->detect(detector->prepare({image})); }, bfloat16, baseline, options.runs));
-  }
-  write_rows(options, rows);
-  return 0;
-}
-
 int bench_train(const BenchOptions& options) {
   use_threads(options);
   nlohmann::json rows = nlohmann::json::array();
@@ -55,8 +38,8 @@ int bench_train(const BenchOptions& options) {
                          .view({3, 4});
   const auto labels = torch::tensor({1, 2, 3}, torch::kLong);
   for (const int depth : {50, 18}) {
-    PythonBaseline baseline(
-        "detector.py", {"train", std::to_string(depth), std::to_string(at::get_num_threads())});
+    PythonBaseline baseline("detector.py",
+                            {std::to_string(depth), std::to_string(at::get_num_threads())});
     if (depth == 50) print_comparison_header("torchvision", baseline);
     for (const bool bfloat16 : {false, true}) {
       auto detector_options = faster_rcnn(depth);
