@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <vector>
 
 #include "lanner/ops/api.h"
@@ -26,16 +27,24 @@ struct RoiAlignOptions {
 LANNER_API at::Tensor roi_align(const at::Tensor& input, const at::Tensor& rois,
                                 const RoiAlignOptions& options);
 
+// How the values of a quint8 tensor are stored: value = scale * (byte - zero_point).
+struct ByteScale {
+  double scale = 1;
+  int64_t zero_point = 0;  // 0..255
+};
+
 // RoIAlign from a pyramid, for detection on a CPU: RoI k is pooled from maps[levels[k]] with
 // scales[levels[k]] in place of options.spatial_scale.
 // maps: [N, C, Hi, Wi], channels-last, C a multiple of 16; float, bfloat16 or quint8, which are
-// read as they are stored. rois: [K, 5] float; levels: [K] int64. Returns [K, C, pooled height,
-// pooled width] in the given memory format, bfloat16 for maps of bfloat16 and float otherwise.
-// Records no gradients. Throws c10::Error for other shapes and types.
+// read as they are stored. rois: [K, 5] float; levels: [K] int64.
+// Returns [K, C, pooled_height, pooled_width] in the given memory format: quint8 if `bytes` is
+// given, bfloat16 for maps of bfloat16, and float otherwise. Records no gradients. Throws
+// c10::Error for other shapes and types.
 LANNER_API at::Tensor roi_align_levels(const std::vector<at::Tensor>& maps,
                                        const std::vector<double>& scales, const at::Tensor& rois,
                                        const at::Tensor& levels, const RoiAlignOptions& options,
-                                       at::MemoryFormat format);
+                                       at::MemoryFormat format,
+                                       const std::optional<ByteScale>& bytes = {});
 
 // Whether roi_align_levels takes such a map.
 LANNER_API bool is_roi_align_level(const at::Tensor& map);

@@ -5,16 +5,13 @@
 #include <optional>
 
 #include "lanner/ops/deform_conv2d.h"
+#include "lanner/ops/roi_align.h"
 
 // int8 convolutions and linear layers: the one place that knows LibTorch's names for oneDNN's
 // quantized operators.
 namespace lanner::detectors {
 
-// Per-tensor affine quantization to uint8: value = scale * (q - zero_point).
-struct Affine {
-  double scale = 1;
-  int64_t zero_point = 0;  // 0..255
-};
+using Affine = ops::ByteScale;  // of a tensor
 
 // The LibTorch whose operators these are tested with.
 constexpr const char* kInt8TestedWith = "2.11";

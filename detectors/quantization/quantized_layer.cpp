@@ -54,8 +54,10 @@ QuantizedLayerImpl::QuantizedLayerImpl(const QuantizedTensors& tensors) : tensor
   for (const auto& [name, member] : kTensors) register_buffer(name, tensors_.*member);
 }
 
+Affine QuantizedLayerImpl::input() const { return to_affine(tensors_.input); }
+
 at::Tensor QuantizedLayerImpl::quantized_input(const at::Tensor& x) const {
-  return x.is_quantized() ? x : quantize_tensor(x, to_affine(tensors_.input));
+  return x.is_quantized() ? x : quantize_tensor(x, input());
 }
 
 std::optional<Affine> QuantizedLayerImpl::output(bool float_output) const {

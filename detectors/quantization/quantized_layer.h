@@ -30,6 +30,9 @@ class QuantizedLayerImpl : public torch::nn::Module {
                   int64_t groups, bool relu, bool float_output = false) const;
   at::Tensor linear(const at::Tensor& x, bool relu, bool float_output = false) const;
 
+  // How inputs are quantized that are not yet.
+  Affine input() const;
+
   // Throws usage_error for a device that is no CPU.
   void to(torch::Device device, torch::Dtype dtype, bool non_blocking) override;
   void to(torch::Device device, bool non_blocking) override;

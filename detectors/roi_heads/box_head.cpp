@@ -1,5 +1,6 @@
 #include "lanner/detectors/roi_heads/box_head.h"
 
+#include "lanner/detectors/quantization/quantized_layer.h"
 #include "lanner/detectors/roi_heads/linear.h"
 #include "lanner/detectors/upcast.h"
 
@@ -28,9 +29,12 @@ BoxHead::BoxHead(const BackboneImpl& backbone, int64_t classes, const RoiOptions
 }
 
 at::Tensor BoxHead::hidden(const std::vector<at::Tensor>& features, const at::Tensor& rois) {
-  auto pooled = pooling_->forward(features, rois,
-                                  convs_.empty() ? at::MemoryFormat::Contiguous  // is flattened
-                                                 : at::MemoryFormat::ChannelsLast);
+  PooledReader reader;
+  if (convs_.empty()) {  // the layer that reads it flattens it
+    reader.format = at::MemoryFormat::Contiguous;
+    if (const auto int8 = quantized(*fc6_)) reader.bytes = int8->input();
+  }
+  auto pooled = pooling_->forward(features, rois, reader);
   for (const auto& conv : convs_) pooled = conv(pooled);
   const auto hidden = linear(fc6_, pooled, true);
   return fc7_.is_empty() ? hidden : linear(fc7_, hidden, true);

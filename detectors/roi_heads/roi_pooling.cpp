@@ -84,14 +84,14 @@ at::Tensor RoiPoolingImpl::pool_level(const at::Tensor& features, double scale,
 }
 
 at::Tensor RoiPoolingImpl::pool(const std::vector<at::Tensor>& features, const at::Tensor& rois,
-                                const at::Tensor& offset, at::MemoryFormat format) const {
+                                const at::Tensor& offset, const PooledReader& reader) const {
   if (!offset.defined() && options_.pooling == Pooling::roi_align && !at::GradMode::is_enabled() &&
       rois.scalar_type() == at::kFloat &&
       std::all_of(features.begin(), features.end(), ops::is_roi_align_level))
     return ops::roi_align_levels(
         features, scales_, rois, levels_of(rois, scales_),
         {.pooled_height = size_, .pooled_width = size_, .sampling_ratio = options_.sampling_ratio},
-        format);
+        reader.format, reader.bytes);
   return pool_by_level(scales_, rois, [&](size_t level, const at::Tensor& indices) {
     return pool_level(features[level], scales_[level], rois.index_select(0, indices),
                       offset.defined() ? offset.index_select(0, indices) : offset);
@@ -100,14 +100,14 @@ at::Tensor RoiPoolingImpl::pool(const std::vector<at::Tensor>& features, const a
 
 at::Tensor RoiPoolingImpl::predict_offset(const std::vector<at::Tensor>& features,
                                           const at::Tensor& rois) {
-  const auto pooled = pool(features, rois, {}, at::MemoryFormat::Contiguous);
+  const auto pooled = pool(features, rois, {}, {at::MemoryFormat::Contiguous});
   return linear(offset_, pooled.flatten(1), false).to(rois.dtype()).view({-1, 2, size_, size_});
 }
 
 at::Tensor RoiPoolingImpl::forward(const std::vector<at::Tensor>& features, const at::Tensor& rois,
-                                   at::MemoryFormat format) {
+                                   const PooledReader& reader) {
   return pool(features, rois, offset_.is_empty() ? at::Tensor() : predict_offset(features, rois),
-              format);
+              reader);
 }
 
 at::Tensor RoiPoolingImpl::offsets(const std::vector<at::Tensor>& features,

@@ -3,9 +3,11 @@
 #include "lanner/ops/torch.h"
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "lanner/detectors/roi_heads/options.h"
+#include "lanner/ops/roi_align.h"
 
 namespace lanner::detectors {
 
@@ -18,6 +20,12 @@ at::Tensor pool_by_level(
     const std::vector<double>& scales, const at::Tensor& rois,
     const std::function<at::Tensor(size_t level, const at::Tensor& indices)>& pool);
 
+// The layout in which the pooled RoIs are read, and the scale of a layer that reads bytes.
+struct PooledReader {
+  at::MemoryFormat format = at::MemoryFormat::ChannelsLast;
+  std::optional<ops::ByteScale> bytes{};
+};
+
 // RoIAlign (arXiv 1703.06870) or RoIPool (arXiv 1504.08083) from one level or a pyramid. Deformable
 // pooling (arXiv 1703.06211, section 2.2) pools twice: a fully connected layer, initialized to 0,
 // predicts the offsets of the bins of the second pass from the result of the first.
@@ -28,10 +36,10 @@ class RoiPoolingImpl : public torch::nn::Module {
                  const RoiOptions& options);
 
   // features: [N, channels, Hi, Wi] per level; rois: [K, 5], batch index, x1, y1, x2, y2 in pixels
-  // of the batch. Returns [K, channels, size, size]: float; or bfloat16 without gradients from maps
-  // of bfloat16. `format` is a hint: how the caller reads the result.
+  // of the batch. Returns [K, channels, size, size]. `reader` says how the caller reads it, and is
+  // a hint: without it, and with gradients, the result is float in the format of the features.
   at::Tensor forward(const std::vector<at::Tensor>& features, const at::Tensor& rois,
-                     at::MemoryFormat format = at::MemoryFormat::ChannelsLast);
+                     const PooledReader& reader = {});
 
   // Returns the offsets of the bins, [K, 2, size, size], horizontal then vertical, as fractions of
   // the RoI's size. Undefined if the pooling is not deformable.
@@ -39,7 +47,7 @@ class RoiPoolingImpl : public torch::nn::Module {
 
  private:
   at::Tensor pool(const std::vector<at::Tensor>& features, const at::Tensor& rois,
-                  const at::Tensor& offset, at::MemoryFormat format) const;
+                  const at::Tensor& offset, const PooledReader& reader) const;
   at::Tensor pool_level(const at::Tensor& features, double scale, const at::Tensor& rois,
                         const at::Tensor& offset) const;
   // Offsets before they are multiplied by kOffsetScale.

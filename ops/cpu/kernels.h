@@ -108,6 +108,8 @@ struct NarrowKernels {
                           float scale, float* out, int64_t out_stride);
   // Rounds to nearest, ties to even.
   void (*to_bfloat16)(const float* in, int64_t count, uint16_t* out);
+  // value / scale + zero, rounded and limited to 0..255.
+  void (*to_bytes)(const float* in, int64_t count, float zero, float scale, uint8_t* out);
 };
 
 // Winograd's convolution of 4 x 4 outputs from 6 x 6 pixels. Pixels are in NHWC layout; channels

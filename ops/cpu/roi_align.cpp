@@ -1,4 +1,8 @@
+#include <ATen/ops/_empty_affine_quantized.h>
 #include <torch/library.h>
+
+#include <array>
+#include <functional>
 
 #include "lanner/ops/checks.h"
 #include "lanner/ops/cpu/pooling.h"
@@ -55,52 +59,56 @@ at::Tensor roi_align_backward_cpu(const at::Tensor& grad, const at::Tensor& rois
 
 constexpr int64_t kChannelStep = 16;  // whole vectors of every instruction set
 
-// How numbers of a map are read and pooled values are written. S: how they are stored.
-template <typename S>
-struct Stored;
-template <>
-struct Stored<float> {
-  using Out = float;
-  static void gather(const NhwcView<const float>& in, const RoiWeights<float>& w, int64_t channels,
-                     float, float, float* out, int64_t stride) {
-    kernels<float>().gather(in, w.axis_weights.data(), w.bins.data(),
-                            static_cast<int64_t>(w.bins.size()), channels, out, stride);
+// Pools all bins of a RoI, in float: out[bin * stride + c].
+struct Gather {
+  const RoiWeights<float>& weights;
+  int64_t channels;
+  ByteScale bytes;  // of maps of bytes
+
+  const AxisWeight<float>* axes() const { return weights.axis_weights.data(); }
+  const BinWeights* bins() const { return weights.bins.data(); }
+  int64_t count() const { return static_cast<int64_t>(weights.bins.size()); }
+
+  void operator()(const NhwcView<const float>& in, float* out) const {
+    kernels<float>().gather(in, axes(), bins(), count(), channels, out, channels);
   }
-};
-template <>
-struct Stored<uint16_t> {
-  using Out = uint16_t;
-  static void gather(const NhwcView<const uint16_t>& in, const RoiWeights<float>& w,
-                     int64_t channels, float zero, float scale, float* out, int64_t stride) {
-    narrow_kernels().gather_bfloat16(in, w.axis_weights.data(), w.bins.data(),
-                                     static_cast<int64_t>(w.bins.size()), channels, zero, scale,
-                                     out, stride);
+  void operator()(const NhwcView<const uint16_t>& in, float* out) const {
+    narrow_kernels().gather_bfloat16(in, axes(), bins(), count(), channels, 0, 1, out, channels);
   }
-};
-template <>
-struct Stored<uint8_t> {
-  using Out = float;
-  static void gather(const NhwcView<const uint8_t>& in, const RoiWeights<float>& w,
-                     int64_t channels, float zero, float scale, float* out, int64_t stride) {
-    narrow_kernels().gather_byte(in, w.axis_weights.data(), w.bins.data(),
-                                 static_cast<int64_t>(w.bins.size()), channels, zero, scale, out,
-                                 stride);
+  void operator()(const NhwcView<const uint8_t>& in, float* out) const {
+    narrow_kernels().gather_byte(in, axes(), bins(), count(), channels,
+                                 static_cast<float>(bytes.zero_point),
+                                 static_cast<float>(bytes.scale), out, channels);
   }
 };
 
-void write(const float* in, int64_t count, float* out) { std::copy_n(in, count, out); }
-void write(const float* in, int64_t count, uint16_t* out) {
-  narrow_kernels().to_bfloat16(in, count, out);
+// Stores `count` values from element `at` of a tensor on.
+using Store = std::function<void(const float* values, int64_t count, int64_t at)>;
+
+Store store_to(const at::Tensor& out) {
+  void* data = out.mutable_data_ptr();
+  if (out.is_quantized())
+    return [to = static_cast<uint8_t*>(data), zero = static_cast<float>(out.q_zero_point()),
+            scale = static_cast<float>(out.q_scale())](const float* values, int64_t count,
+                                                       int64_t at) {
+      narrow_kernels().to_bytes(values, count, zero, scale, to + at);
+    };
+  if (out.scalar_type() == at::kBFloat16)
+    return [to = static_cast<uint16_t*>(data)](const float* values, int64_t count, int64_t at) {
+      narrow_kernels().to_bfloat16(values, count, to + at);
+    };
+  return [to = static_cast<float*>(data)](const float* values, int64_t count, int64_t at) {
+    std::copy_n(values, count, to + at);
+  };
 }
 
 template <typename S>
 void pool_levels(const std::vector<at::Tensor>& maps, const std::vector<double>& scales,
                  const at::Tensor& rois, const at::Tensor& levels, const RoiAlignOptions& o,
-                 bool channels_last, at::Tensor& pooled) {
-  using Out = typename Stored<S>::Out;
+                 bool channels_last, const Store& store) {
   const auto* boxes = rois.const_data_ptr<float>();
   const auto* level_of = levels.const_data_ptr<int64_t>();
-  const int64_t channels = pooled.size(1), bins = o.pooled_height * o.pooled_width,
+  const int64_t channels = maps[0].size(1), bins = o.pooled_height * o.pooled_width,
                 slice = 4 * kernels<float>().lanes;
   at::parallel_for(0, rois.size(0), 8, [&](int64_t begin, int64_t end) {
     RoiWeights<float> weights;
@@ -114,20 +122,17 @@ void pool_levels(const std::vector<at::Tensor>& maps, const std::vector<double>&
                o.pooled_width,      o.sampling_ratio, o.aligned}(boxes + k * 5, k, weights);
       const S* image = static_cast<const S*>(map.const_data_ptr()) +
                        static_cast<int64_t>(boxes[k * 5]) * height * width * channels;
-      const bool affine = map.is_quantized();
-      const auto zero = affine ? static_cast<float>(map.q_zero_point()) : 0.0f,
-                 scale = affine ? static_cast<float>(map.q_scale()) : 1.0f;
-      Out* out = static_cast<Out*>(pooled.mutable_data_ptr()) + k * channels * bins;
+      const auto bytes =
+          map.is_quantized() ? ByteScale{map.q_scale(), map.q_zero_point()} : ByteScale{};
       for (int64_t c = 0; c < channels; c += slice) {
         const int64_t count = std::min(slice, channels - c);
-        Stored<S>::gather({image + c, width * channels, channels}, weights, count, zero, scale,
-                          sums.data(), count);
+        Gather{weights, count, bytes}({image + c, width * channels, channels}, sums.data());
         if (channels_last) {
           for (int64_t b = 0; b < bins; ++b)
-            write(sums.data() + b * count, count, out + b * channels + c);
+            store(sums.data() + b * count, count, (k * bins + b) * channels + c);
         } else {
           kernels<float>().transpose(sums.data(), count, bins, count, planes.data(), bins);
-          write(planes.data(), count * bins, out + c * bins);
+          store(planes.data(), count * bins, (k * channels + c) * bins);
         }
       }
     }
@@ -177,20 +182,26 @@ bool is_roi_align_level(const at::Tensor& map) {
 
 at::Tensor roi_align_levels(const std::vector<at::Tensor>& maps, const std::vector<double>& scales,
                             const at::Tensor& all_rois, const at::Tensor& all_levels,
-                            const RoiAlignOptions& options, at::MemoryFormat format) {
+                            const RoiAlignOptions& options, at::MemoryFormat format,
+                            const std::optional<ByteScale>& bytes) {
   const auto rois = all_rois.contiguous(), levels = all_levels.contiguous();
   check_levels(maps, scales, rois, levels, options);
   const auto type = maps[0].scalar_type();
-  const bool channels_last = format == at::MemoryFormat::ChannelsLast;
-  auto pooled =
-      empty_cached({rois.size(0), maps[0].size(1), options.pooled_height, options.pooled_width},
-                   type == at::kBFloat16 ? at::kBFloat16 : at::kFloat, format);
+  const std::array size{rois.size(0), maps[0].size(1), options.pooled_height, options.pooled_width};
+  const auto pooled =
+      bytes
+          ? at::_empty_affine_quantized(size, at::kQUInt8, bytes->scale, bytes->zero_point, format)
+          : empty_cached(size, type == at::kBFloat16 ? at::kBFloat16 : at::kFloat, format);
+  const auto run = [&]<typename S>(S) {
+    pool_levels<S>(maps, scales, rois, levels, options, format == at::MemoryFormat::ChannelsLast,
+                   store_to(pooled));
+  };
   if (type == at::kFloat)
-    pool_levels<float>(maps, scales, rois, levels, options, channels_last, pooled);
+    run(0.0f);
   else if (type == at::kBFloat16)
-    pool_levels<uint16_t>(maps, scales, rois, levels, options, channels_last, pooled);
+    run(uint16_t{});
   else
-    pool_levels<uint8_t>(maps, scales, rois, levels, options, channels_last, pooled);
+    run(uint8_t{});
   return pooled;
 }
 

@@ -92,6 +92,13 @@ TEST_CASE("roi_align_levels pools each RoI from its level, as it is stored, in b
       };
       CHECK(difference(pool(maps), naive(maps)) < 1e-5);
       CHECK(difference(pool(bytes), naive(dequantized)) < 1e-4);
+      const ByteScale scale{0.03, 77};
+      const auto as_bytes = roi_align_levels(bytes, scales, rois, levels, options, format, scale);
+      CHECK(as_bytes.is_contiguous(format));
+      CHECK(as_bytes.q_zero_point() == 77);
+      // Half a step, and what float adds.
+      CHECK(difference(as_bytes.dequantize(),
+                       naive(dequantized).clamp(-77 * 0.03, (255 - 77) * 0.03)) < 0.01501);
       const auto expected = naive(halves);
       const auto pooled = pool(halves);
       CHECK(pooled.scalar_type() == at::kBFloat16);

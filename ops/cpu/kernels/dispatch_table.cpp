@@ -33,7 +33,7 @@ constexpr WinogradKernels<S, T> kWinogradTable{
 extern const Tables kTables;
 const Tables kTables{kTable<float>,
                      kTable<double>,
-                     {gather_narrow<uint8_t>, gather_narrow<uint16_t>, to_bfloat16},
+                     {gather_narrow<uint8_t>, gather_narrow<uint16_t>, to_bfloat16, to_bytes},
                      kWinogradTable<float, float>,
                      kWinogradTable<double, double>,
                      kWinogradTable<uint16_t, float>};

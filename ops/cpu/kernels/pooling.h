@@ -76,6 +76,27 @@ inline void to_bfloat16(const float* in, int64_t count, uint16_t* out) {
   for (int64_t j = i; j < count; ++j) out[j] = rounded[j - i];
 }
 
+// One vector; `rest` is the number of its elements that exist.
+[[gnu::always_inline]] inline void to_bytes_vector(const float* in, int64_t rest, float zero,
+                                                   float inverse_scale, uint8_t* out) {
+  float padded[kLanes<float>] = {};
+  if (rest < kLanes<float>)
+    for (int64_t j = 0; j < rest; ++j) padded[j] = in[j];
+  auto value = load(rest < kLanes<float> ? padded : in) * inverse_scale + zero;
+  value = value > 0.0f ? value : Vector<float>{};  // also NaN
+  value = value < 255.0f ? value : Vector<float>{} + 255.0f;
+  // The sum's last place is 1: it rounds to nearest, ties to even.
+  const auto bits = reinterpret_cast<Vector<int32_t>>(value + 8388608.0f) & 255;
+  typedef uint8_t Bytes __attribute__((vector_size(LANNER_VECTOR_BYTES / 4)));
+  const Bytes bytes = __builtin_convertvector(bits, Bytes);
+  __builtin_memcpy(out, &bytes, rest < kLanes<float> ? rest : kLanes<float>);
+}
+
+inline void to_bytes(const float* in, int64_t count, float zero, float scale, uint8_t* out) {
+  for (int64_t i = 0; i < count; i += kLanes<float>)
+    to_bytes_vector(in + i, count - i, zero, 1 / scale, out + i);
+}
+
 template <typename T, int V>
 [[gnu::always_inline]] inline void scatter_vectors(const NhwcView<T>& out,
                                                    const AxisWeight<T>* weights,
