@@ -34,9 +34,6 @@ PYBIND11_MODULE(_core, module) {
   py::register_exception_translator(translate);
   module.def("load_cuda", &lanner::ops::load_cuda);
   module.def("has_cuda", &lanner::ops::has_cuda);
-  module.def("enable_cpu_cache", &lanner::ops::enable_cpu_cache,
-             "Makes detection reuse the memory of large tensors instead of asking the system for\n"
-             "new pages, at up to 256 MB more. Replaces torch's CPU allocator in this process for\n"
-             "good: call it once, before other threads run. Further calls have no effect.");
+  module.def("enable_cpu_cache", &lanner::ops::enable_cpu_cache);
   lanner::python::bind_detectors(module);
 }

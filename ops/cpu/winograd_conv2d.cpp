@@ -68,6 +68,34 @@ struct Maps {
   int64_t in_channels, out_channels;
 };
 
+// The 6 x 6 input pixels of a tile, row by row; `zeros` where they are outside the map.
+template <typename S>
+std::array<const S*, kProducts> input_pixels(const Shape& s, const Maps<S>& maps, const Tile& tile,
+                                             const S* zeros) {
+  std::array<const S*, kProducts> pixels;
+  for (int64_t i = 0; i < kProducts; ++i) {
+    const int64_t y = tile.y - s.pad_y + i / kIn, x = tile.x - s.pad_x + i % kIn;
+    const bool inside = y >= 0 && y < s.height && x >= 0 && x < s.width;
+    pixels[i] = inside ? maps.input + ((tile.image * s.height + y) * s.width + x) * maps.in_channels
+                       : zeros;
+  }
+  return pixels;
+}
+
+// The 4 x 4 output pixels of a tile; null where they are outside the map.
+template <typename S>
+std::array<S*, kOut * kOut> output_pixels(const Shape& s, const Maps<S>& maps, const Tile& tile,
+                                          int64_t channel) {
+  std::array<S*, kOut * kOut> pixels{};
+  for (int64_t i = 0; i < kOut * kOut; ++i) {
+    const int64_t y = tile.y + i / kOut, x = tile.x + i % kOut;
+    if (y < s.out_height && x < s.out_width)
+      pixels[i] = maps.out + channel +
+                  ((tile.image * s.out_height + y) * s.out_width + x) * maps.out_channels;
+  }
+  return pixels;
+}
+
 // S: how maps are stored; T: what they are computed in.
 template <typename S, typename T>
 void convolve(const Shape& s, const Maps<S>& maps, const T* weight, const T* bias, bool relu,
@@ -88,46 +116,22 @@ void convolve(const Shape& s, const Maps<S>& maps, const T* weight, const T* bia
       *out = products.template mutable_data_ptr<T>();
     for (int64_t first = begin * block; first < std::min(end * block, s.tiles()); first += block) {
       const int64_t count = std::min(block, s.tiles() - first);
-      for (int64_t t = 0; t < count; ++t) {
-        const auto tile = tile_at(s, first + t);
-        const S* pixels[kProducts];
-        for (int64_t i = 0; i < kProducts; ++i) {
-          const int64_t y = tile.y - s.pad_y + i / kIn, x = tile.x - s.pad_x + i % kIn;
-          const bool inside = y >= 0 && y < s.height && x >= 0 && x < s.width;
-          pixels[i] = inside ? maps.input + ((tile.image * s.height + y) * s.width + x) * channels
-                             : zeros.data();
-        }
-        kernel.input(pixels, channels, in + t * kProducts * in_stride, in_stride);
-      }
+      for (int64_t t = 0; t < count; ++t)
+        kernel.input(input_pixels(s, maps, tile_at(s, first + t), zeros.data()).data(), channels,
+                     in + t * kProducts * in_stride, in_stride);
       for (int64_t o = 0; o < maps.out_channels; o += panel) {
         const int64_t columns = std::min(panel, maps.out_channels - o);
         for (int64_t i = 0; i < kProducts; ++i)
           kernel.multiply(in + i * in_stride, kProducts * in_stride, count,
                           weight + (i * maps.out_channels + o) * channels, channels, columns,
                           out + i * out_stride, kProducts * out_stride);
-        for (int64_t t = 0; t < count; ++t) {
-          const auto tile = tile_at(s, first + t);
-          S* pixels[kOut * kOut];
-          for (int64_t i = 0; i < kOut * kOut; ++i) {
-            const int64_t y = tile.y + i / kOut, x = tile.x + i % kOut;
-            pixels[i] =
-                y < s.out_height && x < s.out_width
-                    ? maps.out +
-                          ((tile.image * s.out_height + y) * s.out_width + x) * maps.out_channels +
-                          o
-                    : nullptr;
-          }
+        for (int64_t t = 0; t < count; ++t)
           kernel.output(out + t * kProducts * out_stride, out_stride, columns,
-                        bias ? bias + o : nullptr, relu, add, pixels);
-        }
+                        bias ? bias + o : nullptr, relu, add,
+                        output_pixels(s, maps, tile_at(s, first + t), o).data());
       }
     }
   });
-}
-
-template <typename S, typename T>
-int64_t panel_width() {
-  return winograd_kernels<S, T>().panel;
 }
 
 void check_map(const char* name, const at::Tensor& map, at::ScalarType type, int64_t channels) {
@@ -157,8 +161,8 @@ WinogradWeight winograd_weight(const at::Tensor& weight, at::ScalarType type) {
               "winograd_weight: weight: expected [O, C, 3, 3] with O and C in multiples of ",
               kChannelStep, ", got ", weight.sizes());
   const int64_t out_channels = weight.size(0), in_channels = weight.size(1);
-  const int64_t panel =
-      type == at::kDouble ? panel_width<double, double>() : panel_width<float, float>();
+  const int64_t panel = type == at::kDouble ? winograd_kernels<double, double>().panel
+                                            : winograd_kernels<float, float>().panel;
   const auto g = filter_transform();
   const auto both = at::kron(g, g);  // [36, 9]
   const auto taps =

@@ -16,8 +16,7 @@ if torch.__version__.split("+")[0] != TORCH:  # _core would not load, and say so
     raise ImportError(f"lanner was built for torch {TORCH}, this is torch {torch.__version__}")
 
 from lanner import ops
-from lanner._core import enable_cpu_cache
-from lanner.detector import Detector, build, load
+from lanner.detector import Detector, build, enable_cpu_cache, load
 from lanner.jobs import (
     check_data,
     convert_data,

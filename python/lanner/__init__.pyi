@@ -1,5 +1,6 @@
 from lanner import ops as ops
 from lanner.detector import Detector as Detector, build as build, load as load
+from lanner.detector import enable_cpu_cache as enable_cpu_cache
 from lanner.jobs import check_data as check_data
 from lanner.jobs import convert_data as convert_data
 from lanner.jobs import detect as detect
@@ -15,5 +16,3 @@ from lanner.torchvision import from_torchvision as from_torchvision
 from lanner.torchvision import resnet_state_dict as resnet_state_dict
 
 __version__: str
-
-def enable_cpu_cache() -> None: ...

@@ -302,3 +302,12 @@ def build(
     _update(merged, options)
     merged["categories"] = [{"id": i + 1, "name": name} for i, name in enumerate(names)]
     return Detector(_core.Detector(json.dumps(merged)))
+
+
+def enable_cpu_cache() -> None:
+    """Makes detection reuse the memory of large tensors instead of asking for new pages.
+
+    Keeps up to 256 MB. Replaces torch's CPU allocator in this process for good: call it once,
+    before other threads run. Further calls have no effect.
+    """
+    _core.enable_cpu_cache()
