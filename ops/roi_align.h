@@ -27,8 +27,8 @@ struct RoiAlignOptions {
 LANNER_API at::Tensor roi_align(const at::Tensor& input, const at::Tensor& rois,
                                 const RoiAlignOptions& options);
 
-// How the values of a quint8 tensor are stored: value = scale * (byte - zero_point).
-struct ByteScale {
+// Per-tensor affine quantization to uint8: value = scale * (q - zero_point).
+struct Affine {
   double scale = 1;
   int64_t zero_point = 0;  // 0..255
 };
@@ -37,14 +37,14 @@ struct ByteScale {
 // scales[levels[k]] in place of options.spatial_scale.
 // maps: [N, C, Hi, Wi], channels-last, C a multiple of 16; float, bfloat16 or quint8, which are
 // read as they are stored. rois: [K, 5] float; levels: [K] int64.
-// Returns [K, C, pooled_height, pooled_width] in the given memory format: quint8 if `bytes` is
-// given, bfloat16 for maps of bfloat16, and float otherwise. Records no gradients. Throws
-// c10::Error for other shapes and types.
+// Returns [K, C, pooled_height, pooled_width] in the given memory format: quantized to quint8 if
+// `output` is given, bfloat16 for maps of bfloat16, and float otherwise. Records no gradients.
+// Throws c10::Error for other shapes and types.
 LANNER_API at::Tensor roi_align_levels(const std::vector<at::Tensor>& maps,
                                        const std::vector<double>& scales, const at::Tensor& rois,
                                        const at::Tensor& levels, const RoiAlignOptions& options,
                                        at::MemoryFormat format,
-                                       const std::optional<ByteScale>& bytes = {});
+                                       const std::optional<Affine>& output = {});
 
 // Whether roi_align_levels takes such a map.
 LANNER_API bool is_roi_align_level(const at::Tensor& map);

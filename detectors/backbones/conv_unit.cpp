@@ -141,12 +141,10 @@ std::shared_ptr<const ConvUnit::FoldedWeights> ConvUnit::folded_weights(at::Scal
   auto& cached = cache_->weights;
   if (cached && cached->source == source) return cached;
   const auto [weight, bias] = folded();
-  // Not packed as oneDNN would have it: that is a few hundredths faster for one size of image, and
-  // many times slower for others.
   FoldedWeights made{source, {}, {}, {}};
   if (prefers_winograd(weight, sampling_, conv_->options.groups(), type))
     made.winograd = ops::winograd_weight(weight, type);
-  else
+  else  // not packed as oneDNN would have it: that is not faster, and slower for other image sizes
     made.weight = weight.detach().to(type).contiguous(at::MemoryFormat::ChannelsLast);
   if (bias.defined()) made.bias = bias.detach().to(type);
   return cached = std::make_shared<FoldedWeights>(std::move(made));

@@ -11,7 +11,7 @@
 // quantized operators.
 namespace lanner::detectors {
 
-using Affine = ops::ByteScale;  // of a tensor
+using ops::Affine;
 
 // The LibTorch whose operators these are tested with.
 constexpr const char* kInt8TestedWith = "2.11";

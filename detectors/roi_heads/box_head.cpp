@@ -32,7 +32,7 @@ at::Tensor BoxHead::hidden(const std::vector<at::Tensor>& features, const at::Te
   PooledReader reader;
   if (convs_.empty()) {  // the layer that reads it flattens it
     reader.format = at::MemoryFormat::Contiguous;
-    if (const auto int8 = quantized(*fc6_)) reader.bytes = int8->input();
+    if (const auto int8 = quantized(*fc6_)) reader.affine = int8->input();
   }
   auto pooled = pooling_->forward(features, rois, reader);
   for (const auto& conv : convs_) pooled = conv(pooled);

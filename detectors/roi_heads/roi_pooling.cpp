@@ -91,7 +91,7 @@ at::Tensor RoiPoolingImpl::pool(const std::vector<at::Tensor>& features, const a
     return ops::roi_align_levels(
         features, scales_, rois, levels_of(rois, scales_),
         {.pooled_height = size_, .pooled_width = size_, .sampling_ratio = options_.sampling_ratio},
-        reader.format, reader.bytes);
+        reader.format, reader.affine);
   return pool_by_level(scales_, rois, [&](size_t level, const at::Tensor& indices) {
     return pool_level(features[level], scales_[level], rois.index_select(0, indices),
                       offset.defined() ? offset.index_select(0, indices) : offset);

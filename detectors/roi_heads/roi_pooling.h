@@ -20,10 +20,10 @@ at::Tensor pool_by_level(
     const std::vector<double>& scales, const at::Tensor& rois,
     const std::function<at::Tensor(size_t level, const at::Tensor& indices)>& pool);
 
-// The layout in which the pooled RoIs are read, and the scale of a layer that reads bytes.
+// The layout in which the pooled RoIs are read, and how the layer that reads them quantizes them.
 struct PooledReader {
   at::MemoryFormat format = at::MemoryFormat::ChannelsLast;
-  std::optional<ops::ByteScale> bytes{};
+  std::optional<ops::Affine> affine{};
 };
 
 // RoIAlign (arXiv 1703.06870) or RoIPool (arXiv 1504.08083) from one level or a pyramid. Deformable

@@ -7,6 +7,9 @@ namespace lanner::ops {
 // The inner loops of the CPU operators, compiled once per instruction set (cpu/kernels/) and called
 // through a table. They are independent of tensors, threads and RoIs.
 
+// Floats in a vector of the widest instruction set; a multiple of the lanes of all others.
+constexpr int64_t kMaxLanes = 16;
+
 // A position along one axis of a feature map, and its weight in a bin.
 template <typename T>
 struct AxisWeight {

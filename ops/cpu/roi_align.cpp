@@ -57,13 +57,11 @@ at::Tensor roi_align_backward_cpu(const at::Tensor& grad, const at::Tensor& rois
   return pooled_backward(op, shape, sampling, grad, rois);
 }
 
-constexpr int64_t kChannelStep = 16;  // whole vectors of every instruction set
-
 // Pools all bins of a RoI, in float: out[bin * stride + c].
 struct Gather {
   const RoiWeights<float>& weights;
   int64_t channels;
-  ByteScale bytes;  // of maps of bytes
+  Affine affine;  // of quantized maps
 
   const AxisWeight<float>* axes() const { return weights.axis_weights.data(); }
   const BinWeights* bins() const { return weights.bins.data(); }
@@ -77,8 +75,8 @@ struct Gather {
   }
   void operator()(const NhwcView<const uint8_t>& in, float* out) const {
     narrow_kernels().gather_byte(in, axes(), bins(), count(), channels,
-                                 static_cast<float>(bytes.zero_point),
-                                 static_cast<float>(bytes.scale), out, channels);
+                                 static_cast<float>(affine.zero_point),
+                                 static_cast<float>(affine.scale), out, channels);
   }
 };
 
@@ -122,11 +120,10 @@ void pool_levels(const std::vector<at::Tensor>& maps, const std::vector<double>&
                o.pooled_width,      o.sampling_ratio, o.aligned}(boxes + k * 5, k, weights);
       const S* image = static_cast<const S*>(map.const_data_ptr()) +
                        static_cast<int64_t>(boxes[k * 5]) * height * width * channels;
-      const auto bytes =
-          map.is_quantized() ? ByteScale{map.q_scale(), map.q_zero_point()} : ByteScale{};
+      const auto affine = map.is_quantized() ? Affine{map.q_scale(), map.q_zero_point()} : Affine{};
       for (int64_t c = 0; c < channels; c += slice) {
         const int64_t count = std::min(slice, channels - c);
-        Gather{weights, count, bytes}({image + c, width * channels, channels}, sums.data());
+        Gather{weights, count, affine}({image + c, width * channels, channels}, sums.data());
         if (channels_last) {
           for (int64_t b = 0; b < bins; ++b)
             store(sums.data() + b * count, count, (k * bins + b) * channels + c);
@@ -174,7 +171,7 @@ TORCH_LIBRARY_IMPL(lanner, CPU, m) {
 
 bool is_roi_align_level(const at::Tensor& map) {
   const auto type = map.scalar_type();
-  return map.is_cpu() && map.dim() == 4 && map.numel() > 0 && map.size(1) % kChannelStep == 0 &&
+  return map.is_cpu() && map.dim() == 4 && map.numel() > 0 && map.size(1) % kMaxLanes == 0 &&
          map.is_contiguous(at::MemoryFormat::ChannelsLast) &&
          (type == at::kFloat || type == at::kBFloat16 ||
           (type == at::kQUInt8 && map.qscheme() == at::kPerTensorAffine));
@@ -183,15 +180,15 @@ bool is_roi_align_level(const at::Tensor& map) {
 at::Tensor roi_align_levels(const std::vector<at::Tensor>& maps, const std::vector<double>& scales,
                             const at::Tensor& all_rois, const at::Tensor& all_levels,
                             const RoiAlignOptions& options, at::MemoryFormat format,
-                            const std::optional<ByteScale>& bytes) {
+                            const std::optional<Affine>& output) {
   const auto rois = all_rois.contiguous(), levels = all_levels.contiguous();
   check_levels(maps, scales, rois, levels, options);
   const auto type = maps[0].scalar_type();
   const std::array size{rois.size(0), maps[0].size(1), options.pooled_height, options.pooled_width};
   const auto pooled =
-      bytes
-          ? at::_empty_affine_quantized(size, at::kQUInt8, bytes->scale, bytes->zero_point, format)
-          : empty_cached(size, type == at::kBFloat16 ? at::kBFloat16 : at::kFloat, format);
+      output ? at::_empty_affine_quantized(size, at::kQUInt8, output->scale, output->zero_point,
+                                           format)
+             : empty_cached(size, type == at::kBFloat16 ? at::kBFloat16 : at::kFloat, format);
   const auto run = [&]<typename S>(S) {
     pool_levels<S>(maps, scales, rois, levels, options, format == at::MemoryFormat::ChannelsLast,
                    store_to(pooled));

@@ -19,7 +19,6 @@ namespace {
 
 constexpr int64_t kOut = 4, kIn = 6;  // the sides of a tile
 constexpr int64_t kProducts = kIn * kIn;
-constexpr int64_t kChannelStep = 16;  // whole vectors of every instruction set
 // Tiles that are transformed at once: with 256 channels, 2 MB of transformed input.
 constexpr int64_t kMaxTiles = 48, kTileStep = 6;
 
@@ -103,7 +102,7 @@ void convolve(const Shape& s, const Maps<S>& maps, const T* weight, const T* bia
   const auto& kernel = winograd_kernels<S, T>();
   const int64_t channels = maps.in_channels, panel = kernel.panel;
   // A line more for each of the 36, or they would share a few sets of the cache.
-  const int64_t in_stride = channels + kChannelStep, out_stride = panel + kChannelStep;
+  const int64_t in_stride = channels + kMaxLanes, out_stride = panel + kMaxLanes;
   const std::vector<S> zeros(channels);
   const int64_t per_thread = (s.tiles() + at::get_num_threads() - 1) / at::get_num_threads();
   const int64_t block = std::min(kMaxTiles, round_up(per_thread, kTileStep));
@@ -152,14 +151,14 @@ bool is_winograd_conv2d(const at::Tensor& weight, at::IntArrayRef stride, at::In
     return std::all_of(numbers.begin(), numbers.end(), [](int64_t n) { return n == 1; });
   };
   return weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3 && ones(stride) &&
-         ones(dilation) && groups == 1 && weight.size(0) % kChannelStep == 0 &&
-         weight.size(1) % kChannelStep == 0 && weight.numel() > 0;
+         ones(dilation) && groups == 1 && weight.size(0) % kMaxLanes == 0 &&
+         weight.size(1) % kMaxLanes == 0 && weight.numel() > 0;
 }
 
 WinogradWeight winograd_weight(const at::Tensor& weight, at::ScalarType type) {
   TORCH_CHECK(is_winograd_conv2d(weight, {1, 1}, {1, 1}, 1),
               "winograd_weight: weight: expected [O, C, 3, 3] with O and C in multiples of ",
-              kChannelStep, ", got ", weight.sizes());
+              kMaxLanes, ", got ", weight.sizes());
   const int64_t out_channels = weight.size(0), in_channels = weight.size(1);
   const int64_t panel = type == at::kDouble ? winograd_kernels<double, double>().panel
                                             : winograd_kernels<float, float>().panel;

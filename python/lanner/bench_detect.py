@@ -37,13 +37,13 @@ PEERS = (
     "openvino int8",
     "onnxruntime float32",
 )
-NEEDS = {"openvino": ["openvino", "onnx"], "onnxruntime": ["onnxruntime", "onnx"]}
-COUNT = 30  # images that int8 forms are calibrated on
+PACKAGES = {"openvino": ["openvino", "onnx"], "onnxruntime": ["onnxruntime", "onnx"]}
+CALIBRATION_IMAGES = 30
 
 
 def missing_packages(peer: str) -> list[str]:
     library, precision = peer.split()
-    names = NEEDS.get(library, [library]) + (["nncf"] if peer == "openvino int8" else [])
+    names = PACKAGES.get(library, [library]) + (["nncf"] if peer == "openvino int8" else [])
     return [name for name in names if importlib.util.find_spec(name) is None]
 
 
@@ -59,7 +59,7 @@ def calibration_files(options: argparse.Namespace) -> list[pathlib.Path]:
             Image.fromarray(pixels).save(options.images / f"{i}.png")
     kinds = (".jpg", ".jpeg", ".png")
     files = sorted(path for path in options.images.rglob("*") if path.suffix.lower() in kinds)
-    return files[:: max(1, len(files) // COUNT)][:COUNT]
+    return files[:: max(1, len(files) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
 
 
 def quantize_by_nncf(options: argparse.Namespace, files: list[pathlib.Path]) -> None:
@@ -95,7 +95,7 @@ def prepare(options: argparse.Namespace, peers: list[str]) -> None:
         detector.save(weights)
     files = calibration_files(options)
     lanner.quantize(
-        weights=weights, images=options.images, count=COUNT, out=options.folder / "int8.safetensors"
+        weights=weights, images=options.images, count=CALIBRATION_IMAGES, out=options.folder / "int8.safetensors"
     )
     if any(peer.startswith(("openvino", "onnxruntime")) for peer in peers):
         lanner.export_onnx(weights, options.folder / "graph.onnx")

@@ -92,8 +92,8 @@ TEST_CASE("roi_align_levels pools each RoI from its level, as it is stored, in b
       };
       CHECK(difference(pool(maps), naive(maps)) < 1e-5);
       CHECK(difference(pool(bytes), naive(dequantized)) < 1e-4);
-      const ByteScale scale{0.03, 77};
-      const auto as_bytes = roi_align_levels(bytes, scales, rois, levels, options, format, scale);
+      const Affine affine{0.03, 77};
+      const auto as_bytes = roi_align_levels(bytes, scales, rois, levels, options, format, affine);
       CHECK(as_bytes.is_contiguous(format));
       CHECK(as_bytes.q_zero_point() == 77);
       // Half a step, and what float adds.

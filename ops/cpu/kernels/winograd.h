@@ -6,7 +6,7 @@
 #include "lanner/ops/cpu/kernels/vector.h"
 
 // The transforms of F(4 x 4, 3 x 3) at the points 0, +-a, +-b and infinity. a = sqrt(1/2) and
-// b = sqrt(2) err a third as much in float as the usual 1 and 2.
+// b = sqrt(2) err half as much in float as the usual 1 and 2.
 
 namespace lanner::ops::LANNER_ISA {
 

@@ -13,8 +13,9 @@ struct Parts {
   torch::nn::Conv2d conv;
   NormLayer norm{nullptr};
 
-  Parts(int64_t in, int64_t out, std::optional<Norm> kind)
-      : conv(torch::nn::Conv2dOptions(in, out, 3).stride(2).padding(1).bias(!kind)) {
+  // With 32 channels and a stride of 1, detection uses Winograd's convolution.
+  Parts(int64_t in, int64_t out, std::optional<Norm> kind, int64_t stride = 2)
+      : conv(torch::nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(!kind)) {
     if (!kind) return;
     norm = NormLayer(*kind, out);
     norm->eval();
@@ -41,15 +42,16 @@ double difference(const at::Tensor& a, const at::Tensor& b) {
 
 TEST_CASE("a unit is its convolution, norm, addend and ReLU, with and without gradients") {
   torch::manual_seed(1);
-  for (const int64_t in : {3, 32})
+  for (const auto& [in, stride] : {std::pair{3, 2}, {32, 2}, {32, 1}})
     for (const auto& norm : kNorms)
       for (const bool relu : {false, true})
         for (const bool add : {false, true})
           for (const bool gradients : {false, true}) {
-            Parts parts(in, 32, norm);
+            Parts parts(in, 32, norm, stride);
             const ConvUnit unit(parts.conv, parts.norm, relu);
             const auto x = torch::randn({2, in, 13, 10});
-            const auto addend = add ? torch::randn({2, 32, 7, 5}) : at::Tensor();
+            const auto addend =
+                add ? torch::randn({2, 32, stride == 1 ? 13 : 7, 10 / stride}) : at::Tensor();
             const auto expected = parts.plain(x, addend, relu);
             const torch::AutoGradMode mode(gradients);
             CHECK(difference(unit(x, addend), expected) < 1e-4);
@@ -59,11 +61,12 @@ TEST_CASE("a unit is its convolution, norm, addend and ReLU, with and without gr
 }
 
 TEST_CASE("a unit follows its weights, however they change") {
+  const auto stride = GENERATE(1, 2);
   torch::manual_seed(2);
   const torch::NoGradGuard no_grad;
-  Parts parts(16, 32, Norm::batch);
+  Parts parts(32, 32, Norm::batch, stride);
   const ConvUnit unit(parts.conv, parts.norm, true);
-  const auto x = torch::randn({1, 16, 9, 9});
+  const auto x = 0.1 * torch::randn({1, 32, 9, 9});
   const auto same = [&] { return difference(unit(x), parts.plain(x, {}, true)) < 1e-4; };
   CHECK(same());
   parts.conv->weight.mul_(2);
@@ -88,12 +91,14 @@ TEST_CASE("a unit follows its weights, however they change") {
 }
 
 TEST_CASE("an addend that others hold, or share the memory of, keeps its values") {
+  const auto stride = GENERATE(1, 2);
   torch::manual_seed(5);
   const torch::NoGradGuard no_grad;
-  Parts parts(16, 32, Norm::frozen_batch);
+  Parts parts(32, 32, Norm::frozen_batch, stride);
   const ConvUnit unit(parts.conv, parts.norm, true);
-  const auto x = torch::randn({1, 16, 9, 9});
-  const auto both = torch::randn({2, 32, 5, 5}).contiguous(at::MemoryFormat::ChannelsLast);
+  const auto x = torch::randn({1, 32, 9, 9});
+  const auto both = torch::randn({2, 32, stride == 1 ? 9 : 5, stride == 1 ? 9 : 5})
+                        .contiguous(at::MemoryFormat::ChannelsLast);
   const auto before = both.clone();
   const auto held = both.slice(0, 0, 1);
   CHECK(difference(unit(x, held), parts.plain(x, held, true)) < 1e-4);
