@@ -14,6 +14,7 @@ standard deviations, and paired differences from `labels` with 95 % confidence i
 """
 
 import argparse
+import json
 import pathlib
 import re
 import statistics
@@ -67,8 +68,15 @@ def pretrained() -> pathlib.Path:
     return folder / "best.safetensors"
 
 
+def hardest_class(folder: pathlib.Path) -> tuple[str, str]:
+    """The class of the lowest AP50, and its AP50 in percent, of the run that was scored."""
+    classes = json.loads((folder / "test.json").read_text())["per_class"]
+    name = min(classes, key=lambda c: classes[c]["AP50"])
+    return name, f"{100 * classes[name]['AP50']:.2f}"
+
+
 keys = ["data", "method", "labels", "chosen", "seed", "minutes", "split", "options"]
-rows = Rows(arguments.out, [*keys, "steps", *METRICS], keys=len(keys))
+rows = Rows(arguments.out, [*keys, "steps", *METRICS, "hardest", "hardest_AP50"], keys=len(keys))
 for seed in arguments.seeds.split(","):
     for method in arguments.methods.split(","):
         key = (arguments.data, method, arguments.labels, arguments.chosen, seed, f"{arguments.minutes:g}",
@@ -83,7 +91,8 @@ for seed in arguments.seeds.split(","):
         if method in ("unlabelled", "both"):
             flags += ["--unlabelled", images, "--pseudo.truth", subsets.split("train")]
         lanner.train(folder, "train", *flags)
-        rows.add(*key, *lanner.score(folder, subsets.split(arguments.split)))
+        scores = lanner.score(folder, subsets.split(arguments.split))
+        rows.add(*key, *scores, *hardest_class(folder))
 
 # By (method, labels, chosen, minutes, options), then by seed.
 results: dict[tuple, dict[str, dict]] = {}

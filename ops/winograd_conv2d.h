@@ -18,9 +18,11 @@ LANNER_API bool is_winograd_conv2d(const at::Tensor& weight, at::IntArrayRef str
                                    at::IntArrayRef dilation, int64_t groups);
 
 // Transforms the weights [O, C, 3, 3] of a convolution for inputs of a type: float, double or
-// bfloat16, which is computed in float. They take 4 times the memory. Throws c10::Error for other
-// shapes and types.
-LANNER_API WinogradWeight winograd_weight(const at::Tensor& weight, at::ScalarType type);
+// bfloat16, which is computed in float. They take 4 times the memory. transposed: of the transposed
+// convolution, which takes gradients of the output to those of the input. Throws c10::Error for
+// other shapes and types.
+LANNER_API WinogradWeight winograd_weight(const at::Tensor& weight, at::ScalarType type,
+                                          bool transposed = false);
 
 // A 3 x 3 convolution on a CPU by Winograd's minimal filtering F(4 x 4, 3 x 3) (arXiv 1509.09308,
 // section 4): 36 products for 16 outputs in place of 144. In float its rounding errors are about
@@ -33,5 +35,16 @@ LANNER_API WinogradWeight winograd_weight(const at::Tensor& weight, at::ScalarTy
 LANNER_API at::Tensor winograd_conv2d(const at::Tensor& input, const WinogradWeight& weight,
                                       const at::Tensor& bias, at::IntArrayRef padding, bool relu,
                                       at::Tensor addend = {});
+
+// The gradient of the weights, [O, C, 3, 3], from the input and the gradient of the output, by the
+// same transforms: 36 products in place of 144. Both float or both double, channels-last.
+// Throws c10::Error for other shapes, types and layouts.
+LANNER_API at::Tensor winograd_conv2d_weight_grad(const at::Tensor& input, const at::Tensor& grad,
+                                                  at::IntArrayRef padding);
+
+// The convolution with weights [O, C, 3, 3] as they are trained: records gradients, which are
+// computed in Winograd's form, too. input: float or double; padding: at most 2 on each axis.
+LANNER_API at::Tensor winograd_conv2d(const at::Tensor& input, const at::Tensor& weight,
+                                      const at::Tensor& bias, at::IntArrayRef padding);
 
 }  // namespace lanner::ops

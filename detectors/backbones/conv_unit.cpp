@@ -62,14 +62,11 @@ bool has_amx() {
 #endif
 }
 
-// Whether Winograd's form of a convolution is faster than oneDNN's direct one. AMX multiplies
-// bfloat16 eight times as fast as float32, in which Winograd's is computed.
-bool prefers_winograd(const at::Tensor& weight, const ops::DeformConv2dOptions& o, int64_t groups,
-                      at::ScalarType type) {
+// Whether Winograd's form of a convolution is faster than oneDNN's direct one.
+bool prefers_winograd(const at::Tensor& weight, const ops::DeformConv2dOptions& o, int64_t groups) {
   constexpr int64_t kMinChannels = 32;
   return ops::is_winograd_conv2d(weight, o.stride, o.dilation, groups) &&
-         std::min(weight.size(0), weight.size(1)) >= kMinChannels &&
-         (type == at::kFloat || !has_amx());
+         std::min(weight.size(0), weight.size(1)) >= kMinChannels;
 }
 
 bool fuses(const at::Tensor& x, at::ScalarType type) {
@@ -142,7 +139,9 @@ std::shared_ptr<const ConvUnit::FoldedWeights> ConvUnit::folded_weights(at::Scal
   if (cached && cached->source == source) return cached;
   const auto [weight, bias] = folded();
   FoldedWeights made{source, {}, {}, {}};
-  if (prefers_winograd(weight, sampling_, conv_->options.groups(), type))
+  // AMX multiplies bfloat16 eight times as fast as float32, in which Winograd's form is computed.
+  const bool by_amx = type == at::kBFloat16 && has_amx();
+  if (!by_amx && prefers_winograd(weight, sampling_, conv_->options.groups()))
     made.winograd = ops::winograd_weight(weight, type);
   else  // not packed as oneDNN would have it: that is not faster, and slower for other image sizes
     made.weight = weight.detach().to(type).contiguous(at::MemoryFormat::ChannelsLast);
@@ -210,6 +209,11 @@ at::Tensor ConvUnit::in_float(const at::Tensor& x, at::Tensor addend, bool done)
                              conv_->options.groups()),
                   done, addend);
   }
+  if (x.is_cpu() && type == at::kFloat && x.scalar_type() == type && x.numel() > 0 &&
+      prefers_winograd(weight, sampling_, conv_->options.groups()))
+    return finish(ops::winograd_conv2d(x.contiguous(at::MemoryFormat::ChannelsLast), weight, bias,
+                                       sampling_.padding),
+                  done, addend);
   return finish(at::conv2d(x, weight, bias, sampling_.stride, sampling_.padding, sampling_.dilation,
                            conv_->options.groups()),
                 done, addend);

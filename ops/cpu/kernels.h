@@ -115,6 +115,13 @@ struct NarrowKernels {
   void (*to_bytes)(const float* in, int64_t count, float zero, float scale, uint8_t* out);
 };
 
+// The left factor of a matrix product, of any strides.
+template <typename T>
+struct WinogradFactor {
+  const T* data;
+  int64_t row_stride, depth_stride;
+};
+
 // Winograd's convolution of 4 x 4 outputs from 6 x 6 pixels. Pixels are in NHWC layout; channels
 // are whole vectors. S: float, double, or uint16_t, which stores a bfloat16 and is computed in
 // float.
@@ -124,13 +131,20 @@ struct WinogradKernels {
 
   // Transforms a tile: pixel i of 36 becomes row i of `out`.
   void (*input)(const S* const* pixels, int64_t channels, T* out, int64_t out_stride);
-  // out [rows, columns] = a [rows, depth] * b [depth, columns], b contiguous.
-  void (*multiply)(const T* a, int64_t a_stride, int64_t rows, const T* b, int64_t depth,
-                   int64_t columns, T* out, int64_t out_stride);
+  // out [rows, columns] = a [rows, depth] * b [depth, columns], or += if `add`.
+  void (*multiply)(const WinogradFactor<T>& a, int64_t rows, const T* b, int64_t b_stride,
+                   int64_t depth, int64_t columns, bool add, T* out, int64_t out_stride);
   // Transforms 36 rows of products to 16 pixels, adds the bias, and the pixels if `add`. Pixels
   // that are null are not written. bias may be null.
   void (*output)(const T* products, int64_t stride, int64_t channels, const T* bias, bool relu,
                  bool add, S* const* pixels);
+  // Transforms a tile of the gradient of the output, 16 pixels, to 36 rows.
+  void (*grad)(const S* const* pixels, int64_t channels, T* out, int64_t out_stride);
+  // Transforms 9 rows of taps to 36.
+  void (*filter)(const T* taps, int64_t tap_stride, int64_t columns, T* out, int64_t out_stride);
+  // Transforms 36 rows of products to the gradients of 9 taps.
+  void (*filter_grad)(const T* products, int64_t stride, int64_t columns, T* taps,
+                      int64_t tap_stride);
 };
 
 // All kernels of one instruction set.

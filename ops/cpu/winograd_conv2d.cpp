@@ -3,12 +3,9 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/kron.h>
-#include <ATen/ops/mm.h>
-#include <ATen/ops/tensor.h>
 
+#include <algorithm>
 #include <array>
-#include <cmath>
 #include <vector>
 
 #include "lanner/ops/cpu/kernels.h"
@@ -20,28 +17,25 @@ namespace {
 constexpr int64_t kOut = 4, kIn = 6;  // the sides of a tile
 constexpr int64_t kProducts = kIn * kIn;
 // Tiles that are transformed at once: with 256 channels, 2 MB of transformed input.
-constexpr int64_t kMaxTiles = 48, kTileStep = 6;
+constexpr int64_t kMaxTiles = 24, kTileStep = 6;
+
+// From the weights of one product to those of the next: a line more than they take, or all 36 would
+// share a few sets of the cache.
+int64_t plane_stride(int64_t in_channels, int64_t out_channels) {
+  return in_channels * out_channels + kMaxLanes;
+}
+
+// So many that all threads have the same number of blocks.
+int64_t tiles_per_block(int64_t tiles) {
+  const int64_t threads = at::get_num_threads(), per_thread = (tiles + threads - 1) / threads;
+  const int64_t blocks = (per_thread + kMaxTiles - 1) / kMaxTiles;
+  return round_up((per_thread + blocks - 1) / blocks, kTileStep);
+}
 
 at::ScalarType compute_type(at::ScalarType type) {
   TORCH_CHECK(type == at::kFloat || type == at::kDouble || type == at::kBFloat16,
               "winograd_conv2d: input: expected float, double or bfloat16, got ", type);
   return type == at::kBFloat16 ? at::kFloat : type;
-}
-
-// G of G g G^T: [6, 3], whose rows are (1, p, p^2) / product of the differences of p and the other
-// points; the last is that of infinity.
-at::Tensor filter_transform() {
-  const double a = std::sqrt(0.5), b = std::sqrt(2.0);
-  const std::array points{0.0, a, -a, b, -b};
-  std::vector<double> rows;
-  for (const double p : points) {
-    double differences = 1;
-    for (const double q : points)
-      if (p != q) differences *= p - q;
-    rows.insert(rows.end(), {1 / differences, p / differences, p * p / differences});
-  }
-  rows.insert(rows.end(), {0, 0, 1});
-  return at::tensor(rows, at::kDouble).view({kIn, 3});
 }
 
 struct Shape {
@@ -50,6 +44,20 @@ struct Shape {
   int64_t columns() const { return (out_width + kOut - 1) / kOut; }
   int64_t tiles() const { return batch * rows() * columns(); }
 };
+
+Shape shape_of(const at::Tensor& input, at::IntArrayRef padding) {
+  const Shape s{input.size(0),
+                input.size(2),
+                input.size(3),
+                input.size(2) + 2 * padding[0] - 2,
+                input.size(3) + 2 * padding[1] - 2,
+                padding[0],
+                padding[1]};
+  TORCH_CHECK(s.out_height > 0 && s.out_width > 0 && padding[0] >= 0 && padding[1] >= 0,
+              "winograd_conv2d: input: expected at least 3 x 3 pixels with padding ", padding,
+              ", got ", input.sizes());
+  return s;
+}
 
 struct Tile {
   int64_t image, y, x;  // its first output
@@ -69,28 +77,27 @@ struct Maps {
 
 // The 6 x 6 input pixels of a tile, row by row; `zeros` where they are outside the map.
 template <typename S>
-std::array<const S*, kProducts> input_pixels(const Shape& s, const Maps<S>& maps, const Tile& tile,
-                                             const S* zeros) {
+std::array<const S*, kProducts> input_pixels(const Shape& s, const S* input, int64_t channels,
+                                             const Tile& tile, const S* zeros) {
   std::array<const S*, kProducts> pixels;
   for (int64_t i = 0; i < kProducts; ++i) {
     const int64_t y = tile.y - s.pad_y + i / kIn, x = tile.x - s.pad_x + i % kIn;
     const bool inside = y >= 0 && y < s.height && x >= 0 && x < s.width;
-    pixels[i] = inside ? maps.input + ((tile.image * s.height + y) * s.width + x) * maps.in_channels
-                       : zeros;
+    pixels[i] = inside ? input + ((tile.image * s.height + y) * s.width + x) * channels : zeros;
   }
   return pixels;
 }
 
-// The 4 x 4 output pixels of a tile; null where they are outside the map.
+// The 4 x 4 output pixels of a tile; `outside` where they are outside the map.
 template <typename S>
-std::array<S*, kOut * kOut> output_pixels(const Shape& s, const Maps<S>& maps, const Tile& tile,
-                                          int64_t channel) {
-  std::array<S*, kOut * kOut> pixels{};
+std::array<S*, kOut * kOut> output_pixels(const Shape& s, S* out, int64_t channels,
+                                          const Tile& tile, S* outside) {
+  std::array<S*, kOut * kOut> pixels;
   for (int64_t i = 0; i < kOut * kOut; ++i) {
     const int64_t y = tile.y + i / kOut, x = tile.x + i % kOut;
-    if (y < s.out_height && x < s.out_width)
-      pixels[i] = maps.out + channel +
-                  ((tile.image * s.out_height + y) * s.out_width + x) * maps.out_channels;
+    const bool inside = y < s.out_height && x < s.out_width;
+    pixels[i] =
+        inside ? out + ((tile.image * s.out_height + y) * s.out_width + x) * channels : outside;
   }
   return pixels;
 }
@@ -100,12 +107,11 @@ template <typename S, typename T>
 void convolve(const Shape& s, const Maps<S>& maps, const T* weight, const T* bias, bool relu,
               bool add) {
   const auto& kernel = winograd_kernels<S, T>();
-  const int64_t channels = maps.in_channels, panel = kernel.panel;
-  // A line more for each of the 36, or they would share a few sets of the cache.
-  const int64_t in_stride = channels + kMaxLanes, out_stride = panel + kMaxLanes;
+  const int64_t channels = maps.in_channels, out_channels = maps.out_channels;
+  const int64_t in_stride = channels + kMaxLanes, out_stride = out_channels + kMaxLanes;
+  const int64_t plane = plane_stride(channels, out_channels);
   const std::vector<S> zeros(channels);
-  const int64_t per_thread = (s.tiles() + at::get_num_threads() - 1) / at::get_num_threads();
-  const int64_t block = std::min(kMaxTiles, round_up(per_thread, kTileStep));
+  const int64_t block = tiles_per_block(s.tiles());
   at::parallel_for(0, (s.tiles() + block - 1) / block, 1, [&](int64_t begin, int64_t end) {
     const auto type = c10::CppTypeToScalarType<T>::value;
     at::AutoDispatchBelowADInplaceOrView below_autograd;  // guards are per thread
@@ -116,21 +122,90 @@ void convolve(const Shape& s, const Maps<S>& maps, const T* weight, const T* bia
     for (int64_t first = begin * block; first < std::min(end * block, s.tiles()); first += block) {
       const int64_t count = std::min(block, s.tiles() - first);
       for (int64_t t = 0; t < count; ++t)
-        kernel.input(input_pixels(s, maps, tile_at(s, first + t), zeros.data()).data(), channels,
-                     in + t * kProducts * in_stride, in_stride);
-      for (int64_t o = 0; o < maps.out_channels; o += panel) {
-        const int64_t columns = std::min(panel, maps.out_channels - o);
-        for (int64_t i = 0; i < kProducts; ++i)
-          kernel.multiply(in + i * in_stride, kProducts * in_stride, count,
-                          weight + (i * maps.out_channels + o) * channels, channels, columns,
-                          out + i * out_stride, kProducts * out_stride);
-        for (int64_t t = 0; t < count; ++t)
-          kernel.output(out + t * kProducts * out_stride, out_stride, columns,
-                        bias ? bias + o : nullptr, relu, add,
-                        output_pixels(s, maps, tile_at(s, first + t), o).data());
-      }
+        kernel.input(
+            input_pixels(s, maps.input, channels, tile_at(s, first + t), zeros.data()).data(),
+            channels, in + t * kProducts * in_stride, in_stride);
+      for (int64_t i = 0; i < kProducts; ++i)
+        for (int64_t o = 0; o < out_channels; o += kernel.panel) {
+          const int64_t columns = std::min(kernel.panel, out_channels - o);
+          kernel.multiply({in + i * in_stride, kProducts * in_stride, 1}, count,
+                          weight + i * plane + o * channels, columns, channels, columns, false,
+                          out + i * out_stride + o, kProducts * out_stride);
+        }
+      for (int64_t t = 0; t < count; ++t)
+        kernel.output(
+            out + t * kProducts * out_stride, out_stride, out_channels, bias, relu, add,
+            output_pixels<S>(s, maps.out, out_channels, tile_at(s, first + t), nullptr).data());
     }
   });
+}
+
+// The gradients of the taps, [9, C, O].
+template <typename T>
+at::Tensor tap_gradients(const Shape& s, const at::Tensor& input, const at::Tensor& grad) {
+  constexpr int64_t kMaxBytes = 1 << 22;  // of transformed tiles
+  const auto& kernel = winograd_kernels<T, T>();
+  const int64_t in_channels = input.size(1), out_channels = grad.size(1);
+  const std::vector<T> zeros(std::max(in_channels, out_channels));
+  const int64_t tile_bytes = kProducts * (in_channels + out_channels) * sizeof(T);
+  const int64_t block = std::clamp<int64_t>(kMaxBytes / tile_bytes, 1, s.tiles());
+  const int64_t in_plane = block * in_channels + kMaxLanes,
+                out_plane = block * out_channels + kMaxLanes, size = in_channels * out_channels,
+                plane = plane_stride(in_channels, out_channels);
+  const auto type = input.scalar_type();
+  const auto in_rows = empty_cached({kProducts * in_plane}, type),
+             out_rows = empty_cached({kProducts * out_plane}, type),
+             products = empty_cached({kProducts * plane}, type),
+             taps = empty_cached({9, in_channels, out_channels}, type);
+  const T *pixels = input.const_data_ptr<T>(), *grads = grad.const_data_ptr<T>();
+  T *in = in_rows.template mutable_data_ptr<T>(), *out = out_rows.template mutable_data_ptr<T>(),
+    *sums = products.template mutable_data_ptr<T>(), *result = taps.template mutable_data_ptr<T>();
+  for (int64_t first = 0; first < s.tiles(); first += block) {
+    const int64_t count = std::min(block, s.tiles() - first);
+    at::parallel_for(0, count, kTileStep, [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) {
+        const auto tile = tile_at(s, first + t);
+        kernel.input(input_pixels(s, pixels, in_channels, tile, zeros.data()).data(), in_channels,
+                     in + t * in_channels, in_plane);
+        kernel.grad(output_pixels(s, grads, out_channels, tile, zeros.data()).data(), out_channels,
+                    out + t * out_channels, out_plane);
+      }
+    });
+    const int64_t panels = (out_channels + kernel.panel - 1) / kernel.panel;
+    at::parallel_for(0, kProducts * panels, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) {
+        const int64_t i = p / panels, o = p % panels * kernel.panel;
+        kernel.multiply({in + i * in_plane, 1, in_channels}, in_channels, out + i * out_plane + o,
+                        out_channels, count, std::min(kernel.panel, out_channels - o), first > 0,
+                        sums + i * plane + o, out_channels);
+      }
+    });
+  }
+  at::parallel_for(0, in_channels, kTileStep, [&](int64_t begin, int64_t end) {
+    kernel.filter_grad(sums + begin * out_channels, plane, (end - begin) * out_channels,
+                       result + begin * out_channels, size);
+  });
+  return taps;
+}
+
+// Transforms taps [9, C, O]. For each product, panels of columns follow one another: [C, panel].
+template <typename T>
+at::Tensor transform_taps(const at::Tensor& taps) {
+  const auto& kernel = winograd_kernels<T, T>();
+  const int64_t in_channels = taps.size(1), out_channels = taps.size(2);
+  const int64_t size = in_channels * out_channels, plane = plane_stride(in_channels, out_channels);
+  const auto values = empty_cached({kProducts, plane}, taps.scalar_type());
+  const T* from = taps.const_data_ptr<T>();
+  T* to = values.mutable_data_ptr<T>();
+  at::parallel_for(0, in_channels, kTileStep, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c)
+      for (int64_t o = 0; o < out_channels; o += kernel.panel) {
+        const int64_t columns = std::min(kernel.panel, out_channels - o);
+        kernel.filter(from + c * out_channels + o, size, columns,
+                      to + o * in_channels + c * columns, plane);
+      }
+  });
+  return values;
 }
 
 void check_map(const char* name, const at::Tensor& map, at::ScalarType type, int64_t channels) {
@@ -141,6 +216,15 @@ void check_map(const char* name, const at::Tensor& map, at::ScalarType type, int
               "winograd_conv2d: ", name, ": expected a channels-last tensor of ", type,
               " on a CPU, got ", map.scalar_type(), " with strides ", map.strides(), " on ",
               map.device());
+}
+
+// A map of the size of the output.
+void check_output(const char* name, const at::Tensor& map, at::ScalarType type, int64_t channels,
+                  const Shape& s) {
+  check_map(name, map, type, channels);
+  TORCH_CHECK(map.size(0) == s.batch && map.size(2) == s.out_height && map.size(3) == s.out_width,
+              "winograd_conv2d: ", name, ": expected ", s.out_height, " x ", s.out_width,
+              " pixels, got ", map.sizes());
 }
 
 }  // namespace
@@ -155,25 +239,19 @@ bool is_winograd_conv2d(const at::Tensor& weight, at::IntArrayRef stride, at::In
          weight.size(1) % kMaxLanes == 0 && weight.numel() > 0;
 }
 
-WinogradWeight winograd_weight(const at::Tensor& weight, at::ScalarType type) {
+WinogradWeight winograd_weight(const at::Tensor& weight, at::ScalarType type, bool transposed) {
   TORCH_CHECK(is_winograd_conv2d(weight, {1, 1}, {1, 1}, 1),
               "winograd_weight: weight: expected [O, C, 3, 3] with O and C in multiples of ",
               kMaxLanes, ", got ", weight.sizes());
+  const auto computed = compute_type(type);
   const int64_t out_channels = weight.size(0), in_channels = weight.size(1);
-  const int64_t panel = type == at::kDouble ? winograd_kernels<double, double>().panel
-                                            : winograd_kernels<float, float>().panel;
-  const auto g = filter_transform();
-  const auto both = at::kron(g, g);  // [36, 9]
-  const auto taps =
-      weight.detach().to(at::kDouble).permute({2, 3, 1, 0}).reshape({9, in_channels, out_channels});
-  const auto values = empty_cached({kProducts, in_channels * out_channels}, compute_type(type));
-  // For each product, panels of columns one after the other: [C, panel] each.
-  for (int64_t o = 0; o < out_channels; o += panel) {
-    const int64_t columns = std::min(panel, out_channels - o);
-    values.narrow(1, o * in_channels, columns * in_channels)
-        .copy_(at::mm(both, taps.narrow(2, o, columns).reshape({9, -1})));
-  }
-  return {in_channels, out_channels, values};
+  // [O, 9, C]: a view of channels-last weights.
+  const auto rows = weight.detach().to(computed).permute({0, 2, 3, 1}).flatten(1, 2);
+  const auto taps = transposed
+                        ? rows.flip(1).transpose(0, 1).contiguous()
+                        : rows.flatten(1).t().contiguous().view({9, in_channels, out_channels});
+  return {taps.size(1), taps.size(2),
+          computed == at::kDouble ? transform_taps<double>(taps) : transform_taps<float>(taps)};
 }
 
 at::Tensor winograd_conv2d(const at::Tensor& input, const WinogradWeight& weight,
@@ -183,26 +261,14 @@ at::Tensor winograd_conv2d(const at::Tensor& input, const WinogradWeight& weight
   check_map("input", input, type, weight.in_channels);
   TORCH_CHECK(weight.values.scalar_type() == computed, "winograd_conv2d: weight: expected ",
               computed, ", got ", weight.values.scalar_type());
-  const Shape s{input.size(0),
-                input.size(2),
-                input.size(3),
-                input.size(2) + 2 * padding[0] - 2,
-                input.size(3) + 2 * padding[1] - 2,
-                padding[0],
-                padding[1]};
-  TORCH_CHECK(s.out_height > 0 && s.out_width > 0 && padding[0] >= 0 && padding[1] >= 0,
-              "winograd_conv2d: input: expected at least 3 x 3 pixels with padding ", padding,
-              ", got ", input.sizes());
+  const auto s = shape_of(input, padding);
   TORCH_CHECK(!bias.defined() || bias.numel() == weight.out_channels,
               "winograd_conv2d: bias: expected [", weight.out_channels, "], got ", bias.sizes());
   auto out = addend;
   if (!out.defined())
     out = empty_cached({s.batch, weight.out_channels, s.out_height, s.out_width}, input.options(),
                        at::MemoryFormat::ChannelsLast);
-  check_map("addend", out, type, weight.out_channels);
-  TORCH_CHECK(out.size(0) == s.batch && out.size(2) == s.out_height && out.size(3) == s.out_width,
-              "winograd_conv2d: addend: expected ", s.out_height, " x ", s.out_width,
-              " pixels, got ", out.sizes());
+  check_output("addend", out, type, weight.out_channels, s);
   const auto shift = bias.defined() ? bias.to(computed).contiguous() : bias;
   const auto run = [&]<typename S, typename T>(S, T) {
     const Maps<S> maps{static_cast<const S*>(input.const_data_ptr()),
@@ -218,6 +284,29 @@ at::Tensor winograd_conv2d(const at::Tensor& input, const WinogradWeight& weight
   else
     run(uint16_t{}, 0.0f);
   return out;
+}
+
+at::Tensor winograd_conv2d_weight_grad(const at::Tensor& input, const at::Tensor& grad,
+                                       at::IntArrayRef padding) {
+  const auto type = input.scalar_type();
+  TORCH_CHECK(type == at::kFloat || type == at::kDouble,
+              "winograd_conv2d_weight_grad: input: expected float or double, got ", type);
+  TORCH_CHECK(grad.dim() == 4 && input.dim() == 4 && grad.size(1) % kMaxLanes == 0 &&
+                  input.size(1) % kMaxLanes == 0,
+              "winograd_conv2d_weight_grad: input and grad: expected 4 axes and channels in "
+              "multiples of ",
+              kMaxLanes, ", got ", input.sizes(), " and ", grad.sizes());
+  check_map("input", input, type, input.size(1));
+  const auto s = shape_of(input, padding);
+  check_output("grad", grad, type, grad.size(1), s);
+  const auto taps = type == at::kDouble ? tap_gradients<double>(s, input, grad)
+                                        : tap_gradients<float>(s, input, grad);
+  const int64_t in_channels = input.size(1), out_channels = grad.size(1);
+  return taps.view({9 * in_channels, out_channels})
+      .t()
+      .contiguous()
+      .view({out_channels, 3, 3, in_channels})
+      .permute({0, 3, 1, 2});
 }
 
 }  // namespace lanner::ops

@@ -1,6 +1,7 @@
 #include "lanner/ops/winograd_conv2d.h"
 
 #include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include "tests/catch.h"
 
@@ -82,6 +83,72 @@ TEST_CASE("winograd_conv2d keeps NaN, also through ReLU") {
   }
 }
 
+TEST_CASE("gradients of winograd_conv2d equal those of conv2d in double, for all paddings") {
+  for (const Case c : {Case{2, 16, 32, 9, 7, 1}, Case{1, 32, 16, 3, 3, 0}, Case{3, 16, 16, 1, 2, 2},
+                       Case{2, 48, 80, 40, 31, 1}}) {
+    CAPTURE(c.batch, c.in_channels, c.out_channels, c.height, c.width, c.padding);
+    const auto s = sample(c, at::kDouble);
+    const auto gradients = [&](const auto& convolution) {
+      std::vector<at::Tensor> leaves{s.input, s.weight, s.bias};
+      for (auto& leaf : leaves) leaf = leaf.detach().clone().requires_grad_();
+      convolution(leaves).backward(s.addend);
+      return std::vector{leaves[0].grad(), leaves[1].grad(), leaves[2].grad()};
+    };
+    const auto expected = gradients([&](const auto& leaves) {
+      return at::conv2d(leaves[0], leaves[1], leaves[2], 1, c.padding);
+    });
+    const auto actual = gradients([&](const auto& leaves) {
+      return winograd_conv2d(leaves[0], leaves[1], leaves[2], {c.padding, c.padding});
+    });
+    for (size_t i = 0; i < expected.size(); ++i) {
+      CAPTURE(i);
+      CHECK(largest_difference(actual[i], expected[i]) < 1e-10);
+    }
+  }
+}
+
+TEST_CASE("the gradient of the weights of winograd_conv2d rounds in float as that of conv2d") {
+  const Case c{4, 64, 32, 61, 43, 1};
+  const auto s = sample(c, at::kFloat);
+  const auto gradient = [&](const at::Tensor& input, const at::Tensor& grad) {
+    return std::get<1>(at::convolution_backward(grad, input, s.weight.to(input.scalar_type()), {},
+                                                {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1,
+                                                {false, true, false}));
+  };
+  const auto exact = gradient(s.input.to(at::kDouble), s.addend.to(at::kDouble));
+  const auto actual = winograd_conv2d_weight_grad(s.input, s.addend, {1, 1});
+  CHECK((actual - exact).std().item<double>() < 1e-5 * exact.std().item<double>());
+}
+
+TEST_CASE("winograd_conv2d has second derivatives, those of conv2d") {
+  const auto s = sample({1, 16, 16, 5, 6, 1}, at::kDouble);
+  const auto penalty_gradient = [&](const auto& convolution) {
+    const auto x = s.input.detach().clone().requires_grad_(),
+               w = s.weight.detach().clone().requires_grad_();
+    const auto out = convolution(x, w).square().sum();
+    const auto of_x = torch::autograd::grad({out}, {x}, {}, true, true)[0];
+    of_x.square().sum().backward();
+    return w.grad();
+  };
+  const auto expected =
+      penalty_gradient([](const auto& x, const auto& w) { return at::conv2d(x, w, {}, 1, 1); });
+  const auto actual = penalty_gradient([](const auto& x, const auto& w) {
+    return winograd_conv2d(x, w, at::Tensor(), {1, 1});
+  });
+  CHECK(at::allclose(actual, expected, 1e-9));
+}
+
+TEST_CASE("winograd_conv2d computes only the gradients that are wanted") {
+  auto s = sample({1, 16, 16, 5, 6, 1}, at::kFloat);
+  s.weight.requires_grad_();
+  winograd_conv2d(s.input, s.weight, {}, {1, 1}).sum().backward();
+  CHECK(s.weight.grad().defined());
+  s.weight = s.weight.detach();
+  s.input.requires_grad_();
+  winograd_conv2d(s.input, s.weight, {}, {1, 1}).sum().backward();
+  CHECK(s.input.grad().defined());
+}
+
 TEST_CASE("winograd_conv2d gives the same on one thread as on several") {
   const auto s = sample({2, 32, 32, 37, 29, 1}, at::kFloat);
   const auto expected = convolve(s, 1, false);
@@ -116,4 +183,14 @@ TEST_CASE("winograd_conv2d names the argument that does not fit") {
   CHECK_THROWS_WITH(run(input, at::zeros({8}), {}), ContainsSubstring("bias: expected [16]"));
   CHECK_THROWS_WITH(run(input, {}, at::zeros({1, 16, 4, 5}).contiguous(kChannelsLast)),
                     ContainsSubstring("addend: expected 5 x 5"));
+  CHECK_THROWS_WITH(winograd_conv2d(input, weight, {}, {3, 3}),
+                    ContainsSubstring("padding: expected at most 2"));
+  CHECK_THROWS_WITH(winograd_conv2d(input.to(at::kBFloat16), weight, {}, {1, 1}),
+                    ContainsSubstring("input: expected float or double to be trained with"));
+  CHECK_THROWS_WITH(winograd_conv2d_weight_grad(input, input.slice(2, 1), {1, 1}),
+                    ContainsSubstring("grad: expected 5 x 5 pixels"));
+  CHECK_THROWS_WITH(winograd_conv2d_weight_grad(input, at::zeros({1, 8, 5, 5}), {1, 1}),
+                    ContainsSubstring("channels in multiples of 16"));
+  CHECK_THROWS_WITH(winograd_conv2d_weight_grad(input.to(at::kHalf), input, {1, 1}),
+                    ContainsSubstring("input: expected float or double"));
 }

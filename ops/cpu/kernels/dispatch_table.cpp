@@ -28,6 +28,9 @@ constexpr WinogradKernels<S, T> kWinogradTable{
     .input = winograd_input<S, T>,
     .multiply = winograd_multiply<T>,
     .output = winograd_output<S, T>,
+    .grad = winograd_grad<S, T>,
+    .filter = winograd_filter<T>,
+    .filter_grad = winograd_filter_grad<T>,
 };
 
 extern const Tables kTables;

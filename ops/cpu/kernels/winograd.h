@@ -40,6 +40,34 @@ template <typename V>
   m[3 * step] = T(0.5) * odd_a + T(2) * odd_b + m[5 * step];
 }
 
+// One axis of the transposed output transform: four gradients, `step` apart, become six.
+template <typename V>
+[[gnu::always_inline]] inline void transform_grad_axis(V* g, int64_t step) {
+  using T = std::remove_reference_t<decltype(g[0][0])>;
+  constexpr T a = T(0.70710678118654752440), b = T(1.41421356237309504880);
+  const V g0 = g[0], g1 = g[step], g2 = g[2 * step], g3 = g[3 * step];
+  const V even_a = g0 + T(0.5) * g2, odd_a = a * (g1 + T(0.5) * g3);
+  const V even_b = g0 + T(2) * g2, odd_b = b * (g1 + T(2) * g3);
+  g[step] = even_a + odd_a;
+  g[2 * step] = even_a - odd_a;
+  g[3 * step] = even_b + odd_b;
+  g[4 * step] = even_b - odd_b;
+  g[5 * step] = g3;
+}
+
+template <typename S, typename T>
+void winograd_grad(const S* const* pixels, int64_t channels, T* out, int64_t out_stride) {
+  for (int64_t c = 0; c < channels; c += kLanes<T>) {
+    Vector<T> g[36];
+    for (int y = 0; y < 4; ++y) {
+      for (int x = 0; x < 4; ++x) g[6 * y + x] = load_as(pixels[4 * y + x] + c);
+      transform_grad_axis(g + 6 * y, 1);
+    }
+    for (int x = 0; x < 6; ++x) transform_grad_axis(g + x, 6);
+    for (int i = 0; i < 36; ++i) store(out + i * out_stride + c, g[i]);
+  }
+}
+
 template <typename S, typename T>
 void winograd_input(const S* const* pixels, int64_t channels, T* out, int64_t out_stride) {
   for (int64_t c = 0; c < channels; c += kLanes<T>) {
@@ -53,33 +81,38 @@ void winograd_input(const S* const* pixels, int64_t channels, T* out, int64_t ou
 
 // R rows of a times V vectors of columns of b.
 template <typename T, int R, int V>
-[[gnu::always_inline]] inline void multiply_block(const T* a, int64_t a_stride, const T* b,
-                                                  int64_t depth, T* out, int64_t out_stride) {
+[[gnu::always_inline]] inline void multiply_block(const WinogradFactor<T>& a, const T* b,
+                                                  int64_t b_stride, int64_t depth, bool add, T* out,
+                                                  int64_t out_stride) {
   Vector<T> sum[R][V] = {};
-  for (int64_t c = 0; c < depth; ++c) {
-    Vector<T> row[V];
+  const T *column = a.data, *row = b;
+  for (int64_t c = 0; c < depth; ++c, column += a.depth_stride, row += b_stride) {
+    Vector<T> values[V];
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) row[v] = load(b + (c * V + v) * kLanes<T>);
+    for (int v = 0; v < V; ++v) values[v] = load(row + v * kLanes<T>);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const T factor = a[r * a_stride + c];
+      const T factor = column[r * a.row_stride];
 #pragma GCC unroll 8
-      for (int v = 0; v < V; ++v) sum[r][v] += factor * row[v];
+      for (int v = 0; v < V; ++v) sum[r][v] += factor * values[v];
     }
   }
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) store(out + r * out_stride + v * kLanes<T>, sum[r][v]);
+    for (int v = 0; v < V; ++v) {
+      T* target = out + r * out_stride + v * kLanes<T>;
+      store(target, add ? load(target) + sum[r][v] : sum[r][v]);
+    }
 }
 
 template <typename T, int V>
-void multiply_columns(const T* a, int64_t a_stride, int64_t rows, const T* b, int64_t depth, T* out,
-                      int64_t out_stride) {
-  for (; rows >= 6; rows -= 6, a += 6 * a_stride, out += 6 * out_stride)
-    multiply_block<T, 6, V>(a, a_stride, b, depth, out, out_stride);
+void multiply_columns(WinogradFactor<T> a, int64_t rows, const T* b, int64_t b_stride,
+                      int64_t depth, bool add, T* out, int64_t out_stride) {
+  for (; rows >= 6; rows -= 6, a.data += 6 * a.row_stride, out += 6 * out_stride)
+    multiply_block<T, 6, V>(a, b, b_stride, depth, add, out, out_stride);
   const auto rest = [&]<int R>() {
-    multiply_block<T, R, V>(a, a_stride, b, depth, out, out_stride);
+    multiply_block<T, R, V>(a, b, b_stride, depth, add, out, out_stride);
   };
   switch (rows) {
     case 5:
@@ -99,17 +132,75 @@ void multiply_columns(const T* a, int64_t a_stride, int64_t rows, const T* b, in
 constexpr int kPanelVectors = LANNER_VECTOR_BYTES == 64 ? 4 : 2;
 
 template <typename T>
-void winograd_multiply(const T* a, int64_t a_stride, int64_t rows, const T* b, int64_t depth,
-                       int64_t columns, T* out, int64_t out_stride) {
+void winograd_multiply(const WinogradFactor<T>& a, int64_t rows, const T* b, int64_t b_stride,
+                       int64_t depth, int64_t columns, bool add, T* out, int64_t out_stride) {
   switch (columns / kLanes<T>) {
     case 1:
-      return multiply_columns<T, 1>(a, a_stride, rows, b, depth, out, out_stride);
+      return multiply_columns<T, 1>(a, rows, b, b_stride, depth, add, out, out_stride);
     case 2:
-      return multiply_columns<T, 2>(a, a_stride, rows, b, depth, out, out_stride);
+      return multiply_columns<T, 2>(a, rows, b, b_stride, depth, add, out, out_stride);
     case 3:
-      return multiply_columns<T, 3>(a, a_stride, rows, b, depth, out, out_stride);
+      return multiply_columns<T, 3>(a, rows, b, b_stride, depth, add, out, out_stride);
     case 4:
-      return multiply_columns<T, 4>(a, a_stride, rows, b, depth, out, out_stride);
+      return multiply_columns<T, 4>(a, rows, b, b_stride, depth, add, out, out_stride);
+  }
+}
+
+// One axis of the filter's transform: three taps, `step` apart in d, become six.
+template <typename V>
+[[gnu::always_inline]] inline void transform_filter_axis(V* d, int64_t step) {
+  using T = std::remove_reference_t<decltype(d[0][0])>;
+  // 1 / the product of the differences of a point and the others: 0, then +-a, then +-b.
+  constexpr T a = T(0.70710678118654752440), b = T(1.41421356237309504880);
+  constexpr T of_a = T(-2.0 / 3), of_b = T(1.0 / 6);
+  const V g0 = d[0], g1 = d[step], g2 = d[2 * step];
+  const V even_a = of_a * (g0 + T(0.5) * g2), odd_a = (of_a * a) * g1;
+  const V even_b = of_b * (g0 + T(2) * g2), odd_b = (of_b * b) * g1;
+  d[step] = even_a + odd_a;
+  d[2 * step] = even_a - odd_a;
+  d[3 * step] = even_b + odd_b;
+  d[4 * step] = even_b - odd_b;
+  d[5 * step] = g2;
+}
+
+// One axis of the transposed filter's transform: six values, `step` apart, become three.
+template <typename V>
+[[gnu::always_inline]] inline void transform_filter_grad_axis(V* d, int64_t step) {
+  using T = std::remove_reference_t<decltype(d[0][0])>;
+  constexpr T a = T(0.70710678118654752440), b = T(1.41421356237309504880);
+  constexpr T of_a = T(-2.0 / 3), of_b = T(1.0 / 6);
+  const V even_a = of_a * (d[step] + d[2 * step]), even_b = of_b * (d[3 * step] + d[4 * step]);
+  const V odd_a = (of_a * a) * (d[step] - d[2 * step]);
+  const V odd_b = (of_b * b) * (d[3 * step] - d[4 * step]);
+  d[0] = d[0] + even_a + even_b;
+  d[step] = odd_a + odd_b;
+  d[2 * step] = T(0.5) * even_a + T(2) * even_b + d[5 * step];
+}
+
+template <typename T>
+void winograd_filter_grad(const T* products, int64_t stride, int64_t columns, T* taps,
+                          int64_t tap_stride) {
+  for (int64_t o = 0; o < columns; o += kLanes<T>) {
+    Vector<T> d[36];
+    for (int i = 0; i < 36; ++i) d[i] = load(products + i * stride + o);
+    for (int y = 0; y < 6; ++y) transform_filter_grad_axis(d + 6 * y, 1);
+    for (int x = 0; x < 3; ++x) transform_filter_grad_axis(d + x, 6);
+    for (int y = 0; y < 3; ++y)
+      for (int x = 0; x < 3; ++x) store(taps + (3 * y + x) * tap_stride + o, d[6 * y + x]);
+  }
+}
+
+template <typename T>
+void winograd_filter(const T* taps, int64_t tap_stride, int64_t columns, T* out,
+                     int64_t out_stride) {
+  for (int64_t o = 0; o < columns; o += kLanes<T>) {
+    Vector<T> g[36];
+    for (int y = 0; y < 3; ++y) {
+      for (int x = 0; x < 3; ++x) g[6 * y + x] = load(taps + (3 * y + x) * tap_stride + o);
+      transform_filter_axis(g + 6 * y, 1);
+    }
+    for (int x = 0; x < 6; ++x) transform_filter_axis(g + x, 6);
+    for (int i = 0; i < 36; ++i) store(out + i * out_stride + o, g[i]);
   }
 }
 
