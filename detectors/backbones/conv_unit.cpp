@@ -209,7 +209,10 @@ at::Tensor ConvUnit::in_float(const at::Tensor& x, at::Tensor addend, bool done)
                              conv_->options.groups()),
                   done, addend);
   }
-  if (x.is_cpu() && type == at::kFloat && x.scalar_type() == type && x.numel() > 0 &&
+  // Fewer pixels do not make up for the transforms of weights that change at every step.
+  constexpr int64_t kMinPixels = 256;
+  if (x.is_cpu() && type == at::kFloat && x.scalar_type() == type &&
+      x.size(0) * x.size(2) * x.size(3) >= kMinPixels &&
       prefers_winograd(weight, sampling_, conv_->options.groups()))
     return finish(ops::winograd_conv2d(x.contiguous(at::MemoryFormat::ChannelsLast), weight, bias,
                                        sampling_.padding),

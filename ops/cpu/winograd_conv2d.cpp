@@ -16,7 +16,7 @@ namespace {
 
 constexpr int64_t kOut = 4, kIn = 6;  // the sides of a tile
 constexpr int64_t kProducts = kIn * kIn;
-// Tiles that are transformed at once: with 256 channels, 2 MB of transformed input.
+// Tiles that are transformed at once: with 64 channels, 276 KB of transformed input.
 constexpr int64_t kMaxTiles = 24, kTileStep = 6;
 
 // From the weights of one product to those of the next: a line more than they take, or all 36 would
@@ -53,9 +53,10 @@ Shape shape_of(const at::Tensor& input, at::IntArrayRef padding) {
                 input.size(3) + 2 * padding[1] - 2,
                 padding[0],
                 padding[1]};
-  TORCH_CHECK(s.out_height > 0 && s.out_width > 0 && padding[0] >= 0 && padding[1] >= 0,
-              "winograd_conv2d: input: expected at least 3 x 3 pixels with padding ", padding,
-              ", got ", input.sizes());
+  TORCH_CHECK(
+      s.batch > 0 && s.out_height > 0 && s.out_width > 0 && padding[0] >= 0 && padding[1] >= 0,
+      "winograd_conv2d: input: expected images of at least 3 x 3 pixels with padding ", padding,
+      ", got ", input.sizes());
   return s;
 }
 

@@ -183,6 +183,7 @@ TEST_CASE("winograd_conv2d names the argument that does not fit") {
   CHECK_THROWS_WITH(run(input, at::zeros({8}), {}), ContainsSubstring("bias: expected [16]"));
   CHECK_THROWS_WITH(run(input, {}, at::zeros({1, 16, 4, 5}).contiguous(kChannelsLast)),
                     ContainsSubstring("addend: expected 5 x 5"));
+  CHECK_THROWS_WITH(run(input.slice(0, 1), {}, {}), ContainsSubstring("input: expected images"));
   CHECK_THROWS_WITH(winograd_conv2d(input, weight, {}, {3, 3}),
                     ContainsSubstring("padding: expected at most 2"));
   CHECK_THROWS_WITH(winograd_conv2d(input.to(at::kBFloat16), weight, {}, {1, 1}),
