@@ -210,7 +210,7 @@ at::Tensor ConvUnit::in_float(const at::Tensor& x, at::Tensor addend, bool done)
                   done, addend);
   }
   // Fewer pixels do not make up for the transforms of weights that change at every step.
-  constexpr int64_t kMinPixels = 256;
+  constexpr int64_t kMinPixels = 512;
   if (x.is_cpu() && type == at::kFloat && x.scalar_type() == type &&
       x.size(0) * x.size(2) * x.size(3) >= kMinPixels &&
       prefers_winograd(weight, sampling_, conv_->options.groups()))
