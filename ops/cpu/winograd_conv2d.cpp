@@ -19,11 +19,9 @@ constexpr int64_t kProducts = kIn * kIn;
 // Tiles that are transformed at once: with 64 channels, 276 KB of transformed input.
 constexpr int64_t kMaxTiles = 24, kTileStep = 6;
 
-// From the weights of one product to those of the next: a line more than they take, or all 36 would
-// share a few sets of the cache.
-int64_t plane_stride(int64_t in_channels, int64_t out_channels) {
-  return in_channels * out_channels + kMaxLanes;
-}
+// The distance of the values of one of the 36 products from those of the next: a line more than
+// they take, or all would share a few sets of the cache.
+int64_t spaced(int64_t values) { return values + kMaxLanes; }
 
 // So many that all threads have the same number of blocks.
 int64_t tiles_per_block(int64_t tiles) {
@@ -109,8 +107,8 @@ void convolve(const Shape& s, const Maps<S>& maps, const T* weight, const T* bia
               bool add) {
   const auto& kernel = winograd_kernels<S, T>();
   const int64_t channels = maps.in_channels, out_channels = maps.out_channels;
-  const int64_t in_stride = channels + kMaxLanes, out_stride = out_channels + kMaxLanes;
-  const int64_t plane = plane_stride(channels, out_channels);
+  const int64_t in_stride = spaced(channels), out_stride = spaced(out_channels);
+  const int64_t plane = spaced(channels * out_channels);
   const std::vector<S> zeros(channels);
   const int64_t block = tiles_per_block(s.tiles());
   at::parallel_for(0, (s.tiles() + block - 1) / block, 1, [&](int64_t begin, int64_t end) {
@@ -150,9 +148,8 @@ at::Tensor tap_gradients(const Shape& s, const at::Tensor& input, const at::Tens
   const std::vector<T> zeros(std::max(in_channels, out_channels));
   const int64_t tile_bytes = kProducts * (in_channels + out_channels) * sizeof(T);
   const int64_t block = std::clamp<int64_t>(kMaxBytes / tile_bytes, 1, s.tiles());
-  const int64_t in_plane = block * in_channels + kMaxLanes,
-                out_plane = block * out_channels + kMaxLanes, size = in_channels * out_channels,
-                plane = plane_stride(in_channels, out_channels);
+  const int64_t size = in_channels * out_channels, plane = spaced(size);
+  const int64_t in_plane = spaced(block * in_channels), out_plane = spaced(block * out_channels);
   const auto type = input.scalar_type();
   const auto in_rows = empty_cached({kProducts * in_plane}, type),
              out_rows = empty_cached({kProducts * out_plane}, type),
@@ -194,7 +191,7 @@ template <typename T>
 at::Tensor transform_taps(const at::Tensor& taps) {
   const auto& kernel = winograd_kernels<T, T>();
   const int64_t in_channels = taps.size(1), out_channels = taps.size(2);
-  const int64_t size = in_channels * out_channels, plane = plane_stride(in_channels, out_channels);
+  const int64_t size = in_channels * out_channels, plane = spaced(size);
   const auto values = empty_cached({kProducts, plane}, taps.scalar_type());
   const T* from = taps.const_data_ptr<T>();
   T* to = values.mutable_data_ptr<T>();

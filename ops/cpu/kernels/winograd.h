@@ -10,11 +10,21 @@
 
 namespace lanner::ops::LANNER_ISA {
 
+template <typename T>
+constexpr T kPointA = T(0.70710678118654752440);
+template <typename T>
+constexpr T kPointB = T(1.41421356237309504880);
+// 1 / the product of the differences of a point and the others; 1 for the point 0.
+template <typename T>
+constexpr T kFactorA = T(-2.0 / 3);
+template <typename T>
+constexpr T kFactorB = T(1.0 / 6);
+
 // One axis of the input's transform: six values, `step` apart.
 template <typename V>
 [[gnu::always_inline]] inline void transform_input_axis(V* d, int64_t step) {
   using T = std::remove_reference_t<decltype(d[0][0])>;
-  constexpr T a = T(0.70710678118654752440), b = T(1.41421356237309504880);
+  constexpr T a = kPointA<T>, b = kPointB<T>;
   const V d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step],
           d5 = d[5 * step];
   const V even_a = d4 - T(2) * d2, odd_a = a * (d3 - T(2) * d1);
@@ -31,7 +41,7 @@ template <typename V>
 template <typename V>
 [[gnu::always_inline]] inline void transform_output_axis(V* m, int64_t step) {
   using T = std::remove_reference_t<decltype(m[0][0])>;
-  constexpr T a = T(0.70710678118654752440), b = T(1.41421356237309504880);
+  constexpr T a = kPointA<T>, b = kPointB<T>;
   const V even_a = m[step] + m[2 * step], odd_a = a * (m[step] - m[2 * step]);
   const V even_b = m[3 * step] + m[4 * step], odd_b = b * (m[3 * step] - m[4 * step]);
   m[0] = m[0] + even_a + even_b;
@@ -44,7 +54,7 @@ template <typename V>
 template <typename V>
 [[gnu::always_inline]] inline void transform_grad_axis(V* g, int64_t step) {
   using T = std::remove_reference_t<decltype(g[0][0])>;
-  constexpr T a = T(0.70710678118654752440), b = T(1.41421356237309504880);
+  constexpr T a = kPointA<T>, b = kPointB<T>;
   const V g0 = g[0], g1 = g[step], g2 = g[2 * step], g3 = g[3 * step];
   const V even_a = g0 + T(0.5) * g2, odd_a = a * (g1 + T(0.5) * g3);
   const V even_b = g0 + T(2) * g2, odd_b = b * (g1 + T(2) * g3);
@@ -150,9 +160,8 @@ void winograd_multiply(const WinogradFactor<T>& a, int64_t rows, const T* b, int
 template <typename V>
 [[gnu::always_inline]] inline void transform_filter_axis(V* d, int64_t step) {
   using T = std::remove_reference_t<decltype(d[0][0])>;
-  // 1 / the product of the differences of a point and the others: 0, then +-a, then +-b.
-  constexpr T a = T(0.70710678118654752440), b = T(1.41421356237309504880);
-  constexpr T of_a = T(-2.0 / 3), of_b = T(1.0 / 6);
+  constexpr T a = kPointA<T>, b = kPointB<T>;
+  constexpr T of_a = kFactorA<T>, of_b = kFactorB<T>;
   const V g0 = d[0], g1 = d[step], g2 = d[2 * step];
   const V even_a = of_a * (g0 + T(0.5) * g2), odd_a = (of_a * a) * g1;
   const V even_b = of_b * (g0 + T(2) * g2), odd_b = (of_b * b) * g1;
@@ -167,8 +176,8 @@ template <typename V>
 template <typename V>
 [[gnu::always_inline]] inline void transform_filter_grad_axis(V* d, int64_t step) {
   using T = std::remove_reference_t<decltype(d[0][0])>;
-  constexpr T a = T(0.70710678118654752440), b = T(1.41421356237309504880);
-  constexpr T of_a = T(-2.0 / 3), of_b = T(1.0 / 6);
+  constexpr T a = kPointA<T>, b = kPointB<T>;
+  constexpr T of_a = kFactorA<T>, of_b = kFactorB<T>;
   const V even_a = of_a * (d[step] + d[2 * step]), even_b = of_b * (d[3 * step] + d[4 * step]);
   const V odd_a = (of_a * a) * (d[step] - d[2 * step]);
   const V odd_b = (of_b * b) * (d[3 * step] - d[4 * step]);

@@ -13,7 +13,8 @@ struct Parts {
   torch::nn::Conv2d conv;
   NormLayer norm{nullptr};
 
-  // With 32 channels and a stride of 1, detection uses Winograd's convolution.
+  // With 32 channels and a stride of 1, Winograd's convolution is used: at detection, and in
+  // training for batches of at least 512 pixels.
   Parts(int64_t in, int64_t out, std::optional<Norm> kind, int64_t stride = 2)
       : conv(torch::nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(!kind)) {
     if (!kind) return;
@@ -49,9 +50,9 @@ TEST_CASE("a unit is its convolution, norm, addend and ReLU, with and without gr
           for (const bool gradients : {false, true}) {
             Parts parts(in, 32, norm, stride);
             const ConvUnit unit(parts.conv, parts.norm, relu);
-            const auto x = torch::randn({2, in, 13, 10});
+            const auto x = torch::randn({2, in, 23, 14});
             const auto addend =
-                add ? torch::randn({2, 32, stride == 1 ? 13 : 7, 10 / stride}) : at::Tensor();
+                add ? torch::randn({2, 32, stride == 1 ? 23 : 12, 14 / stride}) : at::Tensor();
             const auto expected = parts.plain(x, addend, relu);
             const torch::AutoGradMode mode(gradients);
             CHECK(difference(unit(x, addend), expected) < 1e-4);
@@ -108,17 +109,18 @@ TEST_CASE("an addend that others hold, or share the memory of, keeps its values"
 
 TEST_CASE("the gradients of a unit are those of its parts") {
   torch::manual_seed(3);
-  for (const auto& norm : kNorms) {
-    Parts parts(16, 32, norm);
-    const ConvUnit unit(parts.conv, parts.norm, true);
-    auto x = torch::randn({2, 16, 6, 6}).requires_grad_();
-    const auto weights = torch::randn({2, 32, 3, 3});
-    std::vector<at::Tensor> leaves{x, parts.conv->weight};
-    const auto expected =
-        torch::autograd::grad({(parts.plain(x, {}, true) * weights).sum()}, leaves);
-    const auto found = torch::autograd::grad({(unit(x) * weights).sum()}, leaves);
-    for (size_t i = 0; i < leaves.size(); ++i) CHECK(difference(found[i], expected[i]) < 1e-3);
-  }
+  for (const auto& [in, stride, size] : {std::tuple{16, 2, 6}, {32, 1, 18}})
+    for (const auto& norm : kNorms) {
+      Parts parts(in, 32, norm, stride);
+      const ConvUnit unit(parts.conv, parts.norm, true);
+      auto x = torch::randn({2, in, size, size}).requires_grad_();
+      const auto weights = torch::randn({2, 32, size / stride, size / stride});
+      std::vector<at::Tensor> leaves{x, parts.conv->weight};
+      const auto expected =
+          torch::autograd::grad({(parts.plain(x, {}, true) * weights).sum()}, leaves);
+      const auto found = torch::autograd::grad({(unit(x) * weights).sum()}, leaves);
+      for (size_t i = 0; i < leaves.size(); ++i) CHECK(difference(found[i], expected[i]) < 1e-3);
+    }
 }
 
 TEST_CASE("under autocast a unit computes in sixteen bits") {
