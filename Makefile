@@ -24,9 +24,14 @@ build: configure
 program: configure
 	@cmake --build $(BUILD) -j $(JOBS) --target lanner $(if $(filter ON,$(LANNER_CUDA)),lanner_ops_cuda) >&2
 
-# LibTorch's operators use as many threads as there are cores; see docs/training.md.
+# LibTorch's operators use as many threads as there are cores; see docs/training.md. What a program
+# of tests found stands last, after all that the tested code wrote.
 test: build
-	@for module in ops datasets detectors tools; do echo "== $$module"; $(BUILD)/bin/$${module}_tests || exit 1; done
+	@for module in ops datasets detectors tools; do \
+	  echo "== $$module"; \
+	  $(BUILD)/bin/$${module}_tests > $(BUILD)/$${module}_tests.log; status=$$?; \
+	  cat $(BUILD)/$${module}_tests.log; [ $$status = 0 ] || exit 1; \
+	done
 	@$(BUILD)/venv/bin/python -m pytest -q python/tests
 
 # The tests of operators, data and detectors under AddressSanitizer and UndefinedBehaviorSanitizer, and

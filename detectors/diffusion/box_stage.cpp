@@ -12,6 +12,7 @@ namespace {
 constexpr double kPrior = 0.01;          // score of an untrained network
 constexpr double kBoxWeight = 2;         // of the deltas of centers
 constexpr double kMaxGrowth = 1e5 / 16;  // of a side
+constexpr double kFirstDeltas = 0.01;    // deviation of the weights that predict deltas
 
 torch::nn::Linear plain(int64_t in, int64_t out) {
   torch::nn::Linear layer(torch::nn::LinearOptions(in, out).bias(false));
@@ -56,18 +57,19 @@ DynamicConvImpl::DynamicConvImpl(int64_t width, int64_t inner, int64_t area)
       inner_(inner),
       weights_(register_module("weights", linear_layer(width, 2 * width * inner))),
       out_(register_module("out", linear_layer(area * width, width))),
-      norm1_(register_module("norm1", layer_norm(inner))),
-      norm2_(register_module("norm2", layer_norm(width))),
-      norm3_(register_module("norm3", layer_norm(width))) {}
+      inner_norm_(register_module("inner_norm", layer_norm(inner))),
+      position_norm_(register_module("position_norm", layer_norm(width))),
+      out_norm_(register_module("out_norm", layer_norm(width))) {}
 
 at::Tensor DynamicConvImpl::forward(const at::Tensor& queries, const at::Tensor& features) {
   const auto weights = weights_(queries);
   const auto count = queries.size(0), half = width_ * inner_;
   const auto first = weights.slice(1, 0, half).reshape({count, width_, inner_}),
              second = weights.slice(1, half).reshape({count, inner_, width_});
-  auto x = norm1_(torch::bmm(features.to(weights.scalar_type()), first)).relu();
-  x = norm2_(torch::bmm(x.to(weights.scalar_type()), second)).relu();
-  return norm3_(out_(x.flatten(1))).relu();
+  auto x = inner_norm_(torch::bmm(features.to(weights.scalar_type()), first)).relu();
+  // Past the narrow middle: through it alone, short runs hardly learn where objects end.
+  x = position_norm_(features + torch::bmm(x.to(weights.scalar_type()), second)).relu();
+  return out_norm_(out_(x.flatten(1))).relu();
 }
 
 BoxStageImpl::BoxStageImpl(int64_t width, int64_t classes, int64_t area,
@@ -87,6 +89,8 @@ BoxStageImpl::BoxStageImpl(int64_t width, int64_t classes, int64_t area,
       cls_layer_(register_module("cls_layer", layers(1, width))),
       box_layers_(register_module("box_layers", layers(3, width))) {
   torch::nn::init::constant_(cls_score_->bias, -std::log((1 - kPrior) / kPrior));
+  // A stage begins with the boxes of the one before, so that each learns from sound ones.
+  torch::nn::init::normal_(bbox_pred_->weight, 0, kFirstDeltas);
   auto predictor = register_module("box_predictor", std::make_shared<torch::nn::Module>());
   predictor->register_module("cls_score", cls_score_);
   predictor->register_module("bbox_pred", bbox_pred_);

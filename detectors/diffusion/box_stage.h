@@ -12,7 +12,8 @@
 namespace lanner::detectors {
 
 // The dynamic convolution of Sparse R-CNN (arXiv 2011.12450, section 3): each box has weights of
-// its own, made from its query, for two 1x1 convolutions over its pooled features.
+// its own, made from its query, for two 1x1 convolutions over its pooled features. Unlike there, the
+// features are added to what the convolutions make of them.
 class LANNER_API DynamicConvImpl : public torch::nn::Module {
  public:
   // width: of queries and features; inner: channels between the convolutions; area: positions.
@@ -23,7 +24,7 @@ class LANNER_API DynamicConvImpl : public torch::nn::Module {
  private:
   int64_t width_, inner_;
   torch::nn::Linear weights_, out_;
-  torch::nn::LayerNorm norm1_, norm2_, norm3_;
+  torch::nn::LayerNorm inner_norm_, position_norm_, out_norm_;
 };
 TORCH_MODULE(DynamicConv);
 
