@@ -12,8 +12,8 @@
 namespace lanner::detectors {
 
 // The dynamic convolution of Sparse R-CNN (arXiv 2011.12450, section 3): each box has weights of
-// its own, made from its query, for two 1x1 convolutions over its pooled features. Unlike there, the
-// features are added to what the convolutions make of them.
+// its own, made from its query, for two 1x1 convolutions over its pooled features. Unlike there,
+// the features are added to what the convolutions make of them.
 class LANNER_API DynamicConvImpl : public torch::nn::Module {
  public:
   // width: of queries and features; inner: channels between the convolutions; area: positions.

@@ -20,6 +20,7 @@ void print_comparison_header(const std::string& reference, const PythonBaseline&
   print_machine(baseline.available() ? "" : "; " + reference + " is not installed");
   std::printf("%-34s %10s %14s %14s %8s %8s %8s\n", "", "lanner ms", (reference + " ms").c_str(),
               "its bf16 ms", "ratio", "to bf16", "MB");
+  std::fflush(stdout);
 }
 
 nlohmann::json compare(const std::string& reference, const std::string& name,
