@@ -12,7 +12,7 @@ namespace {
 constexpr double kPrior = 0.01;          // score of an untrained network
 constexpr double kBoxWeight = 2;         // of the deltas of centers
 constexpr double kMaxGrowth = 1e5 / 16;  // of a side
-constexpr double kFirstDeltas = 0.01;    // deviation of the weights that predict deltas
+constexpr double kDeltaStd = 0.01;       // of the initial weights that predict deltas
 
 torch::nn::Linear plain(int64_t in, int64_t out) {
   torch::nn::Linear layer(torch::nn::LinearOptions(in, out).bias(false));
@@ -67,7 +67,8 @@ at::Tensor DynamicConvImpl::forward(const at::Tensor& queries, const at::Tensor&
   const auto first = weights.slice(1, 0, half).reshape({count, width_, inner_}),
              second = weights.slice(1, half).reshape({count, inner_, width_});
   auto x = inner_norm_(torch::bmm(features.to(weights.scalar_type()), first)).relu();
-  // Past the narrow middle: through it alone, short runs hardly learn where objects end.
+  // The sum leads past the few inner channels: through them alone, short runs hardly learn where
+  // objects end.
   x = position_norm_(features + torch::bmm(x.to(weights.scalar_type()), second)).relu();
   return out_norm_(out_(x.flatten(1))).relu();
 }
@@ -90,7 +91,7 @@ BoxStageImpl::BoxStageImpl(int64_t width, int64_t classes, int64_t area,
       box_layers_(register_module("box_layers", layers(3, width))) {
   torch::nn::init::constant_(cls_score_->bias, -std::log((1 - kPrior) / kPrior));
   // A stage begins with the boxes of the one before, so that each learns from sound ones.
-  torch::nn::init::normal_(bbox_pred_->weight, 0, kFirstDeltas);
+  torch::nn::init::normal_(bbox_pred_->weight, 0, kDeltaStd);
   auto predictor = register_module("box_predictor", std::make_shared<torch::nn::Module>());
   predictor->register_module("cls_score", cls_score_);
   predictor->register_module("bbox_pred", bbox_pred_);

@@ -293,13 +293,13 @@ TEST_CASE("a diffusion detector learns the boxes of an image", "[slow]") {
     if (step < averaged) first += loss.item<double>() / averaged;
     if (step >= steps - averaged) last += loss.item<double>() / averaged;
   }
-  CHECK(last < 0.7 * first);
+  CHECK(last < first / 2);
   detector->eval();
   const auto found = detector->detect(batch);
   for (int64_t n = 0; n < 2; ++n) {
     REQUIRE(found[n].boxes.size(0) >= 2);
     const auto iou = std::get<0>(ops::box_iou(batch.boxes[n], found[n].boxes).max(1));
-    CHECK(iou.mean().item<double>() > 0.5);
+    CHECK(iou.min().item<double>() > 0.5);
   }
 }
 
