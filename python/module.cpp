@@ -3,6 +3,7 @@
 #include "lanner/datasets/error.h"
 #include "lanner/ops/cpu_cache.h"
 #include "lanner/ops/cuda.h"
+#include "lanner/ops/signal_stack.h"
 #include "python/bind.h"
 
 namespace py = pybind11;
@@ -32,6 +33,7 @@ void translate(std::exception_ptr pointer) {
 PYBIND11_MODULE(_core, module) {
   module.doc() = "lanner's C++ library; use the package `lanner`.";
   py::register_exception_translator(translate);
+  lanner::ops::use_signal_stack();  // Ctrl-C in a notebook does not end the program
   module.def("load_cuda", &lanner::ops::load_cuda);
   module.def("has_cuda", &lanner::ops::has_cuda);
   module.def("enable_cpu_cache", &lanner::ops::enable_cpu_cache);

@@ -1,6 +1,7 @@
 #include "lanner/detectors/distributed/rank_errors.h"
 
 #include <iostream>
+#include <mutex>
 #include <streambuf>
 #include <string>
 
@@ -15,6 +16,7 @@ class ErrorFilter : public std::streambuf {
  private:
   int overflow(int character) override {
     if (character == traits_type::eof()) return traits_type::not_eof(character);
+    const std::lock_guard lock(mutex_);  // torch's threads write warnings
     line_ += static_cast<char>(character);
     if (character != '\n') return character;
     // An error message may have several lines.
@@ -28,6 +30,7 @@ class ErrorFilter : public std::streambuf {
     return character;
   }
 
+  std::mutex mutex_;
   std::streambuf* out_;
   const std::string prefix_;
   std::string line_;
@@ -37,8 +40,9 @@ class ErrorFilter : public std::streambuf {
 }  // namespace
 
 void show_errors_alone(int rank) {
-  static ErrorFilter filter(std::cerr.rdbuf(), rank);
-  std::cerr.rdbuf(&filter);
+  // Never destroyed, because std::cerr is flushed at the very end of the program.
+  static auto* filter = new ErrorFilter(std::cerr.rdbuf(), rank);
+  std::cerr.rdbuf(filter);
 }
 
 }  // namespace lanner::detectors

@@ -1,7 +1,6 @@
 #include "lanner/detectors/inference/detect_dataset.h"
 
 #include <algorithm>
-#include <cstring>
 #include <unordered_map>
 
 #include "lanner/datasets/loading/loader.h"
@@ -76,7 +75,8 @@ std::vector<datasets::CocoDetection> detect_by_ranks(Detector& detector,
            {reinterpret_cast<const char*>(found.data()), found.size() * sizeof(CocoDetection)})) {
     const auto count = bytes.size() / sizeof(CocoDetection);
     all.resize(all.size() + count);
-    std::memcpy(all.data() + all.size() - count, bytes.data(), bytes.size());
+    // Not memcpy, which requires addresses also where nothing was found.
+    std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(all.data() + all.size() - count));
   }
   std::stable_sort(all.begin(), all.end(), [&](const auto& a, const auto& b) {
     return positions.at(a.image_id) < positions.at(b.image_id);

@@ -54,7 +54,8 @@ void ClassThresholds::add(const std::vector<Detections>& views) {
       std::memcpy(&count, next, sizeof(count));
       next += sizeof(count);
       View view(static_cast<size_t>(count));
-      std::memcpy(view.data(), next, view.size() * sizeof(Seen));
+      // Not memcpy, which requires addresses also where the view is empty.
+      std::copy_n(next, view.size() * sizeof(Seen), reinterpret_cast<char*>(view.data()));
       next += view.size() * sizeof(Seen);
       keep(std::move(view));
     }

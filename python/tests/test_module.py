@@ -172,6 +172,20 @@ def test_a_batch_is_as_many_images(detector, image):
     assert torch.allclose(results[0]["scores"], detector(image)["scores"], atol=1e-5)
 
 
+def test_signals_during_matrix_products_leave_the_heap_as_it_is():
+    # oneDNN's kernels for AVX2 keep heap addresses in the stack pointer.
+    script = (
+        "import signal, torch, lanner\n"
+        "signal.signal(signal.SIGALRM, lambda *_: None)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 2e-4, 2e-4)\n"
+        "x, weight = torch.rand(192, 4704), torch.rand(256, 4704)\n"
+        "for _ in range(60):\n"
+        "    torch.ops.mkldnn._linear_pointwise(x, weight, None, 'none', [], '')\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
 def test_the_cpu_cache_changes_no_detections(tmp_path, detector, image):
     detector.save(tmp_path / "d.safetensors")
     script = (

@@ -128,8 +128,8 @@ def test_a_run_of_two_ranks_stops_at_sigterm_and_goes_on_exactly(data, tmp_path,
     while not (tmp_path / "cut" / "metrics.jsonl").exists() or not rows(tmp_path / "cut"):
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
-    assert (tmp_path / "cut" / "last.safetensors").exists()
+    output = process.communicate(timeout=60)[0]
+    assert (tmp_path / "cut" / "last.safetensors").exists(), output
     run(2, *arguments, "--resume")
     whole, cut = tensors(tmp_path / "whole" / "last.safetensors"), tensors(tmp_path / "cut" / "last.safetensors")
     assert all(torch.equal(whole[name], cut[name]) for name in whole)

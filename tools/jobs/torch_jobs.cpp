@@ -19,6 +19,7 @@
 #include "lanner/detectors/tuning/tune.h"
 #include "lanner/ops/api.h"
 #include "lanner/ops/cpu_cache.h"
+#include "lanner/ops/signal_stack.h"
 #include "tools/bench/bench.h"
 #include "tools/jobs.h"
 #include "tools/jobs/doctor.h"
@@ -43,9 +44,10 @@ double monotonic_seconds() {
 void on_signal(int signal) {
   static std::atomic<double> first{0};
   const double now = monotonic_seconds();
-  if (!received_signal.exchange(signal))
-    first = now;
-  else if (now - first > 0.3)
+  double before = 0;
+  if (first.compare_exchange_strong(before, now))
+    received_signal = signal;
+  else if (now - before > 0.3)
     _exit(128 + signal);
 }
 
@@ -54,6 +56,8 @@ void handle_signals() {
   struct sigaction action {
   }, before{};
   action.sa_handler = on_signal;
+  action.sa_flags = SA_ONSTACK;
+  ops::use_signal_stack();
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   // A terminal that closes; nohup ignores it.
