@@ -89,7 +89,7 @@ void check_anchors(const DetectorOptions& options) {
 void DetectorOptions::check() const {
   datasets::check_fields(*this);
   check_backbone(backbone);
-  check_anchors(*this);
+  if (model != "diffusion") check_anchors(*this);  // which has none
   resize.check();
   expect(model != "rfcn" || backbone.neck != Neck::c4, "backbone",
          "a name that ends in -dc5 or -fpn: R-FCN needs position-sensitive maps, which C4 lacks",

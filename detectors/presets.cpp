@@ -140,7 +140,6 @@ TrainOptions diffusion() {
   detector.backbone.norm = Norm::frozen_batch;
   detector.backbone.fpn_pool = false;
   detector.sampling.boxes = 500;
-  fit_anchors_to_levels(detector);
   options.loop.optimizer = "adamw";
   options.loop.lr = 2.5e-5;
   options.loop.batch_size = 16;

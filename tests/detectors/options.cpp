@@ -78,6 +78,15 @@ TEST_CASE("options that contradict each other are rejected by path") {
   CHECK_THROWS_WITH(preset("huge"), ContainsSubstring("preset: expected one of"));
 }
 
+TEST_CASE("the options of every preset are valid") {
+  for (const auto& known : presets()) {
+    INFO(known.name);
+    auto options = known.options.detector;
+    options.categories.push_back({1, "a"});
+    CHECK_NOTHROW(options.check());
+  }
+}
+
 TEST_CASE("anchors follow the backbone's number of levels") {
   auto options = preset("faster_rcnn_resnet50_fpn").options.detector;
   options.categories.push_back({1, "a"});
