@@ -12,6 +12,7 @@
 #include "lanner/detectors/quantization/quantize.h"
 #include "lanner/detectors/quantization/quantized_layer.h"
 #include "lanner/detectors/weights/metadata.h"
+#include "lanner/detectors/weights/skip_init.h"
 
 namespace lanner::detectors {
 namespace fs = std::filesystem;
@@ -58,6 +59,34 @@ bool has_same_names(const std::vector<datasets::Category>& a,
                     [](const auto& x, const auto& y) { return x.name == y.name; });
 }
 
+using Tensors = std::map<std::string, at::Tensor>;
+
+void check_matches(const Tensors& state, const Tensors& tensors, const std::string& source) {
+  std::string issues;
+  for (const auto& [name, tensor] : state) {
+    const auto found = tensors.find(name);
+    if (found == tensors.end())
+      issues += "\n  missing: " + name;
+    else if (found->second.sizes() != tensor.sizes())
+      issues += "\n  misshapen: " + name + ": expected " + c10::str(tensor.sizes()) + ", got " +
+                c10::str(found->second.sizes());
+  }
+  for (const auto& [name, tensor] : tensors)
+    if (!state.count(name) && !is_ignored(name)) issues += "\n  unexpected: " + name;
+  if (!issues.empty()) throw bad_data(source + ": weights of another architecture:" + issues);
+}
+
+// As load_state(), but parameters take the memory of `tensors`, which are left without it.
+void move_state(torch::nn::Module& module, Tensors& tensors, const std::string& source) {
+  const torch::NoGradGuard no_grad;
+  check_matches(state_of(module), tensors, source);
+  for (auto& item : module.named_parameters()) {
+    const auto tensor = std::move(tensors.at(item.key()));
+    item.value().set_data(tensor.to(item.value().scalar_type()));
+  }
+  for (auto& item : module.named_buffers()) item.value().copy_(tensors.at(item.key()));
+}
+
 }  // namespace
 
 std::map<std::string, at::Tensor> state_of(const torch::nn::Module& module) {
@@ -71,18 +100,7 @@ void load_state(torch::nn::Module& module, const std::map<std::string, at::Tenso
                 const std::string& source) {
   const torch::NoGradGuard no_grad;
   auto state = state_of(module);
-  std::string issues;
-  for (const auto& [name, tensor] : state) {
-    const auto found = tensors.find(name);
-    if (found == tensors.end())
-      issues += "\n  missing: " + name;
-    else if (found->second.sizes() != tensor.sizes())
-      issues += "\n  misshapen: " + name + ": expected " + c10::str(tensor.sizes()) + ", got " +
-                c10::str(found->second.sizes());
-  }
-  for (const auto& [name, tensor] : tensors)
-    if (!state.count(name) && !is_ignored(name)) issues += "\n  unexpected: " + name;
-  if (!issues.empty()) throw bad_data(source + ": weights of another architecture:" + issues);
+  check_matches(state, tensors, source);
   for (auto& [name, tensor] : state) tensor.copy_(tensors.at(name));
 }
 
@@ -185,7 +203,7 @@ void save_detector(const fs::path& file, const Detector& detector) {
 
 Detector load_detector(const fs::path& file, const Thresholds& thresholds,
                        const SamplingChoice& sampling) {
-  const auto content = read_safetensors(file);
+  auto content = read_safetensors(file);
   auto options = detector_options_of(content.metadata, file);
   if (!options)
     throw bad_data(file.string() + ": architecture: missing; not the weights of a detector");
@@ -195,13 +213,16 @@ Detector load_detector(const fs::path& file, const Thresholds& thresholds,
   roi.soft_nms = thresholds.soft_nms.value_or(roi.soft_nms);
   roi.max_detections = thresholds.max_detections.value_or(roi.max_detections);
   choose_sampling(*options, sampling, file);
-  Detector detector(*options);
+  auto detector = [&] {
+    const SkipInit skip;
+    return Detector(*options);
+  }();
   if (content.metadata.contains(kQuantization)) {
     check_int8_operators();
     attach_quantized(*detector, content.tensors, file.string());
   }
   check_finite(content.tensors, file.string());
-  load_state(*detector, content.tensors, file.string());
+  move_state(*detector, content.tensors, file.string());
   detector->eval();
   place(*detector, torch::kCPU);
   return detector;
