@@ -57,12 +57,13 @@ Features BackboneImpl::forward(const at::Tensor& images) {
     const auto features = body->forward(images, 3);
     return {{features[2]}, {features[2]}};
   }
-  const auto stages = body->forward(images);
+  auto stages = body->forward(images);
   if (options_.neck == Neck::dc5) return {{stages[2]}, {(*projection_)(stages[3])}};
   std::vector<at::Tensor> inputs;
-  for (const int stage : options_.fpn_stages) inputs.push_back(stages[stage - 1]);
-  const auto levels = fpn_->forward(inputs);
-  return {levels, {levels.begin(), levels.begin() + static_cast<int64_t>(inputs.size())}};
+  for (const int stage : options_.fpn_stages) inputs.push_back(std::move(stages[stage - 1]));
+  stages.clear();
+  const auto levels = fpn_->forward(std::move(inputs));
+  return {levels, {levels.begin(), levels.begin() + std::ssize(options_.fpn_stages)}};
 }
 
 }  // namespace lanner::detectors

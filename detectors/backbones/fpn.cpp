@@ -25,13 +25,14 @@ FpnImpl::FpnImpl(const std::vector<int64_t>& in_channels, int64_t channels, bool
   }
 }
 
-std::vector<at::Tensor> FpnImpl::forward(const std::vector<at::Tensor>& stages) {
+std::vector<at::Tensor> FpnImpl::forward(std::vector<at::Tensor> stages) {
   std::vector<at::Tensor> levels(stages.size());
   at::Tensor inner;
   for (size_t i = stages.size(); i-- > 0;) {
     at::Tensor top_down;
     if (inner.defined()) top_down = at::upsample_nearest2d(inner, stages[i].sizes().slice(2));
     inner = inner_[i](stages[i], std::move(top_down));
+    stages[i].reset();  // makes room before the largest maps
     levels[i] = layer_[i](inner);
   }
   if (pool_) levels.push_back(torch::max_pool2d(levels.back(), {1, 1}, {2, 2}, {0, 0}, {1, 1}));

@@ -17,7 +17,7 @@ class FpnImpl : public torch::nn::Module {
 
   // stages: [N, in_channels[i], Hi, Wi], finest first. Returns as many levels [N, channels, Hi,
   // Wi], and one of half the size of the last where `pool` is set.
-  std::vector<at::Tensor> forward(const std::vector<at::Tensor>& stages);
+  std::vector<at::Tensor> forward(std::vector<at::Tensor> stages);
 
  private:
   bool pool_;
