@@ -171,7 +171,8 @@ DiffusionLosses DiffusionHeadImpl::losses(const std::vector<at::Tensor>& feature
   std::vector<float> times;
   for (int64_t n = 0; n < images; ++n) {
     if (!batch.seeds.empty()) torch::manual_seed(2 * batch.seeds[n]);
-    const auto level = level_at(sampling_.path, torch::rand({1}).item<double>());
+    // The root: most often near the noise that sampling begins with.
+    const auto level = level_at(sampling_.path, std::sqrt(torch::rand({1}).item<double>()));
     const auto x0 = (padded(to_center(batch.boxes[n] / sizes[n])) * 2 - 1) * kScale;
     noisy.push_back(level.s * x0 + level.sigma * torch::randn({count, 4}).to(x0));
     times.push_back(static_cast<float>(level.time));

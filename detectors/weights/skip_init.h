@@ -2,12 +2,14 @@
 
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
+#include "lanner/ops/api.h"
+
 namespace lanner::detectors {
 
 // While a guard exists, its thread fills no tensor with random numbers. A module that is built then
 // has weights that are not initialized, and must be given others before it is used. Most of the
 // time to load a detector went into random weights, and their memory was paid for twice.
-class SkipInit {
+class LANNER_API SkipInit {
  public:
   SkipInit();
 
