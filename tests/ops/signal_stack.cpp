@@ -41,8 +41,7 @@ TEST_CASE("signals during matrix products leave the heap as it is") {
     mask(SIG_UNBLOCK);
     const itimerval often{.it_interval = {0, 200}, .it_value = {0, 200}}, never{};
     setitimer(ITIMER_REAL, &often, nullptr);
-    while (signals < 1000)
-      equal &= torch::equal(lanner::ops::times_transposed(a, b), expected);
+    while (signals < 1000) equal &= torch::equal(lanner::ops::times_transposed(a, b), expected);
     setitimer(ITIMER_REAL, &never, nullptr);
     mask(SIG_BLOCK);
     sigaction(SIGALRM, &before, nullptr);
