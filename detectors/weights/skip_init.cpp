@@ -1,5 +1,6 @@
 #include "lanner/detectors/weights/skip_init.h"
 
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/library.h>
 
 namespace lanner::detectors {
@@ -12,16 +13,25 @@ at::Tensor& leave(at::Tensor& tensor, double, double, std::optional<at::Generato
   return tensor;
 }
 
-TORCH_LIBRARY_IMPL(_, TESTING_ONLY_GenericMode, library) {
-  library.fallback(torch::CppFunction::makeFallthrough());
+// Once per process, in which there may be several copies of this library.
+bool intercept() {
+  if (c10::Dispatcher::singleton().hasBackendFallbackForDispatchKey(kKey)) return true;
+  // Never destroyed: torch may be unloaded first.
+  auto* others = new torch::Library(torch::Library::IMPL, "_", kKey, __FILE__, __LINE__);
+  others->fallback(torch::CppFunction::makeFallthrough());
+  auto* fills = new torch::Library(torch::Library::IMPL, "aten", kKey, __FILE__, __LINE__);
+  fills->impl("uniform_", leave);
+  fills->impl("normal_", leave);
+  return true;
 }
-TORCH_LIBRARY_IMPL(aten, TESTING_ONLY_GenericMode, library) {
-  library.impl("uniform_", leave);
-  library.impl("normal_", leave);
+
+c10::DispatchKey intercepting_key() {
+  [[maybe_unused]] static const bool intercepts = intercept();
+  return kKey;
 }
 
 }  // namespace
 
-SkipInit::SkipInit() : guard_(kKey) {}
+SkipInit::SkipInit() : guard_(intercepting_key()) {}
 
 }  // namespace lanner::detectors
