@@ -3,6 +3,8 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/library.h>
 
+#include <mutex>
+
 namespace lanner::detectors {
 namespace {
 
@@ -14,19 +16,19 @@ at::Tensor& leave(at::Tensor& tensor, double, double, std::optional<at::Generato
 }
 
 // Once per process, in which there may be several copies of this library.
-bool intercept() {
-  if (c10::Dispatcher::singleton().hasBackendFallbackForDispatchKey(kKey)) return true;
+void intercept() {
+  if (c10::Dispatcher::singleton().hasBackendFallbackForDispatchKey(kKey)) return;
   // Never destroyed: torch may be unloaded first.
   auto* others = new torch::Library(torch::Library::IMPL, "_", kKey, __FILE__, __LINE__);
   others->fallback(torch::CppFunction::makeFallthrough());
   auto* fills = new torch::Library(torch::Library::IMPL, "aten", kKey, __FILE__, __LINE__);
   fills->impl("uniform_", leave);
   fills->impl("normal_", leave);
-  return true;
 }
 
 c10::DispatchKey intercepting_key() {
-  [[maybe_unused]] static const bool intercepts = intercept();
+  static std::once_flag once;
+  std::call_once(once, intercept);
   return kKey;
 }
 
