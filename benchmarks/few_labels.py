@@ -2,13 +2,15 @@
 
     few_labels.py LANNER SHARED_DATA RUNS OUT.csv
         [--data bccd|asl|synth] [--methods labels,regions,unlabelled,both] [--labels 20] [--seeds 1,2,3,4,5]
-        [--pretrain-minutes 10] [--minutes 10] [--chosen random] [--split val] [--plot OUT.png]
+        [--steps 800] [--unlabelled-steps 1200] [--pretrain-steps 1000] [--chosen random]
+        [--split val] [--plot OUT.png]
 
 `labels` trains on a few labeled images alone; `unlabelled` learns from the rest of the
 training images, without labels, too; `regions` trains on the labels from weights that were
 pretrained on all training images without labels; `both` does both. `--chosen coverage|k_center|
 k_means` takes the images that `lanner select` chooses with that cover, instead of random ones; the
-seed is then that of the selection and of the training. Appends a row for each run to OUT.csv; rows
+seed is then that of the selection and of the training. Budgets are steps, not minutes, so that
+rows of different machines can be compared. Appends a row for each run to OUT.csv; rows
 that it has are not run again. Settings are chosen on val; test is for the end. Prints means,
 standard deviations, and paired differences from `labels` with 95 % confidence intervals.
 """
@@ -31,8 +33,9 @@ parser.add_argument("--data", choices=("bccd", "asl", "synth"), default="bccd")
 parser.add_argument("--methods", default="labels,regions,unlabelled,both")
 parser.add_argument("--labels", default="20")
 parser.add_argument("--seeds", default="1,2,3,4,5")
-parser.add_argument("--pretrain-minutes", type=float, default=10)
-parser.add_argument("--minutes", type=float, default=10)
+parser.add_argument("--steps", type=int, default=800)
+parser.add_argument("--unlabelled-steps", type=int, default=1200)
+parser.add_argument("--pretrain-steps", type=int, default=1000)
 parser.add_argument("--chosen", default="random")
 parser.add_argument("--split", default="val")
 parser.add_argument("--train", default="", help="additional options of lanner train")
@@ -54,17 +57,16 @@ def labeled(count: str, seed: str) -> str:
     else:
         out = runs / f"selected-{arguments.chosen}-{count}-{seed}.txt"
         lanner("select", "--images", images, "--count", count, "--cover", arguments.chosen, "--seed",
-               seed, "--weights", pretrained(), "--out", out)  # fmt: skip
+               seed, "--out", out)  # fmt: skip
         chosen = {pathlib.Path(line).stem for line in out.read_text().splitlines()}
         names = [name for name in subsets.training_images() if name.removesuffix(".jpg") in chosen]
     return subsets.labeled(names, f"{count}-{arguments.chosen}-{seed}")
 
 
-def pretrained() -> pathlib.Path:
-    folder = runs / f"regions-{arguments.pretrain_minutes:g}"
+def pretrained(seed: str) -> pathlib.Path:
+    folder = runs / f"regions-{arguments.pretrain_steps}-{seed}"
     lanner.train(folder, "pretrain", "--objective", "regions", "--images", images, "--norm", "batch",
-                 "--width", 32, "--amp", "true", "--epochs", 100000, "--max-minutes",
-                 arguments.pretrain_minutes, "--show")  # fmt: skip
+                 "--width", 32, "--max-steps", arguments.pretrain_steps, "--seed", seed, "--show")  # fmt: skip
     return folder / "best.safetensors"
 
 
@@ -75,30 +77,32 @@ def hardest_class(folder: pathlib.Path) -> tuple[str, str]:
     return name, f"{100 * classes[name]['AP50']:.2f}"
 
 
-keys = ["data", "method", "labels", "chosen", "seed", "minutes", "split", "options"]
+keys = ["data", "method", "labels", "chosen", "seed", "budget", "split", "options"]
 rows = Rows(arguments.out, [*keys, "steps", *METRICS, "hardest", "hardest_AP50"], keys=len(keys))
 for seed in arguments.seeds.split(","):
     for method in arguments.methods.split(","):
-        key = (arguments.data, method, arguments.labels, arguments.chosen, seed, f"{arguments.minutes:g}",
+        learns = method in ("unlabelled", "both")
+        steps = arguments.unlabelled_steps if learns else arguments.steps
+        key = (arguments.data, method, arguments.labels, arguments.chosen, seed, f"{steps} steps",
                arguments.split, arguments.train.strip())  # fmt: skip
         if key in rows:
             continue
-        folder = runs / "-".join([*key[1:6], *re.findall(r"[\w.]+", key[7])])
+        folder = runs / "-".join([*key[1:5], str(steps), *re.findall(r"[\w.]+", key[7])])
         flags = ["--data", labeled(arguments.labels, seed), "--val", subsets.split("val"), "--seed", seed,
-                 "--max-minutes", arguments.minutes, *OPTIONS, *arguments.train.split()]  # fmt: skip
+                 "--max-steps", steps, *OPTIONS, *arguments.train.split()]  # fmt: skip
         if method in ("regions", "both"):
-            flags += ["--init", pretrained()]
-        if method in ("unlabelled", "both"):
+            flags += ["--init", pretrained(seed)]
+        if learns:
             flags += ["--unlabelled", images, "--pseudo.truth", subsets.split("train")]
         lanner.train(folder, "train", *flags)
         scores = lanner.score(folder, subsets.split(arguments.split))
         rows.add(*key, *scores, *hardest_class(folder))
 
-# By (method, labels, chosen, minutes, options), then by seed.
+# By (method, labels, chosen, budget, options), then by seed.
 results: dict[tuple, dict[str, dict]] = {}
-for (data, method, labels, chosen, seed, minutes, split, options), row in rows.all().items():
+for (data, method, labels, chosen, seed, budget, split, options), row in rows.all().items():
     if (data, split) == (arguments.data, arguments.split):
-        results.setdefault((method, labels, chosen, minutes, options), {})[seed] = row
+        results.setdefault((method, labels, chosen, budget, options), {})[seed] = row
 
 
 def values(group: tuple, metric: str) -> list[float]:
@@ -107,12 +111,12 @@ def values(group: tuple, metric: str) -> list[float]:
 
 for group in sorted(results):
     texts = [f"{metric} {spread(values(group, metric))}" for metric in METRICS]
-    print(*group[:3], group[3], "minutes", group[4], ", ".join(texts), f"({len(results[group])} seeds)")
+    print(*group[:3], group[3], group[4], ", ".join(texts), f"({len(results[group])} seeds)")
     for alone in sorted(results):
         seeds = [seed for seed in results[group] if seed in results[alone]]
         if alone[0] == "labels" and alone[1:3] == group[1:3] and alone != group and seeds:
             gains = [float(results[group][s]["AP50"]) - float(results[alone][s]["AP50"]) for s in seeds]
-            print(f"  AP50 against labels alone, {alone[3]} minutes: {interval(gains)}")
+            print(f"  AP50 against labels alone, {alone[3]}: {interval(gains)}")
 
 if arguments.plot:
     import matplotlib

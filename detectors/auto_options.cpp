@@ -280,7 +280,7 @@ class Chooser {
     choose("lr", text(lr * std::sqrt(batch_ / 4)),
            text(lr) + " for a batch of 4, scaled with the square root of the batch size");
     choose("weight_decay", "0.0005", "reduces overfitting to few images");
-    choose("schedule", "cosine", "fitted to the minutes or epochs");
+    choose("schedule", "cosine", "fitted to the minutes or steps");
     choose("warmup_steps", "100", "keeps the first steps stable");
     choose("clip_norm", "10", "limits occasional large gradients");
     choose("ema_decay", "0.998", "averages the last 500 steps");
@@ -289,7 +289,7 @@ class Chooser {
     const double minutes = in_.options.loop.max_minutes;
     if (minutes > 0)
       choose("epochs", "100000", "--max-minutes ends the run");
-    else
+    else if (in_.options.loop.max_steps == 0)
       choose("epochs", text(std::ceil(kEnoughSteps / per_epoch)), "6,000 steps");
     choose("evaluations", minutes > 0 && minutes < 10 ? "3" : "5",
            "evaluation time does not count as training time");

@@ -245,7 +245,7 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
               .part = {loop.batch_size * ranks().rank, loop.batch_size},
               .threads = loop.workers,
               .first_batch = first * loop.accumulate,
-              .batches = (per_epoch * loop.epochs - first) * loop.accumulate,
+              .batches = (total_steps(loop, per_epoch) - first) * loop.accumulate,
               .seed = loop.seed,
               .views = objective->views(),
               .size = options.crop_size(),

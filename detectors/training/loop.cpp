@@ -29,7 +29,7 @@ class Run {
         options_(options),
         optimizer_(*task.module, options),
         ema_(*task.module, options.ema_decay, task.average),
-        total_(task.steps_per_epoch * options.epochs),
+        total_(total_steps(options, task.steps_per_epoch)),
         line_(task.name) {
     if (resumed) {
       state_ = resumed->state;

@@ -14,6 +14,7 @@ namespace lanner::detectors {
 struct LoopOptions {
   std::filesystem::path out{};
   int epochs = 26;
+  int64_t max_steps = 0;
   double max_minutes = 0;
   int batch_size = 2;
   std::string optimizer = "sgd";
@@ -51,6 +52,10 @@ struct LoopOptions {
                   .help = "run folder: weights, metrics.jsonl, config.cfg, report.html",
                   .required = true});
     field(o.epochs, {.name = "epochs", .help = "passes over the data", .limits = at_least(1)});
+    field(o.max_steps, {.name = "max_steps",
+                        .help = "steps of the run, instead of those of --epochs, to which the "
+                                "schedule is fitted; 0: by --epochs",
+                        .limits = at_least(0)});
     field(o.max_minutes, {.name = "max_minutes",
                           .help = "maximum minutes of training, to which the schedule is fitted; "
                                   "0: no limit",

@@ -21,7 +21,7 @@ const std::set<std::string> kFree{
     "init",     "batch-size",  "preset",       "show",         "patience",
     "backbone", "val-loss",    "evaluate-raw", "unlabelled",   "pseudo.truth"};
 // Options that the learning rate of a step depends on.
-const std::set<std::string> kSchedule{"epochs", "max-minutes", "schedule", "lr-milestones"};
+const std::set<std::string> kSchedule{"epochs", "max-steps", "max-minutes", "schedule", "lr-milestones"};
 constexpr const char *kImagesPerStep = "images per step", *kPrecision = "precision";
 
 std::string trimmed(const std::string& text) {

@@ -12,6 +12,10 @@ int64_t images_per_step(const LoopOptions& options) {
   return int64_t{options.batch_size} * options.accumulate * ranks().size;
 }
 
+int64_t total_steps(const LoopOptions& options, int64_t steps_per_epoch) {
+  return options.max_steps > 0 ? options.max_steps : steps_per_epoch * options.epochs;
+}
+
 double run_lr(const LoopOptions& options) {
   if (options.lr_images == 0) return options.lr;
   return options.lr * static_cast<double>(images_per_step(options)) / options.lr_images;

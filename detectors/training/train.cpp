@@ -18,6 +18,7 @@
 #include "lanner/detectors/training/report.h"
 #include "lanner/detectors/training/run_identity.h"
 #include "lanner/detectors/training/run_record.h"
+#include "lanner/detectors/training/schedule.h"
 #include "lanner/detectors/training/validation.h"
 #include "lanner/detectors/weights/checkpoint.h"
 #include "lanner/detectors/weights/metadata.h"
@@ -147,7 +148,7 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   const int first_of_rank = loop.batch_size * ranks().rank;
   const int64_t per_epoch =
       std::max<int64_t>(1, std::ssize(data.train.images) / (global_batch * loop.accumulate));
-  const int64_t batches = per_epoch * loop.epochs * loop.accumulate;
+  const int64_t batches = total_steps(loop, per_epoch) * loop.accumulate;
   const datasets::TrainingSampleOptions samples{.batch_size = global_batch,
                                                 .part = {first_of_rank, loop.batch_size},
                                                 .seed = loop.seed,

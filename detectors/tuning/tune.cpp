@@ -204,6 +204,9 @@ class Tuner {
 void TuneOptions::check() const {
   datasets::check_fields(*this);
   if (train.val.empty()) throw usage_error("val: expected data to judge the trials by, got none");
+  if (train.loop.max_steps > 0)
+    throw usage_error("max_steps: expected 0, because trials are as long as --minutes allows, got " +
+                      std::to_string(train.loop.max_steps));
   if (!train.loop.resume && fs::exists(train.loop.out / "trials.jsonl"))
     throw usage_error("out: " + train.loop.out.string() +
                       " already contains trials: pass --resume to continue them, or choose another "

@@ -312,6 +312,7 @@ TEST_CASE("tune runs trials, writes a configuration, resumes, and names what is 
                            " --backbone.width 8 --workers 1";
   expect(tune, 2, "val: expected data to judge the trials by");
   const auto with_val = tune + " --val " + at("data") + ":val";
+  expect(with_val + " --max-steps 9", 2, "max_steps: expected 0, because trials are as long as");
   expect(with_val + " --vary roi.alpha=1", 2, "\"roi.alpha\"");
   const auto result = run(with_val);
   INFO(result.output);

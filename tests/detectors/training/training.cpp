@@ -3,6 +3,10 @@
 #include <torch/nn/utils/clip_grad.h>
 #include <torch/optim/adamw.h>
 #include <torch/optim/sgd.h>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numbers>
+#include <sstream>
 #include "lanner/datasets/synthetic.h"
 #include "lanner/detectors/autocast.h"
 #include "lanner/detectors/training/ema.h"
@@ -199,6 +203,21 @@ TEST_CASE("schedules warm up, and fall as they promise") {
   options.schedule = "cosine";
   CHECK(schedule_factor(options, 100, 0.5) == Approx(0.5));
   CHECK(schedule_factor(options, 100, 1) == Approx(0).margin(1e-9));
+}
+
+TEST_CASE("a run has max_steps steps instead of those of its epochs, and its schedule ends there") {
+  const TemporaryFolder folder;
+  datasets::write_synthetic({.out = folder.path / "data", .images = 8, .width = 128, .height = 96});
+  auto options = tiny_run(folder.path / "data", folder.path / "run");
+  options.loop.max_steps = 7;  // in epochs: 6
+  options.loop.schedule = "cosine";
+  CHECK(train(options, never) == LoopEnd::finished);
+  std::istringstream log(read(folder.path / "run/metrics.jsonl"));
+  std::vector<double> rates;
+  for (std::string line; std::getline(log, line);)
+    rates.push_back(nlohmann::json::parse(line).at("lr"));
+  REQUIRE(rates.size() == 7);
+  CHECK(rates.back() == Approx(options.loop.lr * (1 + std::cos(std::numbers::pi * 6 / 7)) / 2));
 }
 
 TEST_CASE("a run that was stopped and resumed ends with the weights of one that was not") {
