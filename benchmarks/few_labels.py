@@ -83,11 +83,12 @@ for seed in arguments.seeds.split(","):
     for method in arguments.methods.split(","):
         learns = method in ("unlabelled", "both")
         steps = arguments.unlabelled_steps if learns else arguments.steps
-        key = (arguments.data, method, arguments.labels, arguments.chosen, seed, f"{steps} steps",
+        first = f"{arguments.pretrain_steps} + " if method in ("regions", "both") else ""
+        key = (arguments.data, method, arguments.labels, arguments.chosen, seed, f"{first}{steps} steps",
                arguments.split, arguments.train.strip())  # fmt: skip
         if key in rows:
             continue
-        folder = runs / "-".join([*key[1:5], str(steps), *re.findall(r"[\w.]+", key[7])])
+        folder = runs / "-".join([*key[1:5], first + str(steps), *re.findall(r"[\w.]+", key[7])])
         flags = ["--data", labeled(arguments.labels, seed), "--val", subsets.split("val"), "--seed", seed,
                  "--max-steps", steps, *OPTIONS, *arguments.train.split()]  # fmt: skip
         if method in ("regions", "both"):

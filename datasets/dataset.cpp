@@ -182,8 +182,10 @@ Dataset open_dataset(const std::string& data, const fs::path& image_root,
 }
 
 bool has_objects(const Dataset& dataset) {
-  return std::any_of(dataset.images.begin(), dataset.images.end(),
-                     [](const auto& image) { return !image.objects.empty(); });
+  return std::any_of(dataset.images.begin(), dataset.images.end(), [](const auto& image) {
+    return std::any_of(image.objects.begin(), image.objects.end(),
+                       [](const auto& object) { return !object.crowd; });
+  });
 }
 
 Dataset evenly_spaced(const Dataset& dataset, size_t max_images) {

@@ -146,16 +146,17 @@ class Chooser {
 
   // Takes over the architecture of the weights, but not image size, score and NMS thresholds.
   void take_architecture(const DetectorOptions& init) {
-    datasets::for_each_field(
-        init, [&](const auto& value, const datasets::Field&, const std::string& path) {
-          const bool kept = path == "model" || path.starts_with("backbone.") ||
-                            path.starts_with("anchors.") || path.starts_with("rpn.") ||
-                            path.starts_with("roi.") || path.starts_with("normalization.") ||
-                            path == "resize.interpolation";
-          if constexpr (requires { to_text(value); })
-            if (kept && !is_chosen_separately(path) && !to_text(value).empty())
-              choose(path, to_text(value), "as in the --init weights");
-        });
+    datasets::for_each_field(init, [&](const auto& value, const datasets::Field&,
+                                       const std::string& path) {
+      const bool kept = path == "model" || path.starts_with("backbone.") ||
+                        path.starts_with("anchors.") || path.starts_with("rpn.") ||
+                        path.starts_with("roi.") || path.starts_with("normalization.") ||
+                        path.starts_with("diffusion.") || path == "resize.interpolation" ||
+                        path == "path" || path == "sampler" || path == "steps" || path == "boxes";
+      if constexpr (requires { to_text(value); })
+        if (kept && !is_chosen_separately(path) && !to_text(value).empty())
+          choose(path, to_text(value), "as in the --init weights");
+    });
     const bool has_statistics =
         init.backbone.norm == Norm::batch || init.backbone.norm == Norm::frozen_batch;
     choose("backbone.norm", has_statistics ? "frozen_batch" : to_text(init.backbone.norm),
@@ -284,13 +285,11 @@ class Chooser {
     choose("warmup_steps", "100", "keeps the first steps stable");
     choose("clip_norm", "10", "limits occasional large gradients");
     choose("ema_decay", "0.998", "averages the last 500 steps");
-    const double per_epoch =
-        std::max(1., std::floor(static_cast<double>(in_.data.images) / batch_));
     const double minutes = in_.options.loop.max_minutes;
     if (minutes > 0)
       choose("epochs", "100000", "--max-minutes ends the run");
-    else if (in_.options.loop.max_steps == 0)
-      choose("epochs", text(std::ceil(kEnoughSteps / per_epoch)), "6,000 steps");
+    else if (!in_.is_given("epochs"))
+      choose("max_steps", text(kEnoughSteps), "enough from random weights");
     choose("evaluations", minutes > 0 && minutes < 10 ? "3" : "5",
            "evaluation time does not count as training time");
   }

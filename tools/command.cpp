@@ -101,15 +101,29 @@ Texts with_switches_spelled_out(Texts arguments, const std::vector<Flag>& flags)
   return arguments;
 }
 
+constexpr char kHash = '\x01';
+
 void read_config(const std::string& file, const std::vector<Flag>& flags,
                  const po::options_description& description, Words& words) {
   std::ifstream in(file);
   if (!in) throw missing_file(file + ": no such file");
-  const auto parsed = po::parse_config_file(in, description, /*allow_unregistered=*/true);
+  // The parser takes a # for a comment wherever it is; in quotes it is a part of the value.
+  std::stringstream lines;
+  for (std::string line; std::getline(in, line);) {
+    const auto value = line.find_first_not_of(" \t", line.find('=') + 1);
+    if (!line.starts_with('#') && value != std::string::npos && line[value] == '"')
+      std::replace(line.begin() + static_cast<std::ptrdiff_t>(value), line.end(), '#', kHash);
+    lines << line << "\n";
+  }
+  const auto parsed = po::parse_config_file(lines, description, /*allow_unregistered=*/true);
   Words found;
   for (const auto& option : parsed.options) {
     auto name = flag_name(option.string_key);
     auto value = option.value;
+    for (auto& text : value) {
+      std::replace(text.begin(), text.end(), kHash, '#');
+      text = unquoted(text);
+    }
     if (const auto* entry = renamed(flags, name)) {
       name = entry->name;
       if (entry->digits)

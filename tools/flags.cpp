@@ -10,10 +10,25 @@ std::string flag_name(const std::string& path) {
   return name;
 }
 
+std::string quoted(const std::string& value) {
+  const bool is_plain = value.find('#') == std::string::npos && !value.starts_with(' ') &&
+                        !value.starts_with('"') && !value.ends_with(' ');
+  return is_plain ? value : '"' + value + '"';
+}
+
+std::string unquoted(const std::string& value) {
+  return value.size() > 1 && value.starts_with('"') && value.ends_with('"')
+             ? value.substr(1, value.size() - 2)
+             : value;
+}
+
 std::string config_text(const std::vector<Flag>& flags) {
   std::string text;
-  for (const auto& flag : flags)
-    if (!flag.value.empty() && flag.name != "resume") text += flag.name + " = " + flag.value + "\n";
+  for (const auto& flag : flags) {
+    if (flag.name == "resume") continue;
+    if (!flag.value.empty()) text += flag.name + " = " + quoted(flag.value) + "\n";
+    for (const auto& word : flag.words) text += flag.name + " = " + quoted(word) + "\n";
+  }
   return text;
 }
 

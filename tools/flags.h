@@ -11,14 +11,15 @@
 namespace lanner::tools {
 
 struct Flag {
-  std::string name{};         // roi.sampled-rois
-  std::string path{};         // roi.sampled_rois, as in errors, checkpoints and Python
-  std::string help{};         // with the allowed values
-  std::string value{};        // the default as text; empty: none
-  std::string heading{};      // of its group
-  std::string python_type{};  // for type stubs
-  bool is_switch = false;     // takes no value, or true or false
-  bool is_list = false;       // takes several words
+  std::string name{};                // roi.sampled-rois
+  std::string path{};                // roi.sampled_rois, as in errors, checkpoints and Python
+  std::string help{};                // with the allowed values
+  std::string value{};               // the default as text; empty: none
+  std::vector<std::string> words{};  // the same of a list
+  std::string heading{};             // of its group
+  std::string python_type{};         // for type stubs
+  bool is_switch = false;            // takes no value, or true or false
+  bool is_list = false;              // takes several words
   bool required = false;
 };
 
@@ -91,7 +92,10 @@ void append_flags(const Options& options, const std::string& prefix, const std::
                 .is_switch = std::is_same_v<T, bool> || field.name == "amp",
                 .is_list = kIsWordList<T>,
                 .required = field.required};
-      if constexpr (!kIsWordList<T>) flag.value = datasets::to_text(value);
+      if constexpr (kIsWordList<T>)
+        flag.words.assign(value.begin(), value.end());
+      else
+        flag.value = datasets::to_text(value);
       flags.push_back(std::move(flag));
     }
   });
@@ -120,7 +124,12 @@ void set_fields(const Words& words, Options& options) {
                            });
 }
 
-// All fields as the text of a configuration file, which --config reads.
+// A value of a configuration file as it is written there: in quotes where it holds a #, begins with
+// a quote, or has spaces at its ends. And what is between the quotes, if there are any.
+std::string quoted(const std::string& value);
+std::string unquoted(const std::string& value);
+
+// All fields as the text of a configuration file, which --config reads. Lists have a line a word.
 std::string config_text(const std::vector<Flag>& flags);
 
 }  // namespace lanner::tools

@@ -19,10 +19,14 @@ void make_deformable(detectors::DetectorOptions& detector) {
 
 constexpr const char *kAuto = "auto", *kAutoBase = "small";
 
+// Without --preset, one for whatever machine this is.
 std::string preset_for(const Shorthands& shorthands, const CommandLine& line) {
   if (!shorthands.preset.empty()) return shorthands.preset;
-  const auto model = line.words.find("model");
-  return model == line.words.end() ? kAuto : detectors::preset_of_model(model->second.back()).name;
+  const auto given = line.words.find("model");
+  const auto model = given == line.words.end() ? "faster_rcnn" : given->second.back();
+  if (model == "faster_rcnn") return kAuto;
+  detectors::preset_of_model(model);  // throws where there is no such model
+  return "small_" + model;
 }
 
 // Whether a flag sets the option. A backbone's name stands for its published form.

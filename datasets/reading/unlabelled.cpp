@@ -14,18 +14,6 @@ namespace lanner::datasets {
 namespace fs = std::filesystem;
 namespace {
 
-std::vector<fs::path> files_of(const fs::path& source) {
-  if (source.extension() != ".txt") return list_images(source);
-  std::vector<fs::path> files;
-  for (const auto& line : text_lines(source)) {
-    files.push_back(source.parent_path() / line);
-    if (!fs::exists(files.back()))
-      throw missing_file(files.back().string() + ": not found, in the list " + source.string());
-  }
-  if (files.empty()) throw bad_data(source.string() + ": lists no images");
-  return files;
-}
-
 // Files are compared where their sizes are equal.
 class KnownFiles {
  public:
@@ -53,11 +41,23 @@ class KnownFiles {
 
 }  // namespace
 
+std::vector<fs::path> image_files(const fs::path& source) {
+  if (source.extension() != ".txt") return list_images(source);
+  std::vector<fs::path> files;
+  for (const auto& line : text_lines(source)) {
+    files.push_back((source.parent_path() / line).lexically_normal());
+    if (!fs::exists(files.back()))
+      throw missing_file(files.back().string() + ": not found, in the list " + source.string());
+  }
+  if (files.empty()) throw bad_data(source.string() + ": lists no images");
+  return files;
+}
+
 Dataset open_unlabelled(const std::vector<fs::path>& sources,
                         std::span<const Dataset* const> known) {
   std::set<fs::path> files;
   for (const auto& source : sources)
-    for (auto& file : files_of(source)) files.insert(std::move(file));
+    for (auto& file : image_files(source)) files.insert(std::move(file));
   const std::vector<fs::path> all(files.begin(), files.end());
   const KnownFiles known_files(known);
   std::vector<char> is_known(all.size());

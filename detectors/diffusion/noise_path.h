@@ -13,8 +13,7 @@ struct NoiseLevel {
   double time = 0;  // what the network is told, 0..1000
 };
 
-// The level at a fraction of the path, 0 (none) .. 1 (noise alone), from which training draws
-// evenly.
+// The level at a fraction of the path, 0 (none) .. 1 (noise alone).
 LANNER_API NoiseLevel level_at(NoisePath path, double fraction);
 
 // The levels of a sampler from noise to none: steps + 1.

@@ -23,6 +23,7 @@ void PretrainOptions::check() const {
            "regions.fpn_stages", "consecutive stages", datasets::to_text(levels));
     expect(built_stages() == levels.back(), "stages", "the last of regions.fpn_stages, or 0",
            stages);
+    expect(temperature > 0, "temperature", "above 0 for regions", temperature);
     expect(regions.boxes <= regions.candidates, "regions.boxes", "at most regions.candidates",
            regions.boxes);
     expect(regions.min_side < regions.max_side, "regions.min_side", "below regions.max_side",

@@ -45,6 +45,8 @@ class Objective : public torch::nn::Module {
   // images: [N * views(), 3, S, S], normalized: the first view of all N images, then the second.
   virtual ContrastiveResult forward(const at::Tensor& images) = 0;
   virtual int views() const = 0;  // per image
+  // To be called when the weights that pretraining begins with are in place.
+  virtual void begin() {}
 
   Encoder encoder{nullptr};
 

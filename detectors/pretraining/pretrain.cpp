@@ -9,6 +9,7 @@
 #include "lanner/datasets/images/center_crops.h"
 #include "lanner/datasets/images/image.h"
 #include "lanner/datasets/loading/image_folder.h"
+#include "lanner/datasets/reading/unlabelled.h"
 #include "lanner/datasets/reports/html.h"
 #include "lanner/detectors/autocast.h"
 #include "lanner/detectors/device.h"
@@ -35,7 +36,7 @@ namespace {
 std::vector<fs::path> files_of(const std::vector<fs::path>& folders) {
   std::vector<fs::path> files;
   for (const auto& folder : folders)
-    for (auto& file : datasets::list_images(folder)) files.push_back(std::move(file));
+    for (auto& file : datasets::image_files(folder)) files.push_back(std::move(file));
   if (files.empty()) throw usage_error("images: expected at least one folder, got none");
   std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
     return std::pair(a.filename(), a) < std::pair(b.filename(), b);
@@ -54,13 +55,18 @@ Metadata metadata_for(const PretrainOptions& o) {
                                         .patch_stride = o.patch.stride});
 }
 
-// How much one image of a batch changes with another: batch norm lets the network cheat so.
+// How much one image of a batch changes with another: batch norm lets the network cheat so. Leaves
+// its statistics as they are.
 double leak(Objective& objective, const at::Tensor& images) {
   const torch::NoGradGuard no_grad;
+  auto buffers = objective.buffers();
+  std::vector<at::Tensor> kept;
+  for (const auto& buffer : buffers) kept.push_back(buffer.clone());
   const auto before = objective.encoder(images)[0];
   auto changed = images.clone();
   changed[1] = changed[1].flip({1}) * 2;
   const auto after = objective.encoder(changed)[0];
+  for (size_t i = 0; i < buffers.size(); ++i) buffers[i].copy_(kept[i]);
   return ((after - before).norm() / before.norm()).item<double>();
 }
 
@@ -129,7 +135,7 @@ class ContrastiveStep {
     const double waited = seconds() - asked;
     const auto images = batch.images.to(device_);
     const Autocast autocast(bfloat16_, device_.type());
-    if (index == first_index_ && options_.norm == Norm::batch && options_.objective != "regions")
+    if (index == 0 && options_.norm == Norm::batch && options_.objective != "regions")
       warn_of_leak(images);
     count_flops(index);
     ++batches_;
@@ -228,10 +234,10 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
   const auto objective = make_objective(options);
   if (!options.init.empty() && !loop.resume)
     std::cerr << describe(load_backbone(*objective, options.init), options.init);
+  objective->begin();
   place(*objective, device);
 
-  const int64_t per_epoch =
-      std::max<int64_t>(1, std::ssize(files) / (global_batch * loop.accumulate));
+  const int64_t per_epoch = steps_per_epoch(loop, std::ssize(files));
   // Measured before the loader's threads use the processor.
   const auto precision = resumed ? stored_bfloat16(*resumed, loop) : std::nullopt;
   const bool bfloat16 = precision ? *precision : use_bfloat16(loop.amp, device.type());
@@ -260,7 +266,7 @@ LoopEnd pretrain(const PretrainOptions& options, const std::function<bool()>& st
                     .metadata = metadata_for(options)};
   task.metadata["run"] = to_json(identity);
   const auto end = run_loop(task, loop, std::move(resumed), stop);
-  if (!ranks().is_first()) return end;
+  if (!ranks().is_first() || end == LoopEnd::was_over) return end;
   write_report(loop.out, "");
   if (options.show && end == LoopEnd::finished)
     write_report(loop.out, draw_sheets(*objective, files, options));

@@ -29,19 +29,23 @@ Regions::Regions(const PretrainOptions& options) : options_(options) {
   auto average = register_module("target", std::make_shared<torch::nn::Module>());
   register_network(*average, target_);
   encoder = Encoder(online_.backbone->body, options.built_stages());
+  for (auto* network : {&online_, &target_}) {
+    auto& parameters = network == &online_ ? online_parameters_ : target_parameters_;
+    auto& buffers = network == &online_ ? online_buffers_ : target_buffers_;
+    for (const torch::nn::Module* module : network->modules()) {
+      for (const auto& parameter : module->parameters()) parameters.push_back(parameter);
+      for (const auto& buffer : module->buffers()) buffers.push_back(buffer);
+    }
+  }
+  for (auto& parameter : target_parameters_) parameter.set_requires_grad(false);
+  begin();
+}
+
+void Regions::begin() {
   const torch::NoGradGuard no_grad;
-  for (const auto& [online, target] : {std::pair<torch::nn::Module*, torch::nn::Module*>{
-                                           online_.backbone.get(), target_.backbone.get()},
-                                       {online_.head.get(), target_.head.get()},
-                                       {online_.projection.get(), target_.projection.get()}}) {
-    const auto from = online->parameters(), to = target->parameters();
-    online_parameters_.insert(online_parameters_.end(), from.begin(), from.end());
-    target_parameters_.insert(target_parameters_.end(), to.begin(), to.end());
-  }
-  for (size_t i = 0; i < target_parameters_.size(); ++i) {
+  for (size_t i = 0; i < target_parameters_.size(); ++i)
     target_parameters_[i].copy_(online_parameters_[i]);
-    target_parameters_[i].set_requires_grad(false);
-  }
+  for (size_t i = 0; i < target_buffers_.size(); ++i) target_buffers_[i].copy_(online_buffers_[i]);
 }
 
 Regions::Network Regions::make_network() const {
@@ -73,7 +77,6 @@ at::Tensor Regions::Network::embed(const std::vector<at::Tensor>& features,
   return upcast(projection->forward(head->hidden(features, rois)));
 }
 
-// The step before has changed the online network.
 void Regions::update_target() {
   const torch::NoGradGuard no_grad;
   for (size_t i = 0; i < target_parameters_.size(); ++i)
@@ -86,7 +89,8 @@ ContrastiveResult Regions::forward(const at::Tensor& images) {
   at::Tensor chosen, first_targets, second_targets;
   {
     const torch::NoGradGuard no_grad;
-    if (is_training()) update_target();
+    // Once a step, which has changed the online network.
+    if (is_training() && batches_++ % options_.loop.accumulate == 0) update_target();
     const auto first = target_.features(views.first), second = target_.features(views.second);
     const auto all = target_.embed(first, views.first_rois);
     auto weights = views.salience;

@@ -2,6 +2,8 @@
 
 #include <torch/nn/modules/container/sequential.h>
 
+#include <array>
+
 #include "lanner/detectors/backbones/backbone.h"
 #include "lanner/detectors/pretraining/objective.h"
 #include "lanner/detectors/pretraining/region_views.h"
@@ -23,6 +25,7 @@ class Regions : public Objective {
   explicit Regions(const PretrainOptions& options);
   ContrastiveResult forward(const at::Tensor& images) override;
   int views() const override { return 1; }  // it crops its own
+  void begin() override;
 
  private:
   struct Network {
@@ -33,6 +36,9 @@ class Regions : public Objective {
     std::vector<at::Tensor> features(const at::Tensor& images);
     // Embeddings [K, D] of boxes [K, 5].
     at::Tensor embed(const std::vector<at::Tensor>& features, const at::Tensor& rois);
+    std::array<torch::nn::Module*, 3> modules() {
+      return {backbone.get(), head.get(), projection.get()};
+    }
   };
   Network make_network() const;
   void register_network(torch::nn::Module& owner, Network& network) const;
@@ -41,6 +47,8 @@ class Regions : public Objective {
   PretrainOptions options_;
   Network online_, target_;
   std::vector<at::Tensor> online_parameters_, target_parameters_;
+  std::vector<at::Tensor> online_buffers_, target_buffers_;
+  int64_t batches_ = 0;  // of training
 };
 
 }  // namespace lanner::detectors

@@ -10,7 +10,8 @@
 namespace lanner::detectors {
 namespace {
 
-// Of fewer views, counts say little; the threshold is then at least that of Unbiased Teacher.
+// Of fewer views than the smallest window, counts say little; the threshold is then at least that
+// of Unbiased Teacher.
 constexpr size_t kEnoughViews = 50;
 constexpr double kYoungScore = 0.7;
 
@@ -62,11 +63,9 @@ void ClassThresholds::add(const std::vector<Detections>& views) {
   }
 }
 
-double ClassThresholds::operator()(int64_t label) const {
-  std::vector<float> scores;
-  for (const auto& view : views_)
-    for (const auto& seen : view)
-      if (seen.label == static_cast<float>(label)) scores.push_back(seen.score);
+double ClassThresholds::operator()(int64_t label) const { return all()[label].item<double>(); }
+
+double ClassThresholds::threshold(int64_t label, std::vector<float>& scores) const {
   const auto wanted = static_cast<size_t>(
       std::llround(per_view_[static_cast<size_t>(label - 1)] * static_cast<double>(views_.size())));
   double threshold = max_;
@@ -78,13 +77,17 @@ double ClassThresholds::operator()(int64_t label) const {
     threshold = *last;
   }
   if (views_.size() < kEnoughViews) threshold = std::max(threshold, kYoungScore);
-  return std::clamp(threshold, std::min(min_, max_), max_);
+  return std::clamp(threshold, min_, max_);
 }
 
 at::Tensor ClassThresholds::all() const {
-  auto result = torch::ones({static_cast<int64_t>(per_view_.size()) + 1});
-  for (int64_t label = 1; label < result.size(0); ++label) result[label] = (*this)(label);
-  return result;
+  std::vector<std::vector<float>> scores(per_view_.size() + 1);  // by label
+  for (const auto& view : views_)
+    for (const auto& seen : view) scores[static_cast<size_t>(seen.label)].push_back(seen.score);
+  std::vector<double> result{1};
+  for (size_t label = 1; label < scores.size(); ++label)
+    result.push_back(threshold(static_cast<int64_t>(label), scores[label]));
+  return torch::tensor(result);
 }
 
 std::map<std::string, at::Tensor> ClassThresholds::state() const {
@@ -96,6 +99,10 @@ std::map<std::string, at::Tensor> ClassThresholds::state() const {
   }
   return {{kCounts, torch::tensor(counts, torch::kLong)},
           {kScores, torch::tensor(seen).view({-1, 2})}};
+}
+
+bool ClassThresholds::is_in(const std::map<std::string, at::Tensor>& tensors) {
+  return tensors.contains(kCounts);
 }
 
 void ClassThresholds::load_state(const std::map<std::string, at::Tensor>& tensors,

@@ -36,6 +36,7 @@ class LANNER_API ClassThresholds {
 
   // What add() was given and is still counted, as tensors of a checkpoint.
   std::map<std::string, at::Tensor> state() const;
+  static bool is_in(const std::map<std::string, at::Tensor>& tensors);
   // Throws bad_data naming `source` where a tensor is missing or misshapen.
   void load_state(const std::map<std::string, at::Tensor>& tensors, const std::string& source);
 
@@ -45,6 +46,8 @@ class LANNER_API ClassThresholds {
   };
   using View = std::vector<Seen>;
   void keep(View view);
+  // scores: of all detections of the class; their order changes.
+  double threshold(int64_t label, std::vector<float>& scores) const;
 
   const std::vector<double> per_view_;
   const double min_, max_;

@@ -36,10 +36,10 @@ struct PseudoLabelOptions {
                         .limits = between(0, 1)});
     field(o.window, {.name = "window",
                      .help = "last views by whose scores the thresholds are chosen",
-                     .limits = at_least(1)});
+                     .limits = at_least(50)});
     field(o.jitters, {.name = "jitters",
-                      .help = "moved copies of a pseudo-box by which its place is judged; 0: box "
-                              "regression learns from all",
+                      .help = "moved copies of a pseudo-box by which its place is judged, two or "
+                              "more; 0: box regression learns from all",
                       .limits = between(0, 100)});
     field(o.jitter, {.name = "jitter",
                      .help = "standard deviation of the copies, as a fraction of the box's sides",

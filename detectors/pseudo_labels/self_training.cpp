@@ -41,6 +41,18 @@ datasets::TrainingSampleOptions unlabelled_samples(datasets::TrainingSampleOptio
   return samples;
 }
 
+// Before the burn-in, not after it.
+void refuse_unreadable(const datasets::Dataset& images) {
+  std::string files;
+  int count = 0;
+  for (const auto& image : images.images)
+    if (image.width == 0 && ++count <= 5) files += "\n  " + image.path.string();
+  if (count > 0)
+    throw bad_data("unlabelled: " + std::to_string(count) + " of " +
+                   std::to_string(images.images.size()) +
+                   " images cannot be read (--on-bad-image skip leaves them out):" + files);
+}
+
 Detector make_teacher(const DetectorOptions& options, const torch::Device& device) {
   Detector teacher(options);
   for (auto& parameter : teacher->parameters()) parameter.set_requires_grad(false);
@@ -72,6 +84,7 @@ datasets::Dataset open_unlabelled(const TrainOptions& options, const datasets::D
                                   const datasets::Dataset& val) {
   const std::array<const datasets::Dataset*, 2> labelled{&train, &val};
   auto images = datasets::open_unlabelled(options.unlabelled, labelled);
+  if (options.loop.on_bad_image == "stop") refuse_unreadable(images);
   if (!options.pseudo.truth.empty())
     datasets::add_truth(images, datasets::open_dataset(options.pseudo.truth, options.image_root,
                                                        &train.categories));
@@ -145,44 +158,45 @@ void SelfTraining::add_losses(StepResult& result, Detector& student, int64_t bat
   result.log_only.emplace_back("pseudo_objectness", losses.objectness.detach());
   result.log_only.emplace_back("pseudo_rpn_box_reg", losses.rpn_box_reg.detach());
   measure(pairs, labels);
-  log(result);
+  const auto& loop = options_.loop;
+  if ((batch / loop.accumulate + 1) % loop.log_every == 0) log(result);
   last_ = std::move(pairs);
   last_labels_ = labels;
   last_labels_.weights = {};  // they hold the teacher's features
 }
 
 void SelfTraining::measure(const datasets::ViewPairs& pairs, const PseudoLabels& labels) {
+  const auto add = [&](std::vector<double>& sums, const at::Tensor& of_labels) {
+    const auto counts = of_labels.cpu().bincount({}, std::ssize(sums));
+    for (size_t label = 0; label < sums.size(); ++label)
+      sums[label] = kMemory * sums[label] + counts[static_cast<int64_t>(label)].item<double>();
+  };
   for (size_t n = 0; n < labels.boxes.size(); ++n) {
+    measured_.views = kMemory * measured_.views + 1;
+    add(measured_.boxes, labels.labels[n]);
+    if (options_.pseudo.truth.empty()) continue;
     const auto &truth = pairs.weak.boxes[n], &truth_labels = pairs.weak.labels[n];
     const auto same_class = labels.labels[n].unsqueeze(1) == truth_labels.unsqueeze(0);
     const auto matched = (ops::box_iou(labels.boxes[n], truth) >= 0.5) & same_class;
-    const auto is_right = matched.any(1), is_found = matched.any(0);
-    for (size_t label = 1; label < measured_.size(); ++label) {
-      auto& m = measured_[label];
-      const auto boxes = labels.labels[n] == static_cast<int64_t>(label),
-                 objects = truth_labels == static_cast<int64_t>(label);
-      const auto add = [](double& sum, const at::Tensor& flags) {
-        sum = kMemory * sum + flags.sum().item<double>();
-      };
-      m.views = kMemory * m.views + 1;
-      add(m.boxes, boxes), add(m.objects, objects);
-      add(m.right, boxes & is_right), add(m.found, objects & is_found);
-    }
+    add(measured_.objects, truth_labels);
+    add(measured_.right, labels.labels[n].masked_select(matched.any(1)));
+    add(measured_.found, truth_labels.masked_select(matched.any(0)));
   }
 }
 
 void SelfTraining::log(StepResult& result) const {
-  for (size_t label = 1; label < measured_.size(); ++label) {
-    const auto& m = measured_[label];
+  const auto& m = measured_;
+  const auto thresholds = thresholds_->all();
+  for (size_t label = 1; label < m.boxes.size(); ++label) {
     const auto& name = teacher_->options.categories[label - 1].name;
     const auto add = [&](const char* what, double value) {
       result.log_only.emplace_back(std::string("pseudo_") + what + " " + name, scalar(value));
     };
-    add("threshold", (*thresholds_)(static_cast<int64_t>(label)));
-    add("boxes", m.boxes / m.views);
+    add("threshold", thresholds[static_cast<int64_t>(label)].item<double>());
+    add("boxes", m.boxes[label] / m.views);
     if (options_.pseudo.truth.empty()) continue;
-    add("right", m.right / std::max(m.boxes, 1e-9));
-    add("found", m.found / std::max(m.objects, 1e-9));
+    add("right", m.right[label] / std::max(m.boxes[label], 1e-9));
+    add("found", m.found[label] / std::max(m.objects[label], 1e-9));
   }
 }
 

@@ -36,8 +36,10 @@ class SelfTraining {
   void add_losses(StepResult& result, Detector& student, int64_t batch, double progress);
 
   std::map<std::string, at::Tensor> state() const { return thresholds_->state(); }
+  // Begins anew where the run goes on with other unlabeled images, and had none.
   void load_state(const SafeTensors& checkpoint, const std::string& file) {
-    thresholds_->load_state(checkpoint.tensors, file);
+    if (!options_.loop.take_changes || thresholds_->is_in(checkpoint.tensors))
+      thresholds_->load_state(checkpoint.tensors, file);
   }
 
   // Draws the latest pseudo-labels: RUN/pseudo_labels.png, and the first time also
@@ -59,11 +61,13 @@ class SelfTraining {
   std::unique_ptr<datasets::Prefetcher<datasets::ViewPairs>> loader_;
   std::optional<datasets::ViewPairs> last_;
   PseudoLabels last_labels_;
-  // By label: averages over the last views.
+  // Sums over the last views, by label.
   struct Measured {
-    double views = 0, boxes = 0, right = 0, objects = 0, found = 0;
-  };
-  std::vector<Measured> measured_;
+    explicit Measured(size_t labels)
+        : boxes(labels), right(labels), objects(labels), found(labels) {}
+    double views = 0;
+    std::vector<double> boxes, right, objects, found;
+  } measured_;
 };
 
 }  // namespace lanner::detectors

@@ -66,8 +66,10 @@ std::vector<int64_t> choose_cover(const at::Tensor& features, int count,
   auto is_free = torch::ones({features.size(0)}, torch::kBool);
   const auto take = [&](int64_t image) {
     is_free[image] = false;
-    coverage.add(image);
-    distances.add(image);
+    if (cover == Cover::coverage)
+      coverage.add(image);
+    else
+      distances.add(image);
   };
   for (const auto image : already) take(image);
   std::vector<int64_t> chosen;

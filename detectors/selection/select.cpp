@@ -1,6 +1,7 @@
 #include "lanner/detectors/selection/select.h"
 
 #include <iostream>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -75,17 +76,33 @@ datasets::Dataset labeled_images(const SelectOptions& options) {
   return datasets::open_unlabelled({options.already}, {});
 }
 
-// All of them, or none where a name is taken.
-void place_images(const std::vector<fs::path>& files, const fs::path& folder, bool as_links) {
-  std::set<fs::path> names;
-  for (const auto& file : files)
-    if (fs::exists(fs::symlink_status(folder / file.filename())) ||
-        !names.insert(file.filename()).second)
-      throw usage_error((as_links ? "link: " : "copy: ") + (folder / file.filename()).string() +
-                        " exists already");
-  fs::create_directories(folder);
+// The names of the chosen files in a folder: their own, or, where two are equal, with that of their
+// folder before it. Throws where a name is taken.
+std::map<fs::path, fs::path> names_in(const fs::path& folder, const std::vector<fs::path>& files,
+                                      const std::string& option) {
+  std::map<fs::path, int> counts;
+  for (const auto& file : files) ++counts[file.filename()];
+  std::map<fs::path, fs::path> names;
+  std::set<fs::path> taken;
   for (const auto& file : files) {
-    const auto target = folder / file.filename();
+    auto name = file.filename();
+    if (counts[name] > 1) name = fs::absolute(file).parent_path().filename() += "_" + name.string();
+    if (fs::exists(fs::symlink_status(folder / name)))
+      throw usage_error(option + ": " + (folder / name).string() + " exists already");
+    if (!taken.insert(name).second)
+      throw usage_error(option + ": two of the chosen images would be " + (folder / name).string() +
+                        ", one of them " + file.string());
+    names[file] = name;
+  }
+  return names;
+}
+
+void place_images(const std::map<fs::path, fs::path>& names, const fs::path& folder,
+                  bool as_links) {
+  if (folder.empty()) return;
+  fs::create_directories(folder);
+  for (const auto& [file, name] : names) {
+    const auto target = folder / name;
     as_links ? fs::create_symlink(fs::canonical(file), target) : void(fs::copy_file(file, target));
   }
 }
@@ -122,28 +139,33 @@ std::vector<fs::path> select(const SelectOptions& options, const std::function<b
   network->eval();
   const auto regions = features_of(network->encoder, images, options, stop);
   if (stop()) return {};
-  if (regions.files.empty())
-    throw bad_data(options.images[0].string() + ": images: none of them can be read");
   std::set<fs::path> labeled_files;
   for (const auto& image : labeled.images) labeled_files.insert(image.path);
   std::vector<int64_t> already;
   for (size_t i = 0; i < regions.files.size(); ++i)
     if (labeled_files.contains(regions.files[i])) already.push_back(static_cast<int64_t>(i));
+  if (already.size() == regions.files.size())
+    throw bad_data(options.images[0].string() + ": images: none of them can be read");
 
   std::vector<fs::path> chosen;
   for (const auto i : choose_cover(torch::stack(regions.features), options.count, already,
                                    options.cover, options.seed))
     chosen.push_back(regions.files[i]);
+  // Before anything is written.
+  const auto copies = names_in(options.copy, chosen, "copy"),
+             links = names_in(options.link, chosen, "link");
   std::string list;
   for (const auto& file : chosen) list += fs::absolute(file).lexically_normal().string() + "\n";
   if (options.out.has_parent_path()) fs::create_directories(options.out.parent_path());
   datasets::write_file(options.out, list);
-  if (!options.copy.empty()) place_images(chosen, options.copy, false);
-  if (!options.link.empty()) place_images(chosen, options.link, true);
+  place_images(copies, options.copy, false);
+  place_images(links, options.link, true);
   if (!options.show.empty()) {
     fs::create_directories(options.show);
     datasets::write_image(options.show / "selection.png", sheet_of(chosen));
   }
+  if (std::ssize(chosen) < options.count)
+    std::cerr << "warning: count: " << options.count << " were asked for\n";
   std::cerr << chosen.size() << " of " << candidates << " images: " << options.out.string() << "\n";
   return chosen;
 }

@@ -169,7 +169,7 @@ void advise_on_learning(const TrainOptions& options, const WindowSummary& window
 AdviceList advise_on_data(const TrainOptions& options, const datasets::Dataset& train,
                           const datasets::Dataset& val) {
   AdviceList advice;
-  advise_on_anchors(options, train, advice);
+  if (options.detector.model != "diffusion") advise_on_anchors(options, train, advice);
   advise_on_classes(train, val, advice);
   if (options.augment.horizontal_flip > 0 && datasets::mirroring_changes_classes(train.categories))
     advice.push_back({"mirrored classes",
@@ -238,11 +238,13 @@ Advice explain_failure(const Gauges& g) {
   const std::string proposed = percent(sum(g.proposed) / objects);
   const double found = static_cast<double>(g.found) / positives;
   const double right = static_cast<double>(g.right_class) / positives;
-  const std::string state =
-      "the RPN proposes " + proposed + " of the objects, the head recognizes " + percent(found) +
-      " of its positive RoIs as objects and classifies " + percent(right) + " of them correctly";
+  std::string state;
+  if (sum(g.objects) > 0)  // diffusion has no proposals
+    state = ": the RPN proposes " + proposed + " of the objects, the head recognizes " +
+            percent(found) + " of its positive RoIs as objects and classifies " + percent(right) +
+            " of them correctly";
   return {"too few steps",
-          "the run ended before the detector had learned: " + state +
+          "the run ended before the detector had learned" + state +
               ". Try a larger --max-minutes, --init with a pretrained backbone, or smaller "
               "images (--resize.min-size) for more steps in the same time"};
 }

@@ -1,11 +1,9 @@
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "lanner/datasets/dataset.h"
-#include "lanner/datasets/evaluation/coco_evaluation.h"
 #include "lanner/detectors/gauges.h"
 #include "lanner/detectors/training/options.h"
 

@@ -52,6 +52,10 @@ void Advisor::begin_step(int64_t step, double progress, const torch::nn::Module&
     weight_ = largest_weight(module).detach();
     window_begin_ = seconds();
   }
+  if (warming_up(options_.loop, step, progress)) {
+    window_begin_ = seconds();
+    return;
+  }
   if (observes(step)) {
     before_ = weight_.clone();
   } else if (step % kEvery == 0 && before_.defined()) {

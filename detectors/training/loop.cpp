@@ -74,7 +74,7 @@ class Run {
     if (is_over()) {
       std::cerr << "the run in " << options_.out.string() << " is over, at step " << state_.step
                 << ": there is nothing left to do\n";
-      return LoopEnd::finished;
+      return LoopEnd::was_over;
     }
     const bool alone = ranks().size == 1;
     stopping_ = mean_over_ranks(!alone && stop()) > 0;
@@ -112,7 +112,7 @@ class Run {
   // Keeps what was learned, unless the weights diverged. The error that led here is what matters: a
   // failure to save is only reported.
   void save_after_error() {
-    if (diverged_ || is_saving_ || saved_step_ == state_.step) return;
+    if (state_.step == 0 || diverged_ || is_saving_ || saved_step_ == state_.step) return;
     try {
       save_last();
     } catch (const std::exception& error) {
@@ -313,7 +313,9 @@ class Run {
 
 void LoopOptions::check() const {
   if (out.empty()) throw usage_error("out: expected a folder, got none");
-  if (!resume && !is_restarted() && fs::exists(out / "last.safetensors"))
+  const bool holds_run =
+      fs::exists(out / "last.safetensors") || fs::exists(out / "best.safetensors");
+  if (!resume && !is_restarted() && holds_run)
     throw usage_error(
         "out: " + out.string() +
         " already contains a run: pass --resume to continue it, or choose another folder");

@@ -1,37 +1,51 @@
 #include "lanner/detectors/training/metrics_log.h"
 
+#include <c10/util/StringUtil.h>
+
+#include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "lanner/datasets/error.h"
+#include "lanner/datasets/files.h"
 
 namespace lanner::detectors {
 namespace fs = std::filesystem;
 namespace {
 
-// A file without what a killed run wrote after its last checkpoint: the resumed one writes it
-// again.
-template <typename IsKept>
-std::string kept_lines(const fs::path& file, const IsKept& is_kept) {
+// Without what a killed run wrote after its last checkpoint: the resumed one writes it again.
+std::string kept_lines(const fs::path& file, int64_t last_step) {
   std::string kept;
   std::ifstream in(file);
-  for (std::string line; std::getline(in, line);)
-    if (is_kept(line)) kept += line + "\n";
+  for (std::string line; std::getline(in, line);) {
+    const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (entry.is_object() && entry.value("step", last_step + 1) <= last_step) kept += line + "\n";
+  }
   return kept;
 }
 
-bool is_json_up_to(const std::string& line, int64_t step) {
-  const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-  return entry.is_object() && entry.value("step", step + 1) <= step;
-}
-
-bool is_row_up_to(const std::string& line, int64_t step) {
-  int64_t value = step + 1;
-  std::from_chars(line.data(), line.data() + line.size(), value);
-  return value <= step || line.starts_with("step");
+// The evaluations among the lines of a metrics.jsonl as a table. What some of them did not measure
+// is empty there: options of evaluations may change when a run is resumed.
+std::string table_of(const fs::path& lines) {
+  std::vector<nlohmann::ordered_json> rows;
+  std::vector<std::string> columns;
+  std::ifstream in(lines);
+  for (std::string line; std::getline(in, line);) {
+    if (line.find("\"val_") == std::string::npos) continue;
+    rows.push_back(nlohmann::ordered_json::parse(line));
+    for (const auto& [name, value] : rows.back().items())
+      if (std::find(columns.begin(), columns.end(), name) == columns.end()) columns.push_back(name);
+  }
+  std::string table = c10::Join(",", columns) + "\n";
+  for (const auto& row : rows) {
+    std::string text;
+    for (const auto& name : columns)
+      text += (text.empty() ? "" : ",") + (row.contains(name) ? row[name].dump() : "");
+    table += text + "\n";
+  }
+  return table;
 }
 
 fs::path made(const fs::path& folder) {
@@ -46,16 +60,9 @@ MetricsLog::MetricsLog(const fs::path& folder, int64_t step)
     : lines_file_(made(folder) / "metrics.jsonl"),
       table_file_(folder / "results.csv"),
       events_(folder, step) {
-  std::string lines, table;
-  if (step > 0) {
-    lines = kept_lines(lines_file_, [&](const auto& line) { return is_json_up_to(line, step); });
-    table = kept_lines(table_file_, [&](const auto& line) { return is_row_up_to(line, step); });
-  }
+  const auto kept = step > 0 ? kept_lines(lines_file_, step) : "";
   lines_.open(lines_file_, std::ios::trunc);
-  write_line(lines_, lines_file_, lines);
-  if (table.empty()) return;
-  table_.open(table_file_, std::ios::trunc);
-  write_line(table_, table_file_, table);
+  write_lines(kept);
 }
 
 void MetricsLog::write(const Metrics& metrics) {
@@ -66,31 +73,20 @@ void MetricsLog::write(const Metrics& metrics) {
     else
       line[name] = value;
   }
-  write_line(lines_, lines_file_, line.dump() + "\n");
+  write_lines(line.dump() + "\n");
   events_.write(static_cast<int64_t>(metrics.front().second), {metrics.begin() + 1, metrics.end()});
 }
 
 void MetricsLog::write_evaluation(const Metrics& metrics) {
   write(metrics);
-  std::string names, values;
-  for (const auto& [name, value] : metrics) {
-    char text[32];
-    const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-    names += (names.empty() ? "" : ",") + name;
-    values += (values.empty() ? "" : ",") + std::string(text, end);
-  }
-  if (!table_.is_open()) {
-    table_.open(table_file_, std::ios::trunc);
-    values = names + "\n" + values;
-  }
-  write_line(table_, table_file_, values + "\n");
+  datasets::write_file(table_file_, table_of(lines_file_));
 }
 
-void MetricsLog::write_line(std::ofstream& out, const fs::path& file, const std::string& line) {
+void MetricsLog::write_lines(const std::string& lines) {
   errno = 0;
-  out << line << std::flush;
-  if (!out)
-    throw io_error(file.string() + ": cannot be written" + (errno ? ": " : "") +
+  lines_ << lines << std::flush;
+  if (!lines_)
+    throw io_error(lines_file_.string() + ": cannot be written" + (errno ? ": " : "") +
                    (errno ? std::strerror(errno) : ""));
 }
 

@@ -26,10 +26,10 @@ class MetricsLog {
   void write_evaluation(const Metrics& metrics);
 
  private:
-  void write_line(std::ofstream& out, const std::filesystem::path& file, const std::string& line);
+  void write_lines(const std::string& lines);
 
   const std::filesystem::path lines_file_, table_file_;
-  std::ofstream lines_, table_;
+  std::ofstream lines_;
   EventFile events_;
 };
 

@@ -54,15 +54,16 @@ struct TrainOptions {
                           .limits = at_least(0)});
     field(o.val_loss, {.name = "val_loss", .help = "measure the losses on val, too"});
     field(o.image_cache, {.name = "image_cache",
-                          .help = "gigabytes of decoded images kept in memory",
+                          .help = "gigabytes of decoded images kept in memory; as many again of "
+                                  "unlabelled ones",
                           .limits = at_least(0)});
     field(o.unlabelled,
           {.name = "unlabelled",
            .help = "folders of images without labels, or lists of them (*.txt), to learn from what "
                    "the average of the weights sees there"});
     field(o.unlabelled_ratio, {.name = "unlabelled_ratio",
-                               .help = "unlabelled images per labelled one in a step",
-                               .limits = above(0)});
+                               .help = "unlabelled images per labeled one in a step",
+                               .limits = {.min = 0, .max = 100, .excludes_min = true}});
     field(o.detector, {.help = "detector"});
     field(o.augment, {.help = "augmentation"});
     field(o.pseudo, {.name = "pseudo", .help = "training on unlabelled images"});

@@ -1,7 +1,6 @@
 #include "lanner/detectors/training/report.h"
 
 #include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 

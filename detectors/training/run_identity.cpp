@@ -21,7 +21,8 @@ const std::set<std::string> kFree{
     "init",     "batch-size",  "preset",       "show",         "patience",
     "backbone", "val-loss",    "evaluate-raw", "unlabelled",   "pseudo.truth"};
 // Options that the learning rate of a step depends on.
-const std::set<std::string> kSchedule{"epochs", "max-steps", "max-minutes", "schedule", "lr-milestones"};
+const std::set<std::string> kSchedule{"epochs", "max-steps", "max-minutes", "schedule",
+                                      "lr-milestones"};
 constexpr const char *kImagesPerStep = "images per step", *kPrecision = "precision";
 
 std::string trimmed(const std::string& text) {
@@ -81,7 +82,11 @@ std::string to_json(const RunIdentity& identity) {
 }
 
 void check_identity(ResumedRun& resumed, const RunIdentity& identity, const LoopOptions& options) {
-  const auto stored = stored_identity(resumed);
+  auto stored = stored_identity(resumed);
+  if (!stored.empty()) {  // runs of older versions
+    stored.emplace("max-steps", "0");
+    stored.emplace("unlabelled data", "none");
+  }
   std::vector<std::string> changes, refused;
   for (const auto& [name, value] : stored) {
     const auto found = identity.find(name);
@@ -98,6 +103,7 @@ void check_identity(ResumedRun& resumed, const RunIdentity& identity, const Loop
     throw usage_error("resume: " + resumed.file + " is of another run:" + indented(changes) +
                       "\npass --override to go on with the new values");
   std::cerr << "note: --override: the run goes on with changes:" << indented(changes) << "\n";
+  if (options.max_steps > 0) return;
   const double before = std::stod(stored.at(kImagesPerStep)),
                now = std::stod(identity.at(kImagesPerStep));
   resumed.state.step =

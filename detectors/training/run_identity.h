@@ -26,8 +26,9 @@ std::string to_json(const RunIdentity& identity);
 
 // Compares a run with the checkpoint that it continues. Throws usage_error listing each difference,
 // unless options.take_changes is set: then they are shown on stderr, and the step becomes that of
-// the same number of images. What would make the learning rate jump is refused in any case.
-// Checkpoints without an identity, of earlier versions, are taken as they are.
+// the same number of images, unless the run is as long as options.max_steps. What would make the
+// learning rate jump is refused in any case. Checkpoints without an identity, of earlier versions,
+// are taken as they are.
 void check_identity(ResumedRun& resumed, const RunIdentity& identity, const LoopOptions& options);
 
 }  // namespace lanner::detectors

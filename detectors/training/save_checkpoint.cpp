@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iomanip>
 #include <iostream>
+#include <regex>
 #include <sstream>
 #include <thread>
 #include <vector>
@@ -43,7 +44,9 @@ void keep_checkpoint(const fs::path& out, int64_t step, int count) {
   if (error) fs::copy_file(last, kept, error);
   if (error) throw io_error(kept.string() + ": cannot be written: " + error.message());
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder)) files.push_back(entry.path());
+  static const std::regex is_own("[0-9]{9}\\.safetensors");  // others stay
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (std::regex_match(entry.path().filename().string(), is_own)) files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   for (; std::ssize(files) > count; files.erase(files.begin())) fs::remove(files.front(), error);
 }

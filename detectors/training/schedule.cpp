@@ -12,8 +12,12 @@ int64_t images_per_step(const LoopOptions& options) {
   return int64_t{options.batch_size} * options.accumulate * ranks().size;
 }
 
-int64_t total_steps(const LoopOptions& options, int64_t steps_per_epoch) {
-  return options.max_steps > 0 ? options.max_steps : steps_per_epoch * options.epochs;
+int64_t steps_per_epoch(const LoopOptions& options, int64_t images) {
+  return std::max<int64_t>(1, images / images_per_step(options));
+}
+
+int64_t total_steps(const LoopOptions& options, int64_t per_epoch) {
+  return options.max_steps > 0 ? options.max_steps : per_epoch * options.epochs;
 }
 
 double run_lr(const LoopOptions& options) {

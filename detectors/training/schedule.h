@@ -7,8 +7,11 @@ namespace lanner::detectors {
 // Images of a step, in all ranks.
 int64_t images_per_step(const LoopOptions& options);
 
+// At least 1.
+int64_t steps_per_epoch(const LoopOptions& options, int64_t images);
+
 // The steps of a run that is not ended by its minutes.
-int64_t total_steps(const LoopOptions& options, int64_t steps_per_epoch);
+int64_t total_steps(const LoopOptions& options, int64_t per_epoch);
 
 // The learning rate before the schedule: options.lr, which options.lr_images scales with the images
 // of a step (arXiv 1706.02677, section 2.1).

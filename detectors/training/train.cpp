@@ -112,6 +112,9 @@ void TrainOptions::check() const {
         "weights is their teacher");
   if (!unlabelled.empty() && detector.model == "diffusion")
     throw usage_error("unlabelled: expected model faster_rcnn or rfcn, got diffusion");
+  datasets::expect(pseudo.min_score <= pseudo.max_score, "pseudo.min_score",
+                   "at most pseudo.max_score", pseudo.min_score);
+  datasets::expect(pseudo.jitters != 1, "pseudo.jitters", "0, or at least 2", pseudo.jitters);
   auto trial = detector;  // wrong options show before the data is read, which has the categories
   trial.categories.push_back({1, "any"});
   trial.check();
@@ -126,8 +129,8 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   auto resumed = read_resumed_run(loop);
   auto identity = identity_of(loop);
   add_data(identity, data.train, data.val);
-  if (!options.unlabelled.empty())
-    identity["unlabelled data"] = datasets::fingerprint(data.unlabelled);
+  identity["unlabelled data"] =
+      options.unlabelled.empty() ? "none" : datasets::fingerprint(data.unlabelled);
   if (resumed) check_identity(*resumed, identity, loop);
 
   const GeneratorGuard generator;
@@ -146,8 +149,7 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   record_start(loop, identity, bfloat16);
   const int global_batch = loop.batch_size * ranks().size;
   const int first_of_rank = loop.batch_size * ranks().rank;
-  const int64_t per_epoch =
-      std::max<int64_t>(1, std::ssize(data.train.images) / (global_batch * loop.accumulate));
+  const int64_t per_epoch = steps_per_epoch(loop, std::ssize(data.train.images));
   const int64_t batches = total_steps(loop, per_epoch) * loop.accumulate;
   const datasets::TrainingSampleOptions samples{.batch_size = global_batch,
                                                 .part = {first_of_rank, loop.batch_size},
@@ -173,16 +175,19 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
       .module = detector.ptr().get(),
       .steps_per_epoch = per_epoch,
       .step =
-          [&](int64_t step, double progress) {
-            advisor.begin_step(step, progress, *detector);
+          [&](int64_t batch, double progress) {
+            const int64_t step = batch / loop.accumulate;
+            const bool is_first = batch % loop.accumulate == 0;  // of the step
+            if (is_first) advisor.begin_step(step, progress, *detector);
             Gauges gauges;
             // The gauges are of proposals, which diffusion has none of.
-            const bool observed = advisor.observes(step) && detector_options.model != "diffusion";
+            const bool observed =
+                is_first && advisor.observes(step) && detector_options.model != "diffusion";
             // The same for an image whichever rank has it.
-            const uint64_t first_seed = (loop.seed << 40) + step * global_batch + first_of_rank;
+            const uint64_t first_seed = (loop.seed << 40) + batch * global_batch + first_of_rank;
             auto result = detection_step(detector, *loader, device, bfloat16, first_seed,
                                          observed ? &gauges : nullptr);
-            if (self_training) self_training->add_losses(result, detector, step, progress);
+            if (self_training) self_training->add_losses(result, detector, batch, progress);
             if (observed)
               advisor.observe(step, result.loss.item<double>(), result.data_time, gauges);
             return result;
@@ -196,7 +201,7 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
       self_training->load_state(checkpoint, file);
     };
   }
-  if (!options.val.empty()) {
+  if (!options.val.empty() && options.evaluations > 0) {
     task.evaluations = options.evaluations;
     task.evaluate = [&](EvaluatedWeights weights) {
       if (self_training) self_training->draw();
@@ -204,7 +209,7 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
     };
   }
   const auto end = run_loop(task, loop, std::move(resumed), stop);
-  if (!ranks().is_first()) return end;
+  if (!ranks().is_first() || end == LoopEnd::was_over) return end;
   auto report = advisor.html() + validation.report();
   if (self_training) report += self_training->draw();
   if (!transferred.empty())

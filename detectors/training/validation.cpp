@@ -57,10 +57,13 @@ std::optional<Evaluation> Validation::operator()(EvaluatedWeights weights) {
   return evaluation;
 }
 
-// On a part of train; -1 where that cannot be measured.
+// On a part of train, by each rank alone, which needs no other if an image cannot be read; -1 where
+// that cannot be measured.
 double Validation::train_AP50() {
   try {
-    return datasets::evaluate_coco(datasets::to_coco(train_), detect(train_)).AP50;
+    const auto detections = detect_dataset(detector_, train_, options_.loop.batch_size,
+                                           options_.loop.workers, {}, stop_);
+    return datasets::evaluate_coco(datasets::to_coco(train_), detections).AP50;
   } catch (const Error&) {  // an image that the run skips (on_bad_image)
     return -1;
   }
@@ -75,7 +78,8 @@ std::optional<Metrics> Validation::losses() {
       shard, batch_size, detector_->options.resize,
       {.threads = options_.loop.workers, .normalization = detector_->options.normalization});
   std::vector<std::string> names;
-  at::Tensor sums;  // of each term, and the images
+  // Of each term, and the images. A rank may have none.
+  auto sums = torch::zeros({detector_->options.model == "diffusion" ? 3 : 5}, torch::kDouble);
   {
     const SingleRankGuard single;  // ranks have different numbers of batches
     while (auto batch = loader->next()) {
@@ -83,7 +87,6 @@ std::optional<Metrics> Validation::losses() {
       place(*batch, detector_->parameters().front().device());
       for (const auto id : batch->image_ids) batch->seeds.push_back(static_cast<uint64_t>(id));
       const auto terms = detector_->losses(*batch).named();
-      if (!sums.defined()) sums = torch::zeros({std::ssize(terms) + 1}, torch::kDouble);
       const auto images = static_cast<double>(batch->size());
       for (size_t i = 0; i < terms.size(); ++i)
         sums[static_cast<int64_t>(i)] += images * terms[i].second.item<double>();

@@ -91,6 +91,11 @@ void LossSurface::solve(const std::vector<Trial>& trials) {
     const double c = std::log(t.images) - center_[2];
     b.push_back(scale * (std::log(t.loss) - images_squared_ * c * c));
   }
+  // Of fewer trials than coefficients, the smallest solution; predict() doubts it.
+  while (a.rows < a.cols) {
+    a.push_back(cv::Mat_<double>::zeros(1, a.cols));
+    b.push_back(0.);
+  }
   cv::Mat_<double> solution;
   cv::solve(a, b, solution, cv::DECOMP_SVD);
   beta_.assign(solution.begin(), solution.end());

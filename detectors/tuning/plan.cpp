@@ -1,6 +1,7 @@
 #include "lanner/detectors/tuning/plan.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -15,6 +16,17 @@ std::vector<std::string> split(const std::string& text, char separator) {
   for (std::string part; std::getline(stream, part, separator);) parts.push_back(part);
   return parts;
 }
+
+// Options that are the search's own, and what says their values.
+const std::map<std::string, std::string> kSearched{{"lr", "--lrs"},
+                                                   {"batch_size", "--batch-sizes"},
+                                                   {"max_minutes", "--minutes"},
+                                                   {"max_steps", "--minutes"},
+                                                   {"epochs", "--minutes"},
+                                                   {"out", "--out"},
+                                                   {"resume", "--resume"},
+                                                   {"val", "--val"},
+                                                   {"data", "--data"}};
 
 }  // namespace
 
@@ -42,12 +54,15 @@ std::vector<Changes> variants(const SearchOptions& search) {
     const auto values = split(equals == std::string::npos ? "" : entry.substr(equals + 1), ',');
     if (values.empty() || equals == 0)
       throw usage_error("vary: expected OPTION=VALUE,VALUE, got \"" + entry + "\"");
+    auto path = entry.substr(0, equals);
+    std::replace(path.begin(), path.end(), '-', '_');
+    if (const auto flag = kSearched.find(path); flag != kSearched.end())
+      throw usage_error("vary: expected another option than " + path + ", which " + flag->second +
+                        " says");
     std::vector<Changes> longer;
     for (const auto& changes : all)
       for (const auto& value : values) {
         longer.push_back(changes);
-        auto path = entry.substr(0, equals);
-        std::replace(path.begin(), path.end(), '-', '_');
         longer.back().emplace_back(path, value);
       }
     all = std::move(longer);
@@ -64,10 +79,17 @@ std::vector<Setting> first_round(const TuneOptions& options, int variants) {
   if (batches.empty())
     for (const double factor : {0.5, 1., 2.})
       batches.insert(std::max(1, static_cast<int>(factor * loop.batch_size)));
+  if (variants > std::ssize(lrs))
+    throw usage_error("vary: expected at most as many combinations of values as learning rates, " +
+                      std::to_string(lrs.size()) + ", got " + std::to_string(variants) +
+                      ": name more --lrs");
+  // A Latin square, so that each batch size sees each variant.
   std::vector<Setting> settings;
-  int variant = 0;
-  for (const double lr : lrs)
-    for (const int batch : batches) settings.push_back({lr, batch, variant++ % variants});
+  int row = 0;
+  for (const double lr : lrs) {
+    int column = row++;
+    for (const int batch : batches) settings.push_back({lr, batch, column++ % variants});
+  }
   return settings;
 }
 

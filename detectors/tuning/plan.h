@@ -16,13 +16,15 @@ struct Setting {
 };
 
 // The combinations of the values in SearchOptions::vary. Throws usage_error where an entry is not
-// OPTION=VALUE,VALUE or names no option of lanner train.
+// OPTION=VALUE,VALUE.
 std::vector<Changes> variants(const SearchOptions& search);
 
-// Sets options by path. Throws usage_error.
+// Sets options by path. Throws usage_error where there is no such option of lanner train, or its
+// value is wrong.
 void apply(const Changes& changes, TrainOptions& options);
 
-// All pairs of learning rate and batch size; the variants are spread over them.
+// All pairs of learning rate and batch size; each batch size has each variant. Throws usage_error
+// where there are more variants than learning rates.
 std::vector<Setting> first_round(const TuneOptions& options, int variants);
 
 // Minutes per trial of the first round, so that three rounds take `minutes`: `count` trials,

@@ -12,6 +12,8 @@
 #include "lanner/detectors/device.h"
 #include "lanner/detectors/inference/detect_dataset.h"
 #include "lanner/detectors/training/loop.h"
+#include "lanner/detectors/training/run_identity.h"
+#include "lanner/detectors/training/schedule.h"
 #include "lanner/detectors/training/train.h"
 #include "lanner/detectors/tuning/fit.h"
 #include "lanner/detectors/tuning/plan.h"
@@ -42,13 +44,13 @@ class Tuner {
       trial.check();
     }
     const auto train = datasets::open_dataset(options.train.data, options.train.image_root);
-    val_ = datasets::evenly_spaced(
-        datasets::open_dataset(options.train.val, options.train.image_root, &train.categories),
-        kValImages);
-    if (std::all_of(val_.images.begin(), val_.images.end(),
-                    [](const auto& image) { return image.objects.empty(); }))
+    const auto val =
+        datasets::open_dataset(options.train.val, options.train.image_root, &train.categories);
+    val_ = datasets::evenly_spaced(val, kValImages);
+    if (!datasets::has_objects(val_))
       throw bad_data(options.train.val + ": holds no objects to judge the trials by");
     fs::create_directories(out_ / "trials");
+    check_search(train, val);
     read_finished();
   }
 
@@ -78,6 +80,30 @@ class Tuner {
           trial.batch_size == setting.batch_size && trial.variant == setting.variant)
         return &trial;
     return nullptr;
+  }
+
+  // Trials of another search would be taken for those of this one. The length of the run that is
+  // predicted may change.
+  void check_search(const datasets::Dataset& train, const datasets::Dataset& val) const {
+    auto identity = identity_of(options_.train.loop);
+    identity.erase("max-minutes");
+    add_data(identity, train, val);
+    const auto& search = options_.search;
+    identity["minutes"] = datasets::to_text(search.minutes);
+    identity["lrs"] = datasets::to_text(search.lrs);
+    identity["batch-sizes"] = datasets::to_text(search.batch_sizes);
+    identity["vary"] = c10::Join(" ", search.vary);
+    const auto file = out_ / "search.json";
+    if (!fs::exists(file)) return datasets::write_file(file, to_json(identity));
+    std::ifstream in(file);
+    const auto stored = json::parse(in, nullptr, false);
+    std::string changes;
+    for (const auto& [name, value] : identity)
+      if (const auto was = stored.is_object() ? stored.value(name, "") : ""; was != value)
+        changes += "\n  " + name + ": was " + was + ", is " + value;
+    if (!changes.empty())
+      throw usage_error("resume: the trials in " + out_.string() +
+                        " are of another search:" + changes);
   }
 
   void read_finished() {
@@ -148,7 +174,8 @@ class Tuner {
     detector->eval();
     auto finished = loop;
     finished.resume = true;
-    trial.images = static_cast<double>(read_resumed_run(finished)->state.step) * loop.batch_size;
+    trial.images =
+        static_cast<double>(read_resumed_run(finished)->state.step * images_per_step(loop));
     const auto detections = detect_dataset(detector, val_, 4, loop.workers, {}, stop_);
     const double AP = datasets::evaluate_coco(datasets::to_coco(val_), detections).AP;
     // Not the loss: that of a detector which predicts only background is lower than that of one
@@ -205,8 +232,9 @@ void TuneOptions::check() const {
   datasets::check_fields(*this);
   if (train.val.empty()) throw usage_error("val: expected data to judge the trials by, got none");
   if (train.loop.max_steps > 0)
-    throw usage_error("max_steps: expected 0, because trials are as long as --minutes allows, got " +
-                      std::to_string(train.loop.max_steps));
+    throw usage_error(
+        "max_steps: expected 0, because trials are as long as --minutes allows, got " +
+        std::to_string(train.loop.max_steps));
   if (!train.loop.resume && fs::exists(train.loop.out / "trials.jsonl"))
     throw usage_error("out: " + train.loop.out.string() +
                       " already contains trials: pass --resume to continue them, or choose another "

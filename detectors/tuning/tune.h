@@ -19,10 +19,10 @@ using ConfigWriter = std::function<std::string(const Changes&)>;
 // Finds learning rate and batch size (and the values of search.vary) for a run of
 // train.max_minutes, or of four times the longest trial if that is 0. Trains short runs in
 // OUT/trials, in three rounds: all settings, then the better half for twice as long, then the best
-// quarter for four times as long (successive halving). Writes OUT/trials.jsonl, OUT/tune.json,
-// OUT/tune.html and OUT/tuned.cfg, and prints a summary. Where stop() returns true, the current
-// trial is saved; train.loop.resume continues. Throws usage_error,
-// and the errors of train() but for diverging losses, which end a trial.
+// quarter for four times as long (successive halving). Writes OUT/search.json, OUT/trials.jsonl,
+// OUT/tune.json, OUT/tune.html and OUT/tuned.cfg, and prints a summary. Where stop() returns true,
+// the current trial is saved; train.loop.resume continues, with the same options and data. Throws
+// usage_error, and the errors of train() but for diverging losses, which end a trial.
 LANNER_API LoopEnd tune(const TuneOptions& options, const ConfigWriter& config,
                         const std::function<bool()>& stop);
 

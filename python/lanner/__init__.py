@@ -51,7 +51,7 @@ __all__ = [
     "train",
     "tune",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def __getattr__(name: str):

@@ -224,6 +224,7 @@ class TrainOptions(TypedDict, total=False):
     lr_images: int
     lr_milestones: Sequence[float]
     max_minutes: float
+    max_steps: int
     model: Literal["faster_rcnn", "rfcn", "diffusion"]
     momentum: float
     mosaic: float
@@ -318,6 +319,7 @@ class PretrainOptions(TypedDict, total=False):
     lr_images: int
     lr_milestones: Sequence[float]
     max_minutes: float
+    max_steps: int
     min_crop: float
     momentum: float
     negatives: int

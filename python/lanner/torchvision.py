@@ -33,6 +33,18 @@ def resnet_state_dict(weights: str | os.PathLike) -> dict[str, Tensor]:
     return _core.resnet_state(os.fspath(weights))
 
 
+def _class_names(classes: Sequence[str] | None, count: int) -> list[str]:
+    if classes is None:
+        return [str(i + 1) for i in range(count)]
+    names = list(classes)
+    if len(names) == count + 1 and names[0] == "__background__":
+        del names[0]
+    if len(names) != count:
+        raise ValueError(f"classes: expected {count} names, got {len(classes)}")
+    # What COCO has numbers for, but no images of.
+    return [f"N/A {i + 1}" if name == "N/A" else name for i, name in enumerate(names)]
+
+
 def from_torchvision(
     architecture: str,
     state_dict: Mapping[str, Tensor],
@@ -45,7 +57,8 @@ def from_torchvision(
 
     architecture: "fasterrcnn_resnet50_fpn", "fasterrcnn_resnet50_fpn_v2", or the former with
         another ResNet in its name (resnet18, resnext50_32x4d, wide_resnet101_2, ..).
-    classes: names without background; their number is read from the weights.
+    classes: names, such as `weights.meta["categories"]` of torchvision's, whose background is left
+        out and whose "N/A" are numbered; their number is read from the weights.
     norm_eps: epsilon of the backbone's batch norm. The default is 1e-5, and 0 for the published
         weights of fasterrcnn_resnet50_fpn (recognized by their old names), as in torchvision.
     options: as in `lanner.build`, for models whose options are not torchvision's defaults. Images
@@ -73,8 +86,7 @@ def from_torchvision(
             "these are not weights of a Faster R-CNN"
         )
     count = len(score) - 1
-    if classes is not None and len(classes) != count:
-        raise ValueError(f"classes: expected {count} names, got {len(classes)}")
+    names = _class_names(classes, count)
     resnet = json.loads(_core.preset("faster_rcnn_resnet50_fpn", f"{match[1]}-fpn"))["backbone"]
     batch_norm = any(name.endswith("num_batches_tracked") for name in state)
     backbone = {
@@ -87,7 +99,6 @@ def from_torchvision(
     if match[2]:
         options["rpn"] = {"conv_depth": 2, **options.get("rpn", {})}
         options["roi"] = {"head_convs": 4, **options.get("roi", {})}
-    names = list(classes) if classes is not None else [str(i + 1) for i in range(count)]
     detector = build(classes=names, backbone=backbone, **options)
     detector.load_state_dict(state)
     return detector

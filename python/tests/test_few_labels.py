@@ -46,7 +46,11 @@ def test_the_log_tells_of_each_class_and_the_sheets_are_drawn(scenes, tmp_path):
                  "pseudo_boxes arrow", "pseudo_right arrow", "pseudo_found arrow"):  # fmt: skip
         assert name in last
     assert (out / "pseudo_labels.png").exists() and (out / "pseudo_labels_first.png").exists()
-    assert "Pseudo-labels" in (out / "report.html").read_text()
+    report = (out / "report.html").read_text()
+    assert "Pseudo-labels" in report
+    message = train(scenes / "data", out, "--epochs", "4", "--unlabelled", scenes / "more", *EARLY,
+                    "--val", f"{scenes / 'data'}:val", "--resume")  # fmt: skip
+    assert "is over" in message and (out / "report.html").read_text() == report
 
 
 def test_unlabelled_images_that_are_labelled_or_missing_are_named(scenes, tmp_path):
@@ -75,6 +79,43 @@ def test_other_unlabelled_images_are_refused_when_a_run_goes_on(scenes, tmp_path
         shutil.copy(image, fewer)
     message = train(scenes / "data", tmp_path / "run", *options, fewer, "--resume", code=2)
     assert "unlabelled data: was" in message
+    message = train(scenes / "data", tmp_path / "run", *options[:-1], "--resume", code=2)
+    assert "unlabelled data: was" in message and "is none" in message
+    train(scenes / "data", tmp_path / "alone", *options[:-1])
+    message = train(scenes / "data", tmp_path / "alone", *options, fewer, "--resume", code=2)
+    assert "unlabelled data: was none" in message
+
+
+def test_a_configuration_holds_the_folders_without_labels(scenes, tmp_path):
+    folder = shutil.copytree(scenes / "more" / "JPEGImages", tmp_path / "with # in it")
+    train(scenes / "data", tmp_path / "run", "--epochs", "1", *EARLY, "--unlabelled", folder, scenes / "more")
+    program = [str(lanner.jobs._PROGRAM), "train", "--config", str(tmp_path / "run" / "config.cfg")]
+    result = subprocess.run([*program, "--resume"], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0 and "is over" in result.stderr, result.stderr
+    result = subprocess.run([*program, "--out", str(tmp_path / "other #2"), "--max-steps", "1"],
+                            capture_output=True, text=True, timeout=120)  # fmt: skip
+    assert result.returncode == 0 and "10 unlabeled images" in result.stderr, result.stderr
+    assert (tmp_path / "other #2" / "last.safetensors").exists()
+
+
+def test_images_that_cannot_be_read_are_named_before_the_burn_in(scenes, tmp_path):
+    images = shutil.copytree(scenes / "more" / "JPEGImages", tmp_path / "images")
+    first = sorted(images.iterdir())[0]
+    first.write_bytes(b"")
+    message = train(scenes / "data", tmp_path / "run", "--epochs", "9", "--unlabelled", images, code=65)
+    assert "unlabelled: 1 of 10 images cannot be read" in message and str(first) in message
+    train(scenes / "data", tmp_path / "run", "--epochs", "1", "--unlabelled", images, "--on-bad-image", "skip")
+
+
+@pytest.mark.parametrize("options, message", [
+    (["--pseudo.jitters", "1"], "pseudo.jitters: expected 0, or at least 2, got 1"),
+    (["--pseudo.min-score", "0.5", "--pseudo.max-score", "0.4"], "pseudo.min_score: expected at most pseudo.max_score"),
+    (["--pseudo.window", "49"], "pseudo.window: expected >= 50"),
+    (["--unlabelled-ratio", "1e12"], "unlabelled_ratio"),
+])  # fmt: skip
+def test_options_that_would_turn_the_method_off_are_refused(scenes, tmp_path, options, message):
+    output = train(scenes / "data", tmp_path / "run", "--unlabelled", scenes / "more", *options, code=2)
+    assert message in output
 
 
 def test_images_are_selected_listed_drawn_and_linked(scenes, tmp_path):
@@ -93,6 +134,35 @@ def test_images_are_selected_listed_drawn_and_linked(scenes, tmp_path):
         lanner.select(images=images, count=7, already=tmp_path / "list.txt")
     with pytest.raises(ValueError, match="link: .* exists already"):
         lanner.select(images=images, count=4, link=tmp_path / "links", image_size=64)
+
+
+def test_chosen_images_of_one_name_are_told_apart_by_their_folders(scenes, tmp_path):
+    images = sorted((scenes / "more" / "JPEGImages").iterdir())[:3]
+    for camera, image in zip("abc", images):
+        (tmp_path / "cameras" / camera).mkdir(parents=True)
+        shutil.copy(image, tmp_path / "cameras" / camera / "IMG_1.jpg")
+    lanner.select(images=tmp_path / "cameras", count=3, copy=tmp_path / "copies", image_size=64)
+    names = sorted(file.name for file in (tmp_path / "copies").iterdir())
+    assert names == ["a_IMG_1.jpg", "b_IMG_1.jpg", "c_IMG_1.jpg"]
+    (tmp_path / "list.txt").write_text("kept\n")
+    with pytest.raises(ValueError, match="copy: .* exists already"):
+        lanner.select(images=tmp_path / "cameras", count=1, copy=tmp_path / "copies", out=tmp_path / "list.txt",
+                      image_size=64)  # fmt: skip
+    assert (tmp_path / "list.txt").read_text() == "kept\n"
+
+
+def test_where_only_labeled_images_can_be_read_nothing_is_selected(scenes, tmp_path):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "empty.jpg").write_bytes(b"")
+    with pytest.raises(ValueError, match="none of them can be read"):
+        lanner.select(images=tmp_path / "bad", count=1, already=scenes / "more" / "JPEGImages", image_size=64)
+
+
+def test_pretraining_takes_a_list_of_images(scenes, tmp_path):
+    images = sorted((scenes / "more" / "JPEGImages").iterdir())[:6]
+    (tmp_path / "some.txt").write_text("".join(f"{image}\n" for image in images))
+    with pytest.raises(ValueError, match="at most the number of images, 6, got 7"):
+        lanner.pretrain(images=tmp_path / "some.txt", out=tmp_path / "pre", batch_size=7)
 
 
 def test_an_unreadable_image_is_not_selected_and_named(scenes, tmp_path, capfd):

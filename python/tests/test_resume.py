@@ -81,6 +81,15 @@ def test_a_run_that_is_over_says_so(data, run):
     assert (run / "last.safetensors").read_bytes() == before
 
 
+def test_steps_instead_of_epochs_are_refused_and_other_batches_keep_the_step(data, run, tmp_path):
+    message = train(data, run, "--epochs", "2", "--max-steps", "99", "--resume", code=2)
+    assert "max-steps: was 0, is 99" in message
+    out = tmp_path / "steps"
+    train(data, out, "--max-steps", "3")
+    message = train(data, out, "--max-steps", "3", "--batch-size", "1", "--resume", "--override")
+    assert "is over, at step 3" in message
+
+
 def test_more_epochs_are_refused_because_the_learning_rate_would_jump(data, run):
     for more in ([], ["--override"]):
         message = train(data, run, "--epochs", "4", "--resume", *more, code=2)

@@ -140,6 +140,15 @@ def test_converted_weights_can_be_loaded(tmp_path):
         lanner.from_torchvision("retinanet", reference.state_dict())
 
 
+def test_torchvisions_own_list_of_classes_is_taken():
+    state = make(1).state_dict()
+    classes = ["__background__", "cat", "N/A", "dog", "N/A", "hat", "cup"]
+    detector = lanner.from_torchvision(NAMES[1], state, classes=classes)
+    assert detector.classes == ["cat", "N/A 2", "dog", "N/A 4", "hat", "cup"]
+    with pytest.raises(ValueError, match="classes: expected 6 names, got 5"):
+        lanner.from_torchvision(NAMES[1], state, classes=classes[2:])
+
+
 @pytest.mark.parametrize("resnet", ["resnet18", "resnet152", "resnext50_32x4d", "wide_resnet50_2"])
 def test_detectors_with_other_resnets_match_torchvision(resnet):
     torch.manual_seed(5)

@@ -170,8 +170,11 @@ TEST_CASE("options that are given are not chosen, and the choice of others respe
   check(with({"backbone.neck"}), {{"anchors.sizes", "22,35,55,87,137,216"}});
 }
 
-TEST_CASE("an epoch is counted in whole batches") {
-  auto few = data();
-  few.images = 10;  // one batch of 7 per epoch
-  check(choices(few, 0), {{"batch_size", "7"}, {"epochs", "6000"}});
+TEST_CASE("without a limit of time a run has 6,000 steps, or the epochs that are given") {
+  AutoInput input{.data = data(), .machine = kTwoCores, .options = limited_to(0)};
+  check(choices(input), {{"max_steps", "6000"}});
+  input.is_given = [](const std::string& option) { return option == "epochs"; };
+  CHECK_FALSE(choices(input).contains("max_steps"));
+  input.options = limited_to(12);
+  CHECK_FALSE(choices(input).contains("max_steps"));
 }

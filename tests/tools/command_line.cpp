@@ -41,7 +41,7 @@ const std::string tiny = " --preset small" + tiny_sizes;
 
 TEST_CASE("every subcommand explains itself") {
   expect("--help", 0, "lanner COMMAND");
-  expect("--version", 0, "lanner 0.1.0");
+  expect("--version", 0, "lanner 0.2.0");
   for (const char* command :
        {"synth", "check-data", "pretrain", "train", "eval", "detect", "models", "bench", "doctor"})
     expect(std::string(command) + " --help", 0, std::string("usage: lanner ") + command);
@@ -314,6 +314,7 @@ TEST_CASE("tune runs trials, writes a configuration, resumes, and names what is 
   const auto with_val = tune + " --val " + at("data") + ":val";
   expect(with_val + " --max-steps 9", 2, "max_steps: expected 0, because trials are as long as");
   expect(with_val + " --vary roi.alpha=1", 2, "\"roi.alpha\"");
+  expect(with_val + " --vary lr=1,2", 2, "vary: expected another option than lr, which --lrs says");
   const auto result = run(with_val);
   INFO(result.output);
   REQUIRE(result.code == 0);
@@ -326,6 +327,8 @@ TEST_CASE("tune runs trials, writes a configuration, resumes, and names what is 
   CHECK(std::count(trials.begin(), trials.end(), '\n') == 3 + 2 + 1);
   expect(with_val, 2, "already contains trials");
   expect(with_val + " --resume", 0, "lanner train --config");
+  expect(with_val + " --resume --minutes 60", 2, "minutes: was 0.05, is 60");
+  expect(with_val + " --resume --vary roi.beta=1", 2, "vary: was , is roi.beta=1");
   CHECK(read(folder.path / "tuning/trials.jsonl") == trials);
   expect("train --config " + at("tuning/tuned.cfg") + " --max-minutes 0.01 --out " + at("run"), 0,
          "");

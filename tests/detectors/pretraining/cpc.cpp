@@ -58,7 +58,6 @@ TEST_CASE("the initial CPC loss is near ln N, and its bound does not exceed ln N
       CHECK(result.candidates == (negatives ? 17 : 4 * 7 * 7));
       const double ln_n = std::log(static_cast<double>(result.candidates));
       CHECK(result.loss.item<double>() == Approx(ln_n).epsilon(temperature > 0 ? 0.3 : 0.05));
-      CHECK(ln_n - result.loss.item<double>() <= ln_n);
       CHECK(result.parts.size() == 12);
       CHECK(result.parts[4].first == "accuracy_left_3");
       CHECK(result.features.sizes() == at::IntArrayRef{196, 256});

@@ -1,5 +1,7 @@
 #include "lanner/detectors/pretraining/regions.h"
 
+#include <map>
+
 #include "lanner/ops/roi_align.h"
 #include "tests/catch.h"
 
@@ -47,6 +49,28 @@ TEST_CASE("the two rows of a region show the same pixels in both views") {
     CHECK(rois.slice(1, 1, 5).max().item<float>() <= 96.01);
     CHECK((rois.slice(1, 3, 5) - rois.slice(1, 1, 3)).min().item<float>() > 1);
   }
+}
+
+TEST_CASE(
+    "targets begin as the network that is trained, weights from elsewhere and statistics too") {
+  torch::manual_seed(4);
+  Regions regions(tiny_regions());
+  const torch::NoGradGuard no_grad;
+  for (auto& parameter : regions.parameters()) parameter.uniform_();
+  for (auto& buffer : regions.buffers())
+    if (buffer.is_floating_point()) buffer.uniform_();
+  regions.begin();
+  std::map<std::string, at::Tensor> all;
+  for (const auto& item : regions.named_parameters()) all[item.key()] = item.value();
+  for (const auto& item : regions.named_buffers()) all[item.key()] = item.value();
+  int compared = 0;
+  for (const auto& [name, value] : all) {
+    if (!name.starts_with("target.")) continue;
+    INFO(name);
+    CHECK(torch::equal(value, all.at(name.substr(7))));
+    ++compared;
+  }
+  CHECK(compared > 50);
 }
 
 TEST_CASE("a region that stands out has the highest salience") {

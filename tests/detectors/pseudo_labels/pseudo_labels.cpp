@@ -1,3 +1,6 @@
+#include <array>
+#include <opencv2/imgproc.hpp>
+
 #include "lanner/datasets/images/strong_view.h"
 #include "lanner/datasets/synthetic.h"
 #include "lanner/detectors/backbones/backbone.h"
@@ -178,6 +181,95 @@ TEST_CASE("pseudo-labels have no gradients, and the losses on them reach the stu
     CHECK(boxes.size(0) == pairs.strong.box_weights[n].size(0));
     CHECK((boxes.slice(1, 2, 4) - boxes.slice(1, 0, 2) >= 1).all().item<bool>());
   }
+}
+
+TEST_CASE("pseudo-targets are the boxes of the weak views where the strong ones show them") {
+  const TemporaryFolder folder;
+  const double mixed = GENERATE(0, 1);
+  auto pairs = some_pairs(folder.path, {.scale = 0.6, .shift = 0.5, .mosaic = mixed});
+  PseudoLabels labels;
+  for (int n = 0; n < 2; ++n) {
+    labels.boxes.push_back(torch::tensor({{5.f, 5.f, 30.f, 40.f},
+                                          {60.f, 20.f, 90.f, 50.f},
+                                          {100.f, 70.f, 127.f, 95.f},
+                                          {0.f, 0.f, 5.f, 5.f},
+                                          {123.f, 0.f, 128.f, 5.f},
+                                          {2.f, 50.f, 120.f, 60.f + n}}));
+    labels.labels.push_back(torch::tensor({1, 2, 1, 2, 1, 2}) + n);
+    labels.scores.push_back(torch::ones({6}));
+    labels.steady.push_back(torch::tensor({1.f, 0.f, 0.f, 1.f, 1.f, 0.f}));
+  }
+  set_pseudo_targets(pairs, labels);
+  int64_t dropped = 0;
+  for (size_t n = 0; n < 2; ++n) {
+    int64_t row = 0;
+    for (const auto& [weak, map, area] : pairs.parts[n])
+      for (int64_t i = 0; i < 6; ++i) {
+        const auto* b = labels.boxes[weak].data_ptr<float>() + 4 * i;
+        const auto whole = datasets::mapped({b[0], b[1], b[2], b[3]}, map);
+        const datasets::Box inside{
+            std::max<double>(whole.x1, area.x), std::max<double>(whole.y1, area.y),
+            std::min<double>(whole.x2, area.br().x), std::min<double>(whole.y2, area.br().y)};
+        if (inside.width() < 1 || inside.height() < 1 ||
+            inside.width() * inside.height() < 0.25 * whole.width() * whole.height()) {
+          ++dropped;
+          continue;
+        }
+        REQUIRE(row < pairs.strong.boxes[n].size(0));
+        const auto* box = pairs.strong.boxes[n][row].data_ptr<float>();
+        CHECK(box[0] == Approx(inside.x1).margin(1e-3));
+        CHECK(box[1] == Approx(inside.y1).margin(1e-3));
+        CHECK(box[2] == Approx(inside.x2).margin(1e-3));
+        CHECK(box[3] == Approx(inside.y2).margin(1e-3));
+        CHECK(pairs.strong.labels[n][row].item<int64_t>() ==
+              labels.labels[weak][i].item<int64_t>());
+        CHECK(pairs.strong.box_weights[n][row].item<float>() ==
+              labels.steady[weak][i].item<float>());
+        ++row;
+      }
+    CHECK(row == pairs.strong.boxes[n].size(0));
+  }
+  CHECK(dropped > 0);
+}
+
+TEST_CASE("background counts as much as the teacher takes it for background, objects fully") {
+  const TemporaryFolder folder;
+  const double mixed = GENERATE(0, 1);
+  const auto pairs = some_pairs(folder.path, {.mosaic = mixed});
+  auto teacher = a_teacher();
+  const PseudoLabelOptions options;
+  ClassThresholds thresholds({1, 1}, options);
+  const auto labels = label_views(teacher, pairs, thresholds, options);
+  std::vector<std::array<float, 5>> rois;
+  for (const float view : {0.f, 1.f})
+    for (const float x : {4.f, 40.f, 90.f})
+      for (const float y : {6.f, 64.f}) rois.push_back({view, x, y, x + 20, y + 25});
+  RoiTargets targets;
+  targets.rois.rois = torch::from_blob(rois.data(), {std::ssize(rois), 5}).clone();
+  targets.labels = torch::zeros({std::ssize(rois)}, torch::kLong);
+  targets.labels[3] = 1;
+  const auto weights = labels.weights(targets);
+  const auto features = teacher->features(pairs.weak);
+  int compared = 0;
+  for (size_t i = 0; i < rois.size(); ++i) {
+    const auto [view, x1, y1, x2, y2] = rois[i];
+    const double x = (x1 + x2) / 2, y = (y1 + y2) / 2;
+    double expected = 1;
+    for (const auto& [weak, map, area] : pairs.parts[static_cast<size_t>(view)]) {
+      if (i == 3 || x < area.x || x >= area.br().x || y < area.y || y >= area.br().y) continue;
+      cv::Matx23d back;
+      cv::invertAffineTransform(map, back);
+      const auto box = datasets::mapped({x1, y1, x2, y2}, back);
+      const auto roi = torch::tensor({static_cast<float>(weak), static_cast<float>(box.x1),
+                                      static_cast<float>(box.y1), static_cast<float>(box.x2),
+                                      static_cast<float>(box.y2)})
+                           .view({1, 5});
+      expected = teacher->predict(features, roi).logits.softmax(1)[0][0].item<double>();
+      ++compared;
+    }
+    CHECK(weights[static_cast<int64_t>(i)].item<double>() == Approx(expected).epsilon(1e-4));
+  }
+  CHECK(compared == 11);
 }
 
 TEST_CASE("boxes are steady where jittered copies are moved to one place") {

@@ -1,7 +1,10 @@
 #include "lanner/detectors/training/advice.h"
 
+#include <torch/nn/modules/linear.h>
 #include <algorithm>
 
+#include "lanner/detectors/training/advisor.h"
+#include "lanner/detectors/training/schedule.h"
 #include "tests/catch.h"
 
 using namespace lanner;
@@ -117,6 +120,26 @@ TEST_CASE("windows of broken runs get the advice that names the fault") {
   CHECK(advice([](auto& w) { w.data_wait = 0.5; }) == Kinds{"waiting for data"});
   CHECK(advice([](auto& w) { w.gauges.proposed[2] = 100; }) == Kinds{"objects are not proposed"});
   CHECK(advice([](auto& w) { w.gauges.right_class = 2600; }) == Kinds{"classes are confused"});
+}
+
+TEST_CASE("steps of one percent after a long warm-up are no fault") {
+  TrainOptions options;
+  options.loop.warmup_steps = 1000, options.loop.schedule = "cosine";
+  datasets::Dataset data;
+  data.categories = {{1, "a"}};
+  torch::nn::Linear module(8, 8);
+  Advisor advisor(options, data, data);
+  const torch::NoGradGuard no_grad;
+  Gauges gauges;
+  gauges.positives = 10, gauges.found = 10, gauges.right_class = 10;
+  constexpr int kSteps = 20000;
+  for (int step = 0; step < 1400; ++step) {
+    const double progress = static_cast<double>(step) / kSteps;
+    advisor.begin_step(step, progress, *module);
+    module->weight.mul_(1 + 0.01 * schedule_factor(options.loop, step, progress));
+    if (advisor.observes(step)) advisor.observe(step, 1, 0, gauges);
+  }
+  CHECK_THAT(advisor.html(), !ContainsSubstring("changes the weights"));
 }
 
 TEST_CASE("evaluations tell overfitting from a val whose boxes are offset") {

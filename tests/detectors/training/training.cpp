@@ -7,9 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <numbers>
 #include <sstream>
+#include "lanner/datasets/files.h"
 #include "lanner/datasets/synthetic.h"
 #include "lanner/detectors/autocast.h"
 #include "lanner/detectors/training/ema.h"
+#include "lanner/detectors/training/metrics_log.h"
 #include "lanner/detectors/training/optimizer.h"
 #include "lanner/detectors/training/schedule.h"
 #include "lanner/detectors/training/train.h"
@@ -220,6 +222,33 @@ TEST_CASE("a run has max_steps steps instead of those of its epochs, and its sch
   CHECK(rates.back() == Approx(options.loop.lr * (1 + std::cos(std::numbers::pi * 6 / 7)) / 2));
 }
 
+TEST_CASE("a run that failed before its first step leaves its folder free") {
+  const TemporaryFolder folder;
+  datasets::write_synthetic({.out = folder.path / "data", .images = 8, .width = 128, .height = 96});
+  auto options = tiny_run(folder.path / "data", folder.path / "run");
+  fs::rename(folder.path / "data/JPEGImages", folder.path / "data/elsewhere");
+  CHECK_THROWS_AS(train(options, never), Error);
+  fs::rename(folder.path / "data/elsewhere", folder.path / "data/JPEGImages");
+  options.loop.max_steps = 1;
+  CHECK(train(options, never) == LoopEnd::finished);
+}
+
+TEST_CASE(
+    "a folder that holds the best weights alone is not written over, nor files that are not ours") {
+  const TemporaryFolder folder;
+  datasets::write_synthetic({.out = folder.path / "data", .images = 8, .width = 128, .height = 96});
+  auto options = tiny_run(folder.path / "data", folder.path / "run");
+  options.loop.max_steps = 2, options.loop.keep = 1, options.loop.save_minutes = 1e-9;
+  fs::create_directories(folder.path / "run/checkpoints");
+  datasets::write_file(folder.path / "run/checkpoints/best_old.safetensors", "kept");
+  CHECK(train(options, never) == LoopEnd::finished);
+  CHECK(fs::exists(folder.path / "run/checkpoints/best_old.safetensors"));
+  CHECK(fs::exists(folder.path / "run/checkpoints/000000002.safetensors"));
+  CHECK_FALSE(fs::exists(folder.path / "run/checkpoints/000000001.safetensors"));
+  fs::remove(folder.path / "run/last.safetensors");
+  CHECK_THROWS_WITH(train(options, never), ContainsSubstring("already contains a run"));
+}
+
 TEST_CASE("a run that was stopped and resumed ends with the weights of one that was not") {
   const TemporaryFolder folder;
   datasets::write_synthetic({.out = folder.path / "data", .images = 8, .width = 128, .height = 96});
@@ -273,6 +302,20 @@ TEST_CASE("a resumed log keeps the lines up to its step and drops what will come
   write(file, "{\"step\":5}\n{\"step\":10}\n{\"step\":15}\n{\"ste");
   MetricsLog(folder.path, 10).write({{"step", 11}});
   CHECK(read(file) == "{\"step\":5}\n{\"step\":10}\n{\"step\":11}\n");
+}
+
+TEST_CASE("the table of evaluations goes on when a run is resumed that measures more") {
+  const TemporaryFolder folder;
+  {
+    MetricsLog log(folder.path, 0);
+    log.write({{"step", 99999}, {"loss", 1.5}});
+    log.write_evaluation({{"step", 100000}, {"elapsed", 3.5}, {"val_AP", 0.25}});
+    log.write_evaluation({{"step", 200000}, {"elapsed", 9.5}, {"val_AP", 0.5}});
+  }
+  MetricsLog log(folder.path, 100000);
+  log.write_evaluation({{"step", 200000}, {"elapsed", 8}, {"val_AP", 0.75}, {"val_loss", 2}});
+  CHECK(read(folder.path / "results.csv") ==
+        "step,elapsed,val_AP,val_loss\n100000,3.5,0.25,\n200000,8,0.75,2\n");
 }
 
 TEST_CASE("what was learned is kept when an evaluation meets a damaged image, or is stopped") {

@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <map>
 #include <random>
+#include <set>
 
 #include "lanner/detectors/tuning/fit.h"
 #include "lanner/detectors/tuning/plan.h"
@@ -90,6 +93,19 @@ TEST_CASE("fits that are not to be trusted are doubted, and the best long trial 
   CHECK_THAT(doubts(few, 8000), ContainsSubstring("9 trials are few"));
 }
 
+TEST_CASE("of fewer trials than the fit has coefficients the best is taken, and the fit doubted") {
+  for (const size_t count : {2, 3, 5}) {
+    auto few = trials(0);
+    few.erase(few.begin() + static_cast<std::ptrdiff_t>(count), few.end());
+    const auto tuned = predict(few, 64000);
+    const auto best = std::min_element(
+        few.begin(), few.end(), [](const auto& a, const auto& b) { return a.loss < b.loss; });
+    CHECK_FALSE(tuned.doubts.empty());
+    CHECK(tuned.lr.value == best->lr);
+    CHECK(tuned.batch_size.value == best->batch_size);
+  }
+}
+
 TEST_CASE("trials that diverged are left out; without others there is nothing to fit") {
   auto some = trials(0);
   some.push_back({.round = 2, .lr = 10, .batch_size = 4, .loss = INFINITY});
@@ -113,6 +129,20 @@ TEST_CASE("rounds of a search halve the trials and double their length, within t
   CHECK(trials_in_round(15, 2) == 4);
   CHECK(first_minutes(47, 15) == Approx(1));
   CHECK(trials_in_round(1, 2) == 1);
+}
+
+TEST_CASE(
+    "each batch size is tried with each value of another option, or more rates are asked for") {
+  TuneOptions options;
+  options.train.loop.lr = 0.02, options.train.loop.batch_size = 4;
+  for (const int variants : {2, 3, 5}) {
+    std::map<int, std::set<int>> of_batch;
+    for (const auto& setting : first_round(options, variants))
+      of_batch[setting.batch_size].insert(setting.variant);
+    REQUIRE(of_batch.size() == 3);
+    for (const auto& [batch, seen] : of_batch) CHECK(std::ssize(seen) == variants);
+  }
+  CHECK_THROWS_WITH(first_round(options, 6), ContainsSubstring("learning rates, 5, got 6"));
 }
 
 TEST_CASE("values to vary are combined, and wrong ones are named") {
