@@ -53,6 +53,13 @@ LoopOptions loop_options(const TrainOptions& options) {
   return loop;
 }
 
+// Nothing is learned from what --pseudo.truth says.
+std::string fingerprint_without_truth(datasets::Dataset unlabelled) {
+  unlabelled.categories.clear();
+  for (auto& image : unlabelled.images) image.objects.clear();
+  return datasets::fingerprint(unlabelled);
+}
+
 // Of all objects, in a random order: [M, 4], cx, cy, w, h as fractions of the image.
 at::Tensor relative_boxes(const datasets::Dataset& data) {
   std::vector<float> values;
@@ -130,7 +137,7 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
   auto identity = identity_of(loop);
   add_data(identity, data.train, data.val);
   identity["unlabelled data"] =
-      options.unlabelled.empty() ? "none" : datasets::fingerprint(data.unlabelled);
+      options.unlabelled.empty() ? "none" : fingerprint_without_truth(data.unlabelled);
   if (resumed) check_identity(*resumed, identity, loop);
 
   const GeneratorGuard generator;
