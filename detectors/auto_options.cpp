@@ -146,17 +146,17 @@ class Chooser {
 
   // Takes over the architecture of the weights, but not image size, score and NMS thresholds.
   void take_architecture(const DetectorOptions& init) {
-    datasets::for_each_field(init, [&](const auto& value, const datasets::Field&,
-                                       const std::string& path) {
-      const bool kept = path == "model" || path.starts_with("backbone.") ||
-                        path.starts_with("anchors.") || path.starts_with("rpn.") ||
-                        path.starts_with("roi.") || path.starts_with("normalization.") ||
-                        path.starts_with("diffusion.") || path == "resize.interpolation" ||
-                        path == "path" || path == "sampler" || path == "steps" || path == "boxes";
-      if constexpr (requires { to_text(value); })
-        if (kept && !is_chosen_separately(path) && !to_text(value).empty())
-          choose(path, to_text(value), "as in the --init weights");
-    });
+    datasets::for_each_field(
+        init, [&](const auto& value, const datasets::Field&, const std::string& path) {
+          const bool kept = path == "model" || path.starts_with("backbone.") ||
+                            path.starts_with("anchors.") || path.starts_with("rpn.") ||
+                            path.starts_with("roi.") || path.starts_with("normalization.") ||
+                            path == "resize.interpolation" ||
+                            (init.model == "diffusion" && is_of_diffusion(path));
+          if constexpr (requires { to_text(value); })
+            if (kept && !is_chosen_separately(path) && !to_text(value).empty())
+              choose(path, to_text(value), "as in the --init weights");
+        });
     const bool has_statistics =
         init.backbone.norm == Norm::batch || init.backbone.norm == Norm::frozen_batch;
     choose("backbone.norm", has_statistics ? "frozen_batch" : to_text(init.backbone.norm),
@@ -172,6 +172,11 @@ class Chooser {
              at_least(training ? init.rpn.post_nms_train : init.rpn.post_nms_test, proposals),
              count_reason());
     choose("roi.max_detections", at_least(init.roi.max_detections, detections), count_reason());
+  }
+
+  static bool is_of_diffusion(const std::string& path) {
+    return path.starts_with("diffusion.") || path == "path" || path == "sampler" ||
+           path == "steps" || path == "boxes";
   }
 
   static bool is_chosen_separately(const std::string& path) {

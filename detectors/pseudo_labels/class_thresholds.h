@@ -36,6 +36,7 @@ class LANNER_API ClassThresholds {
 
   // What add() was given and is still counted, as tensors of a checkpoint.
   std::map<std::string, at::Tensor> state() const;
+  // Whether a checkpoint holds a state().
   static bool is_in(const std::map<std::string, at::Tensor>& tensors);
   // Throws bad_data naming `source` where a tensor is missing or misshapen.
   void load_state(const std::map<std::string, at::Tensor>& tensors, const std::string& source);

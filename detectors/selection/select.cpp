@@ -77,9 +77,10 @@ datasets::Dataset labeled_images(const SelectOptions& options) {
 }
 
 // The names of the chosen files in a folder: their own, or, where two are equal, with that of their
-// folder before it. Throws where a name is taken.
+// folder before it; none for no folder. Throws where a name is taken.
 std::map<fs::path, fs::path> names_in(const fs::path& folder, const std::vector<fs::path>& files,
                                       const std::string& option) {
+  if (folder.empty()) return {};
   std::map<fs::path, int> counts;
   for (const auto& file : files) ++counts[file.filename()];
   std::map<fs::path, fs::path> names;

@@ -147,6 +147,15 @@ TEST_CASE("weights to start from do not limit the objects per image") {
         {{"rpn.post_nms_test", "2000"}, {"roi.max_detections", "600"}});
 }
 
+TEST_CASE(
+    "of weights to start from, a diffusion detector's head is taken, and no other's mentioned") {
+  DetectorOptions init;
+  CHECK_FALSE(choices({.data = data(), .machine = {}, .init = init}).contains("diffusion.stages"));
+  init.model = "diffusion", init.diffusion.stages = 3, init.sampling.boxes = 100;
+  check(choices({.data = data(), .machine = {}, .init = init}),
+        {{"model", "diffusion"}, {"diffusion.stages", "3"}, {"boxes", "100"}});
+}
+
 TEST_CASE("options that are given are not chosen, and the choice of others respects them") {
   AutoInput input{.data = data(), .machine = kTwoCores, .options = limited_to(12)};
   std::set<std::string> given;
