@@ -41,7 +41,7 @@ class KnownFiles {
 
 }  // namespace
 
-std::vector<fs::path> image_files(const fs::path& source) {
+std::vector<fs::path> listed_images(const fs::path& source) {
   if (source.extension() != ".txt") return list_images(source);
   std::vector<fs::path> files;
   for (const auto& line : text_lines(source)) {
@@ -57,7 +57,7 @@ Dataset open_unlabelled(const std::vector<fs::path>& sources,
                         std::span<const Dataset* const> known) {
   std::set<fs::path> files;
   for (const auto& source : sources)
-    for (auto& file : image_files(source)) files.insert(std::move(file));
+    for (auto& file : listed_images(source)) files.insert(std::move(file));
   const std::vector<fs::path> all(files.begin(), files.end());
   const KnownFiles known_files(known);
   std::vector<char> is_known(all.size());

@@ -11,7 +11,7 @@ namespace lanner::datasets {
 
 // The images in a folder, searched recursively, or of a list, *.txt with a path a line, relative to
 // the list. Throws missing_file; bad_data where there are none.
-LANNER_API std::vector<std::filesystem::path> image_files(const std::filesystem::path& source);
+LANNER_API std::vector<std::filesystem::path> listed_images(const std::filesystem::path& source);
 
 // Reads images without labels, of folders or lists. Images whose files equal one of `known` are
 // left out, with a note on stderr. Throws missing_file; bad_data for a folder without images and

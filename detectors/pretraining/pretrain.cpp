@@ -36,7 +36,7 @@ namespace {
 std::vector<fs::path> files_of(const std::vector<fs::path>& folders) {
   std::vector<fs::path> files;
   for (const auto& folder : folders)
-    for (auto& file : datasets::image_files(folder)) files.push_back(std::move(file));
+    for (auto& file : datasets::listed_images(folder)) files.push_back(std::move(file));
   if (files.empty()) throw usage_error("images: expected at least one folder, got none");
   std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
     return std::pair(a.filename(), a) < std::pair(b.filename(), b);

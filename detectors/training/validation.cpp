@@ -78,21 +78,21 @@ std::optional<Metrics> Validation::losses() {
       shard, batch_size, detector_->options.resize,
       {.threads = options_.loop.workers, .normalization = detector_->options.normalization});
   std::vector<std::string> names;
-  // Of each term, and the images. A rank may have none.
-  auto sums = torch::zeros({detector_->options.model == "diffusion" ? 3 : 5}, torch::kDouble);
+  const int64_t terms = detector_->options.model == "diffusion" ? 2 : 4;  // of Losses::named()
+  auto sums = torch::zeros({terms + 1}, torch::kDouble);  // and the images: a rank may have none
   {
     const SingleRankGuard single;  // ranks have different numbers of batches
     while (auto batch = loader->next()) {
       if (stop_()) break;
       place(*batch, detector_->parameters().front().device());
       for (const auto id : batch->image_ids) batch->seeds.push_back(static_cast<uint64_t>(id));
-      const auto terms = detector_->losses(*batch).named();
+      const auto losses = detector_->losses(*batch).named();
       const auto images = static_cast<double>(batch->size());
-      for (size_t i = 0; i < terms.size(); ++i)
-        sums[static_cast<int64_t>(i)] += images * terms[i].second.item<double>();
+      for (size_t i = 0; i < losses.size(); ++i)
+        sums[static_cast<int64_t>(i)] += images * losses[i].second.item<double>();
       sums[-1] += images;
       names.clear();
-      for (const auto& [name, value] : terms) names.push_back(name);
+      for (const auto& [name, value] : losses) names.push_back(name);
     }
   }
   sums = sum_over_ranks(sums);

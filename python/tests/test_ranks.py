@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,6 +101,23 @@ def test_synced_batch_norms_have_the_statistics_of_all_ranks(data, tmp_path):
                           for name in ("one", "synced", "local"))  # fmt: skip
     assert synced == pytest.approx(one, rel=1e-5)
     assert local != pytest.approx(one, rel=1e-4)
+
+
+def test_a_rank_without_images_of_val_takes_part_in_its_losses(data, tmp_path):
+    # Of the 6 images of val, the first rank has all.
+    train(2, data, tmp_path / "run", "--preset", "small", "--max-steps", "1", "--evaluations", "1", "--val-loss", batch=8)
+    assert rows(tmp_path / "run")[-1]["val_loss"] > 0
+
+
+def test_a_training_image_that_cannot_be_read_leaves_the_ranks_together(data, tmp_path):
+    bad = shutil.copytree(data, tmp_path / "bad")
+    name = (bad / "ImageSets" / "Main" / "train.txt").read_text().split()[0]
+    image = next((bad / "JPEGImages").glob(f"{name}.*"))
+    image.write_bytes(image.read_bytes()[:200])
+    # Where val is poor, training images are evaluated, too.
+    train(2, bad, tmp_path / "run", "--preset", "small", "--max-steps", "2", "--evaluations", "2",
+          "--on-bad-image", "skip", batch=2)  # fmt: skip
+    assert [row["step"] for row in rows(tmp_path / "run") if "val_AP" in row] == [1, 2]
 
 
 @pytest.mark.parametrize("objective", ["cpc", "simclr"])
