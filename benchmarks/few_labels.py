@@ -106,6 +106,10 @@ for (data, method, labels, chosen, seed, budget, split, options), row in rows.al
         results.setdefault((method, labels, chosen, budget, options), {})[seed] = row
 
 
+def image_count(labels: str) -> int:
+    return len(subsets.training_images()) if labels == "all" else int(labels)
+
+
 def values(group: tuple, metric: str) -> list[float]:
     return [float(row[metric]) for row in results[group].values()]
 
@@ -115,9 +119,9 @@ for group in sorted(results):
     print(*group[:3], group[3], group[4], ", ".join(texts), f"({len(results[group])} seeds)")
     for alone in sorted(results):
         seeds = [seed for seed in results[group] if seed in results[alone]]
-        if alone[0] == "labels" and alone[1:3] == group[1:3] and alone != group and seeds:
+        if alone[:3] == ("labels", group[1], "random") and alone != group and seeds:
             gains = [float(results[group][s]["AP50"]) - float(results[alone][s]["AP50"]) for s in seeds]
-            print(f"  AP50 against labels alone, {alone[3]}: {interval(gains)}")
+            print("  AP50 against random labels alone,", *alone[3:], interval(gains))
 
 if arguments.plot:
     import matplotlib
@@ -126,13 +130,23 @@ if arguments.plot:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
-    for method in sorted({group[0] for group in results}):
-        mine = sorted((g for g in results if g[0] == method and g[2] == "random" and not g[4]), key=lambda g: int(g[1]))
-        ap50s = [values(group, "AP50") for group in mine]
-        axes.errorbar([int(group[1]) for group in mine], [statistics.mean(a) for a in ap50s],
+    lines: dict[str, list[tuple]] = {}  # groups by what differs but for the number of labels
+    for group in results:
+        method, labels, chosen, budget, options = group
+        if not options and budget.endswith("steps"):
+            name = ", ".join([method, budget] + ([chosen] if chosen != "random" else []))
+            lines.setdefault(name, []).append(group)
+    for i, (name, groups) in enumerate(sorted(lines.items())):
+        groups.sort(key=lambda g: image_count(g[1]))
+        ap50s = [values(group, "AP50") for group in groups]
+        counts = [image_count(group[1]) * (1 + 0.01 * i) for group in groups]  # side by side
+        axes.errorbar(counts, [statistics.mean(a) for a in ap50s],
                       [statistics.stdev(a) if len(a) > 1 else 0 for a in ap50s], marker="o",
-                      capsize=3, label=method)  # fmt: skip
+                      capsize=3, label=name)  # fmt: skip
+    ticks = sorted({image_count(group[1]) for groups in lines.values() for group in groups})
     axes.set(xscale="log", xlabel="labeled images", ylabel=f"AP50 on {arguments.split}, percent")
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend()
     figure.tight_layout()

@@ -14,6 +14,8 @@ namespace {
 
 constexpr int kResamplings = 200;
 constexpr double kFarFromBest = 0.15;  // of log(loss): half of the weight is gone
+constexpr double kLearned = 0.25;      // of the AP of the best of the round
+constexpr double kMaxExcess = 0.1;
 constexpr int kRefits = 20;
 constexpr int kGrid = 41;  // steps per axis in the search for the lowest loss
 
@@ -43,6 +45,16 @@ Interval interval(double value, std::vector<double> samples) {
 }
 
 }  // namespace
+
+std::vector<Trial> learned(const std::vector<Trial>& trials) {
+  std::vector<Trial> kept;
+  for (const auto& trial : trials) {
+    if (!std::isfinite(trial.loss) || trial.loss <= 0) continue;
+    const double best = best_of_round(trials, trial.round).loss;
+    if (trial.loss <= std::max(best, 1 - kLearned * (1 - best))) kept.push_back(trial);
+  }
+  return kept;
+}
 
 double PowerLaw::at(double images) const { return factor * std::pow(images, exponent); }
 
@@ -151,8 +163,10 @@ int LossSurface::best_variant() const {
   return best;
 }
 
+bool LossSurface::has_lr_minimum() const { return beta_[kLrLr] > 0; }
+
 bool LossSurface::has_minimum() const {
-  if (beta_[kLrLr] <= 0) return false;
+  if (!has_lr_minimum()) return false;
   return !varies_batch_ ||
          4 * beta_[kLrLr] * beta_[kBatchBatch] > beta_[kLrBatch] * beta_[kLrBatch];
 }
@@ -188,15 +202,14 @@ std::vector<std::string> doubts_of(const LossSurface& surface, const std::vector
     doubts.push_back(std::to_string(trials.size()) + " trials are few for a fit of " +
                      std::to_string(surface.coefficients()) +
                      " coefficients: allow more --minutes, or more --lrs");
-  if (!surface.has_minimum())
-    doubts.push_back("the loss has no minimum over learning rate and batch size");
+  if (!surface.has_lr_minimum()) doubts.push_back("the loss has no minimum over the learning rate");
   const auto [low, high] = std::minmax_element(trials.begin(), trials.end(),
                                                [](auto& a, auto& b) { return a.lr < b.lr; });
   if (tuned.lr.value < 1.05 * low->lr || tuned.lr.value > 0.95 * high->lr)
     doubts.push_back("the best learning rate is at the end of the tested range: widen --lrs");
-  if (tuned.lr.high > 4 * tuned.lr.low)
-    doubts.push_back("the best learning rate is uncertain by a factor of " +
-                     rounded(tuned.lr.high / tuned.lr.low));
+  if (tuned.excess > kMaxExcess)
+    doubts.push_back("1 - AP may be " + rounded(100 * tuned.excess) +
+                     " % higher than with the best settings");
   if (surface.residual() > 0.1)
     doubts.push_back("the losses scatter by " + rounded(100 * surface.residual()) +
                      " % around the fit");
@@ -210,9 +223,7 @@ std::vector<std::string> doubts_of(const LossSurface& surface, const std::vector
 }  // namespace
 
 Tuned predict(const std::vector<Trial>& all, double images) {
-  std::vector<Trial> trials;
-  for (const auto& trial : all)
-    if (std::isfinite(trial.loss) && trial.loss > 0) trials.push_back(trial);
+  const auto trials = learned(all);
   if (trials.size() < 2)
     throw bad_data("tune: " + std::to_string(trials.size()) +
                    " trials have a finite loss; at least two are required");
@@ -220,7 +231,7 @@ Tuned predict(const std::vector<Trial>& all, double images) {
   Tuned tuned{.images = images, .variant = surface.best_variant()};
   const auto [lr, batch] = surface.best_lr_and_batch(images, tuned.variant);
 
-  std::vector<double> lrs, batches, losses;
+  std::vector<double> lrs, batches, losses, excesses;
   std::mt19937_64 random(1);
   std::normal_distribution<double> noise(0, 1);
   for (int i = 0; i < kResamplings; ++i) {
@@ -232,10 +243,12 @@ Tuned predict(const std::vector<Trial>& all, double images) {
     const auto [one_lr, one_batch] = refit.best_lr_and_batch(images, tuned.variant);
     const double loss = refit.loss(one_lr, one_batch, images, tuned.variant);
     lrs.push_back(one_lr), batches.push_back(one_batch), losses.push_back(loss);
+    excesses.push_back(refit.loss(lr, batch, images, tuned.variant) / loss - 1);
   }
   const double loss = surface.loss(lr, batch, images, tuned.variant);
   tuned.lr = interval(lr, lrs), tuned.batch_size = interval(batch, batches);
   tuned.loss = interval(loss, losses);
+  tuned.excess = interval(0, excesses).high;
   tuned.has_laws = surface.has_minimum();
   if (tuned.has_laws) std::tie(tuned.lr_law, tuned.batch_law) = surface.laws();
   tuned.doubts = doubts_of(surface, trials, tuned);

@@ -19,6 +19,10 @@ struct Trial {
   int variant = 0;    // of the other options that vary
 };
 
+// The trials whose AP is at least a quarter of the best of their round. The others say that their
+// settings are bad, but not how bad: 1 - AP ends at 1, a cliff that no quadratic follows.
+std::vector<Trial> learned(const std::vector<Trial>& trials);
+
 // value = factor * images ^ exponent
 struct PowerLaw {
   double factor = 0, exponent = 0;
@@ -37,6 +41,7 @@ class LossSurface {
   std::pair<double, double> best_lr_and_batch(double images, int variant = 0) const;
   int best_variant() const;
 
+  bool has_lr_minimum() const;
   bool has_minimum() const;  // in the learning rate, and in the batch size where that varies
   // The settings of lowest loss, inside the tested range or not, for any length of a run: learning
   // rate and batch size. Requires has_minimum().
@@ -66,6 +71,7 @@ struct Interval {
 struct Tuned {
   double images = 0;
   Interval lr{}, batch_size{}, loss{};
+  double excess = 0;  // by which the loss may be above the best's, as a fraction: 95 %
   int variant = 0;
   bool has_laws = false;
   PowerLaw lr_law{}, batch_law{};
@@ -73,9 +79,10 @@ struct Tuned {
   std::vector<std::string> doubts{};  // why the fit is not to be trusted; empty if it is
 };
 
-// Fits the surface, and refits it to 200 sets of trials that are simulated by it, with the noise of
-// its residuals (seeded). With doubts, `lr` and `batch_size` are those of the best trial of the
-// last round. Throws bad_data if fewer than two trials have a finite loss.
+// Fits the surface to the trials that learned something, and refits it to 200 sets of trials that
+// are simulated by it, with the noise of its residuals (seeded). With doubts, `lr` and `batch_size`
+// are those of the best trial of the last round. Throws bad_data if fewer than two trials have a
+// finite loss.
 Tuned predict(const std::vector<Trial>& trials, double images);
 
 }  // namespace lanner::detectors

@@ -21,7 +21,7 @@ struct SearchOptions {
                       .help = "minutes of training in all trials together",
                       .limits = above(0)});
     field(o.lrs, {.name = "lrs",
-                  .help = "learning rates to try; default: 1/9, 1/3, 1, 3 and 9 times --lr",
+                  .help = "learning rates to try; default: 1/4, 1/2, 1, 2 and 4 times --lr",
                   .limits = above(0)});
     field(o.batch_sizes, {.name = "batch_sizes",
                           .help = "batch sizes to try; default: 1/2, 1 and 2 times --batch-size",

@@ -75,7 +75,7 @@ std::vector<Setting> first_round(const TuneOptions& options, int variants) {
   std::set<int> batches(options.search.batch_sizes.begin(), options.search.batch_sizes.end());
   const auto& loop = options.train.loop;
   if (lrs.empty())
-    for (const double factor : {1. / 9, 1. / 3, 1., 3., 9.}) lrs.insert(factor * loop.lr);
+    for (const double factor : {0.25, 0.5, 1., 2., 4.}) lrs.insert(factor * loop.lr);
   if (batches.empty())
     for (const double factor : {0.5, 1., 2.})
       batches.insert(std::max(1, static_cast<int>(factor * loop.batch_size)));

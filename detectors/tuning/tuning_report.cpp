@@ -37,7 +37,7 @@ std::string summary(const Tuned& tuned, double minutes) {
       << " images), with intervals of 90 %:\n"
       << "  lr          " << text(tuned.lr) << "\n"
       << "  batch size  " << text(tuned.batch_size) << "\n"
-      << "  val AP      " << text(tuned.AP()) << "\n";
+      << "  val AP      " << text(tuned.AP()) << "  if it goes on rising as in the trials\n";
   for (const auto& doubt : tuned.doubts) out << "do not trust the fit: " << doubt << "\n";
   if (!tuned.doubts.empty())
     out << "lr and batch size are those of the best of the longest trials instead\n";
@@ -59,7 +59,7 @@ std::string loss_chart(const std::vector<Trial>& trials, const Tuned& tuned) {
   std::set<double> lrs;
   for (const auto& trial : trials)
     if (std::isfinite(trial.loss)) finite.push_back(trial), lrs.insert(std::log10(trial.lr));
-  const LossSurface surface(finite);
+  const LossSurface surface(learned(trials));
   const auto distance = [&](const Trial& trial) {
     return std::abs(std::log(trial.batch_size / tuned.batch_size.value));
   };

@@ -17,7 +17,7 @@ namespace {
 double true_loss(double lr, double batch, double images) {
   const double x = std::log(lr / (0.5 * std::pow(images, -0.2)));
   const double y = std::log(batch / (0.3 * std::pow(images, 0.3)));
-  return 20 * std::pow(images, -0.3) * std::exp(0.05 * x * x + 0.08 * y * y + 0.02 * x * y);
+  return 5 * std::pow(images, -0.3) * std::exp(0.05 * x * x + 0.08 * y * y + 0.02 * x * y);
 }
 
 std::vector<Trial> trials(double noise, bool one_batch_size = false) {
@@ -84,8 +84,9 @@ TEST_CASE("fits that are not to be trusted are doubted, and the best long trial 
   };
   CHECK_THAT(doubts(trials(0.02), 1e6), ContainsSubstring("times as long as the longest trial"));
   CHECK_THAT(doubts(trials(0.4), 64000), ContainsSubstring("scatter"));
+  CHECK_THAT(doubts(trials(0.4), 64000), ContainsSubstring("% higher than with the best settings"));
   auto high = trials(0);
-  for (auto& trial : high) trial.lr /= 100, trial.loss = 1 / trial.lr;  // the more the better
+  for (auto& trial : high) trial.lr /= 100, trial.loss = 1e-4 / trial.lr;  // the more the better
   CHECK_THAT(doubts(high, 64000), ContainsSubstring("end of the tested range"));
   CHECK(predict(high, 64000).lr.value == Approx(0.003));
   auto few = trials(0);
@@ -112,6 +113,35 @@ TEST_CASE("trials that diverged are left out; without others there is nothing to
   CHECK(predict(some, 64000).lr.value == Approx(predict(trials(0), 64000).lr.value));
   CHECK_THROWS_WITH(predict({{.lr = 1, .batch_size = 1, .loss = INFINITY}}, 100),
                     ContainsSubstring("0 trials have a finite loss"));
+}
+
+TEST_CASE("trials that learned nothing do not bend the fit") {
+  auto all = trials(0.02);
+  const auto before = predict(all, 64000);
+  for (int round = 0; round < 3; ++round)
+    for (const double batch : {2., 4., 8.})
+      all.push_back({.round = round,
+                     .lr = 1,
+                     .batch_size = batch,
+                     .images = 4000. * (1 << round),
+                     .loss = 0.999});  // an AP of 0.001
+  const auto after = predict(all, 64000);
+  CHECK(after.doubts.empty());
+  CHECK(after.lr.value == Approx(before.lr.value));
+}
+
+TEST_CASE("the learning rate is fitted where smaller batches are always better") {
+  auto all = trials(0);
+  for (auto& trial : all) {
+    const double y = std::log(trial.batch_size / 4);
+    trial.loss = true_loss(trial.lr, 0.3 * std::pow(trial.images, 0.3), trial.images) *
+                 std::exp(0.2 * y - 0.05 * y * y);
+  }
+  const auto tuned = predict(all, 64000);
+  CHECK(tuned.doubts.empty());
+  CHECK_FALSE(tuned.has_laws);
+  CHECK(tuned.lr.value == Approx(0.5 * std::pow(64000, -0.2)).epsilon(0.1));
+  CHECK(tuned.batch_size.value == Approx(2));
 }
 
 TEST_CASE("the better value of another option is found") {
