@@ -177,30 +177,27 @@ LoopEnd train(const TrainOptions& options, const std::function<bool()>& stop) {
                                                  .normalization = detector_options.normalization});
   Advisor advisor(options, data.train, data.val);
   Validation validation(detector, data.train, data.val, options, bfloat16, advisor, stop);
+  const auto train_batch = [&](int64_t batch, double progress) {
+    const int64_t step = batch / loop.accumulate;
+    const bool is_first = batch % loop.accumulate == 0;  // of the step
+    if (is_first) advisor.begin_step(step, progress, *detector);
+    Gauges gauges;
+    // The gauges are of proposals, which diffusion has none of.
+    const bool observed =
+        is_first && advisor.observes(step) && detector_options.model != "diffusion";
+    // The same for an image whichever rank has it.
+    const uint64_t first_seed = (loop.seed << 40) + batch * global_batch + first_of_rank;
+    auto result = detection_step(detector, *loader, device, bfloat16, first_seed,
+                                 observed ? &gauges : nullptr);
+    if (self_training) self_training->add_losses(result, detector, batch, progress);
+    if (observed)
+      advisor.observe(step, result.loss.item<double>(), result.data_time * loop.accumulate, gauges);
+    return result;
+  };
   TrainingTask task{.name = "train",
                     .module = detector.ptr().get(),
                     .steps_per_epoch = per_epoch,
-                    .step =
-                        [&](int64_t batch, double progress) {
-                          const int64_t step = batch / loop.accumulate;
-                          const bool is_first = batch % loop.accumulate == 0;  // of the step
-                          if (is_first) advisor.begin_step(step, progress, *detector);
-                          Gauges gauges;
-                          // The gauges are of proposals, which diffusion has none of.
-                          const bool observed = is_first && advisor.observes(step) &&
-                                                detector_options.model != "diffusion";
-                          // The same for an image whichever rank has it.
-                          const uint64_t first_seed =
-                              (loop.seed << 40) + batch * global_batch + first_of_rank;
-                          auto result = detection_step(detector, *loader, device, bfloat16,
-                                                       first_seed, observed ? &gauges : nullptr);
-                          if (self_training)
-                            self_training->add_losses(result, detector, batch, progress);
-                          if (observed)
-                            advisor.observe(step, result.loss.item<double>(),
-                                            result.data_time * loop.accumulate, gauges);
-                          return result;
-                        },
+                    .step = train_batch,
                     .metadata = metadata_of(detector_options)};
   task.metadata["run"] = to_json(identity);
   if (self_training) {

@@ -226,7 +226,7 @@ Tuned predict(const std::vector<Trial>& all, double images) {
   const auto trials = learned(all);
   if (trials.size() < 2)
     throw bad_data("tune: " + std::to_string(trials.size()) +
-                   " trials have a finite loss; at least two are required");
+                   " trials have a finite loss and learned something; at least two are required");
   const LossSurface surface(trials);
   Tuned tuned{.images = images, .variant = surface.best_variant()};
   const auto [lr, batch] = surface.best_lr_and_batch(images, tuned.variant);

@@ -81,8 +81,8 @@ struct Tuned {
 
 // Fits the surface to the trials that learned something, and refits it to 200 sets of trials that
 // are simulated by it, with the noise of its residuals (seeded). With doubts, `lr` and `batch_size`
-// are those of the best trial of the last round. Throws bad_data if fewer than two trials have a
-// finite loss.
+// are those of the best trial of the last round. Throws bad_data if there are fewer than two
+// such trials.
 Tuned predict(const std::vector<Trial>& trials, double images);
 
 }  // namespace lanner::detectors
