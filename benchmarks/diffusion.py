@@ -1,11 +1,12 @@
 """Measures a diffusion box head beside Faster R-CNN, and what its steps and boxes are worth.
 
     diffusion.py LANNER SHARED_DATA RUNS OUT.csv
-        [--data synth|uno|bccd] [--paths flow,vp] [--seeds 1,2,3] [--minutes 8] [--split val]
+        [--data synth|uno|bccd] [--models faster_rcnn,flow,vp] [--seeds 1,2,3]
+        [--minutes 8 | --max-steps 1660] [--split val]
         [--steps 1,2,4,8] [--boxes 50,100,300] [--plot OUT.png]
 
-Trains `--preset small` and, for each path, `--preset small_diffusion` for the same minutes, and
-evaluates each number of steps with each number of boxes: with the steps of the sampler, and, as
+Trains `--preset small` and, for each path, `--preset small_diffusion` for the same minutes or steps,
+and evaluates each number of steps with each number of boxes: with the steps of the sampler, and, as
 the control, with fresh random boxes in each step (`--renew 1`). Appends a row for each to OUT.csv;
 rows that it has are not run again. Times are of `lanner eval`, decoding included, per image.
 """
@@ -25,9 +26,10 @@ parser = argparse.ArgumentParser(
 for name in ("lanner", "shared_data", "runs", "out"):
     parser.add_argument(name, type=pathlib.Path)
 parser.add_argument("--data", choices=("synth", "uno", "bccd"), default="synth")
-parser.add_argument("--paths", default="flow")
+parser.add_argument("--models", default="faster_rcnn,flow")
 parser.add_argument("--seeds", default="1,2,3")
 parser.add_argument("--minutes", type=float, default=8)
+parser.add_argument("--max-steps", type=int, help="instead of minutes")
 parser.add_argument("--split", default="val")
 parser.add_argument("--steps", default="1,2,4,8")
 parser.add_argument("--boxes", default="50,100,300")
@@ -50,11 +52,15 @@ DATA = {
              "--anchors.sizes", "16,24;32,48;64,96"]),
 }  # fmt: skip
 train_data, val, test, options = DATA[arguments.data]
-COMMON = [*options, "--backbone.width", 32, "--evaluations", 2, "--epochs", 100000, "--max-minutes",
-          arguments.minutes, *arguments.train.split()]  # fmt: skip
+if arguments.max_steps:
+    budget, limit = f"{arguments.max_steps} steps", ["--max-steps", arguments.max_steps]
+else:
+    budget = f"{arguments.minutes:g} minutes"
+    limit = ["--epochs", 100000, "--max-minutes", arguments.minutes]
+COMMON = [*options, "--backbone.width", 32, "--evaluations", 2, *limit, *arguments.train.split()]
 images = val if arguments.split == "val" else test
 
-keys = ["data", "model", "seed", "minutes", "split", "steps", "boxes", "boxes_of_a_step", "options"]
+keys = ["data", "model", "seed", "budget", "split", "steps", "boxes", "boxes_of_a_step", "options"]
 rows = Rows(arguments.out, [*keys, "seconds_per_image", *METRICS], keys=len(keys))
 
 
@@ -77,23 +83,19 @@ def measure(folder, key, flags):
     rows.add(*key, f"{spent / image_count():.4f}", *(f"{100 * metrics[name]:.2f}" for name in METRICS))
 
 
-for seed in arguments.seeds.split(","):
-    start = (arguments.data,)
-    name = "-".join([seed, f"{arguments.minutes:g}", *re.findall(r"[\w.]+", arguments.train)])
-    folder = runs / f"small-{name}"
-    lanner.train(folder, "train", "--data", train_data, "--val", val, "--preset", "small", "--seed", seed,
+for seed, model in itertools.product(arguments.seeds.split(","), arguments.models.split(",")):
+    start = (arguments.data, model, seed, budget, arguments.split)
+    folder = runs / "-".join([model, seed, *re.findall(r"[\w.]+", f"{budget} {arguments.train}")])
+    preset = ["small"] if model == "faster_rcnn" else ["small_diffusion", "--path", model]
+    lanner.train(folder, "train", "--data", train_data, "--val", val, "--preset", *preset, "--seed", seed,
                  *COMMON)  # fmt: skip
-    measure(folder, (*start, "faster_rcnn", seed, f"{arguments.minutes:g}", arguments.split, "", "", "",
-                     arguments.train.strip()), [])  # fmt: skip
-    for path in arguments.paths.split(","):
-        folder = runs / f"{path}-{name}"
-        lanner.train(folder, "train", "--data", train_data, "--val", val, "--preset", "small_diffusion",
-                     "--path", path, "--seed", seed, *COMMON)  # fmt: skip
-        for steps, boxes in itertools.product(arguments.steps.split(","), arguments.boxes.split(",")):
-            for control in (False, True) if steps != "1" else (False,):
-                key = (*start, path, seed, f"{arguments.minutes:g}", arguments.split, steps, boxes,
-                       "fresh" if control else "sampled", arguments.train.strip())  # fmt: skip
-                measure(folder, key, ["--steps", steps, "--boxes", boxes, *(["--renew", 1] if control else [])])
+    if model == "faster_rcnn":
+        measure(folder, (*start, "", "", "", arguments.train.strip()), [])
+        continue
+    for steps, boxes in itertools.product(arguments.steps.split(","), arguments.boxes.split(",")):
+        for control in (False, True) if steps != "1" else (False,):
+            key = (*start, steps, boxes, "fresh" if control else "sampled", arguments.train.strip())
+            measure(folder, key, ["--steps", steps, "--boxes", boxes, *(["--renew", 1] if control else [])])
 
 found = {}
 for key, row in rows.all().items():

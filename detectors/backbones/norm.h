@@ -12,7 +12,7 @@ class NormLayerImpl : public torch::nn::Module {
  public:
   NormLayerImpl(Norm norm, int64_t channels);
 
-  // x: [N, channels, H, W]. Returns the same shape.
+  // x: [N, channels, H, W], or [N, channels] of a batch norm or group norm. Returns the same shape.
   at::Tensor forward(const at::Tensor& x);
 
   // Whether forward() is x * scale + shift, independent of the statistics of x. This holds for

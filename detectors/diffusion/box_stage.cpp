@@ -108,16 +108,15 @@ at::Tensor BoxStageImpl::attend(const at::Tensor& queries) {
 }
 
 StageOutput BoxStageImpl::forward(const at::Tensor& pooled, const at::Tensor& boxes,
-                                  at::Tensor queries, const at::Tensor& time) {
+                                  at::Tensor queries, const at::Tensor& time, int64_t images) {
   const auto features = pooled.flatten(2).transpose(1, 2);  // [K, area, width]
   if (!queries.defined()) queries = features.mean(1);
-  const auto images = time.size(0), count = queries.size(0), width = queries.size(1);
+  const auto count = queries.size(0), width = queries.size(1);
   const auto by_image = queries.view({images, count / images, width});
   auto x = norm1_(by_image + attend(by_image)).view({count, width});
   x = norm2_(x + dynamic_(x, features));
   x = norm3_(x + shrink_(grow_(x).relu()));
-  const auto change =
-      modulation_(torch::silu(time)).repeat_interleave(count / images, 0).chunk(2, 1);
+  const auto change = modulation_(torch::silu(time)).chunk(2, 1);
   const auto told = x * (change[0] + 1) + change[1];
   return {upcast(cls_score_(cls_layer_->forward(told))),
           moved(boxes, upcast(bbox_pred_(box_layers_->forward(told)))), x};

@@ -41,10 +41,10 @@ struct StageOutput {
 class LANNER_API BoxStageImpl : public torch::nn::Module {
  public:
   BoxStageImpl(int64_t width, int64_t classes, int64_t area, const DiffusionOptions& options);
-  // pooled: [K, width, s, s] of N images with K / N boxes each; boxes: [K, 4]; queries: [K, width],
-  // undefined in the first stage; time: [N, 4 * width].
+  // pooled: [K, width, s, s] of images with K / images boxes each; boxes: [K, 4]; queries:
+  // [K, width], undefined in the first stage; time: [K, 4 * width], or [1, 4 * width] for all.
   StageOutput forward(const at::Tensor& pooled, const at::Tensor& boxes, at::Tensor queries,
-                      const at::Tensor& time);
+                      const at::Tensor& time, int64_t images);
 
  private:
   at::Tensor attend(const at::Tensor& queries);

@@ -147,7 +147,7 @@ at::Tensor DiffusionHeadImpl::start(int64_t boxes, at::Generator& random) const 
 
 std::vector<StageOutput> DiffusionHeadImpl::run(const std::vector<at::Tensor>& features,
                                                 const at::Tensor& boxes, const at::Tensor& times) {
-  const auto images = times.size(0), count = boxes.size(0);
+  const auto images = features.front().size(0), count = boxes.size(0);
   const auto time = time_->forward(time_features(times, width_));
   const auto index =
       torch::arange(images, boxes.options()).repeat_interleave(count / images).unsqueeze(1);
@@ -156,7 +156,7 @@ std::vector<StageOutput> DiffusionHeadImpl::run(const std::vector<at::Tensor>& f
   at::Tensor queries;
   for (auto& stage : stages_) {
     const auto pooled = pooling_(features, torch::cat({index, current}, 1));
-    outputs.push_back(stage(pooled, current, queries, time));
+    outputs.push_back(stage(pooled, current, queries, time, images));
     current = outputs.back().boxes.detach();
     queries = outputs.back().queries;
   }
@@ -167,18 +167,29 @@ DiffusionLosses DiffusionHeadImpl::losses(const std::vector<at::Tensor>& feature
                                           const datasets::Batch& batch) {
   const auto images = batch.size(), count = options_.train_boxes;
   const auto sizes = sizes_of(batch);
-  std::vector<at::Tensor> noisy;
-  std::vector<float> times;
+  std::vector<at::Tensor> clean, noise;
+  std::vector<float> s, sigma, times;  // of each box
   for (int64_t n = 0; n < images; ++n) {
     if (!batch.seeds.empty()) torch::manual_seed(2 * batch.seeds[n]);
-    // The root: most often near the noise that sampling begins with.
-    const auto level = level_at(sampling_.path, std::sqrt(torch::rand({1}).item<double>()));
-    const auto x0 = (padded(to_center(batch.boxes[n] / sizes[n])) * 2 - 1) * kScale;
-    noisy.push_back(level.s * x0 + level.sigma * torch::randn({count, 4}).to(x0));
-    times.push_back(static_cast<float>(level.time));
+    // A level for each box, so that an image asks about many (as for each token in arXiv
+    // 2407.01392). The root: most often near the noise that sampling begins with.
+    const auto fractions = torch::rand({count}, torch::kDouble).sqrt();
+    for (int64_t i = 0; i < count; ++i) {
+      const auto level = level_at(sampling_.path, fractions[i].item<double>());
+      s.push_back(static_cast<float>(level.s));
+      sigma.push_back(static_cast<float>(level.sigma));
+      times.push_back(static_cast<float>(level.time));
+    }
+    clean.push_back((padded(to_center(batch.boxes[n] / sizes[n])) * 2 - 1) * kScale);
+    noise.push_back(torch::randn({count, 4}));
   }
-  const auto boxes = decode(torch::stack(noisy), sizes).flatten(0, 1);
-  const auto outputs = run(features, boxes, torch::tensor(times).to(boxes.device()));
+  const auto of_boxes = [&](const std::vector<float>& values) {
+    return torch::tensor(values).view({images, count, 1}).to(sizes.device());
+  };
+  const auto x = of_boxes(s) * torch::stack(clean) +
+                 of_boxes(sigma) * torch::stack(noise).to(sizes.device());
+  const auto boxes = decode(x, sizes).flatten(0, 1);
+  const auto outputs = run(features, boxes, of_boxes(times).flatten());
 
   at::Tensor classifier = torch::zeros({}, boxes.options()), box_reg = classifier.clone();
   for (const auto& output : outputs) {
@@ -230,8 +241,8 @@ std::vector<Detections> DiffusionHeadImpl::detect(const std::vector<at::Tensor>&
   std::vector<at::Tensor> scores, boxes;  // of each evaluation: [N, B, C] and [N, B, 4]
   const auto denoise = [&](const at::Tensor& x, const NoiseLevel& level) {
     const auto before = decode(x, sizes);
-    const auto times = torch::full({images}, level.time, sizes.options());
-    const auto output = run(features, before.flatten(0, 1), times).back();
+    const auto time = torch::full({1}, level.time, sizes.options());
+    const auto output = run(features, before.flatten(0, 1), time).back();
     scores.push_back(output.logits.sigmoid().view({images, count, -1}));
     boxes.push_back(output.boxes.view({images, count, 4}));
     if (steps)

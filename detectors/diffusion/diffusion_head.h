@@ -47,8 +47,8 @@ class DiffusionHeadImpl : public torch::nn::Module {
                                  const datasets::Batch& batch,
                                  std::vector<SamplingStep>* steps = nullptr);
 
-  // The predictions of every stage for boxes [N * B, 4] of N images, image by image, at levels of
-  // noise [N].
+  // The predictions of every stage for boxes [N * B, 4] of N images, image by image. times: the
+  // NoiseLevel::time of each, [N * B], or of all, [1].
   std::vector<StageOutput> run(const std::vector<at::Tensor>& features, const at::Tensor& boxes,
                                const at::Tensor& times);
 

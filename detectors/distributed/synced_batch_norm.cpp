@@ -11,10 +11,14 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 // Sums over all but the channels, in double. Returns [C].
-at::Tensor channel_sums(const at::Tensor& x) { return x.sum({0, 2, 3}, false, torch::kDouble); }
+at::Tensor channel_sums(const at::Tensor& x) {
+  return x.dim() == 2 ? x.sum(0, false, torch::kDouble) : x.sum({0, 2, 3}, false, torch::kDouble);
+}
 
 at::Tensor by_channel(const at::Tensor& values, const at::Tensor& like) {
-  return values.to(like.dtype()).view({1, -1, 1, 1});
+  std::vector<int64_t> shape(like.dim(), 1);
+  shape[1] = -1;
+  return values.to(like.dtype()).view(shape);
 }
 
 // Computes in float32 at least. Returns the output, and mean and unbiased variance of all ranks.

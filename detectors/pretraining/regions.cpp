@@ -1,9 +1,9 @@
 #include "lanner/detectors/pretraining/regions.h"
 
 #include <torch/nn/modules/activation.h>
-#include <torch/nn/modules/batchnorm.h>
 
 #include "lanner/detectors/auto_options.h"
+#include "lanner/detectors/backbones/norm.h"
 #include "lanner/detectors/roi_heads/options.h"
 #include "lanner/detectors/upcast.h"
 
@@ -57,7 +57,7 @@ Regions::Network Regions::make_network() const {
     if (item.key().starts_with("box_predictor")) item.value().set_requires_grad(false);
   const auto width = options_.regions.head_width;
   network.projection =
-      torch::nn::Sequential(torch::nn::Linear(width, width), torch::nn::BatchNorm1d(width),
+      torch::nn::Sequential(torch::nn::Linear(width, width), NormLayer(Norm::batch, width),
                             torch::nn::ReLU(), torch::nn::Linear(width, options_.embedding));
   return network;
 }

@@ -1,9 +1,9 @@
 #include "lanner/detectors/pretraining/simclr.h"
 
 #include <torch/nn/modules/activation.h>
-#include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/sequential.h>
 
+#include "lanner/detectors/backbones/norm.h"
 #include "lanner/detectors/distributed/ranks.h"
 #include "lanner/detectors/pretraining/info_nce.h"
 #include "lanner/detectors/pretraining/patches.h"
@@ -17,7 +17,7 @@ Simclr::Simclr(const PretrainOptions& options) : Objective(options), options_(op
   // so that its statistics do not reveal which ones belong together.
   projection_ = register_module(
       "projection",
-      torch::nn::Sequential(torch::nn::Linear(channels, channels), torch::nn::BatchNorm1d(channels),
+      torch::nn::Sequential(torch::nn::Linear(channels, channels), NormLayer(Norm::batch, channels),
                             torch::nn::ReLU(), torch::nn::Linear(channels, options.embedding)));
 }
 

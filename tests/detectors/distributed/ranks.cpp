@@ -25,7 +25,8 @@ TEST_CASE("a process that torchrun did not start is the only rank") {
 TEST_CASE("the synced batch norm of one rank is torch's, with its gradients and statistics") {
   torch::manual_seed(1);
   const auto type = torch::TensorOptions(torch::kDouble);
-  const auto x = torch::randn({3, 4, 5, 6}, type) * 2 + 3, gradient = torch::randn_like(x);
+  const auto shape = GENERATE(std::vector<int64_t>{3, 4, 5, 6}, std::vector<int64_t>{7, 4});
+  const auto x = torch::randn(shape, type) * 2 + 3, gradient = torch::randn_like(x);
   const auto weight = torch::rand({4}, type), bias = torch::rand({4}, type);
   std::vector<std::vector<at::Tensor>> results;
   for (const bool synced : {false, true}) {
