@@ -186,8 +186,8 @@ DiffusionLosses DiffusionHeadImpl::losses(const std::vector<at::Tensor>& feature
   const auto of_boxes = [&](const std::vector<float>& values) {
     return torch::tensor(values).view({images, count, 1}).to(sizes.device());
   };
-  const auto x = of_boxes(s) * torch::stack(clean) +
-                 of_boxes(sigma) * torch::stack(noise).to(sizes.device());
+  const auto x =
+      of_boxes(s) * torch::stack(clean) + of_boxes(sigma) * torch::stack(noise).to(sizes.device());
   const auto boxes = decode(x, sizes).flatten(0, 1);
   const auto outputs = run(features, boxes, of_boxes(times).flatten());
 
