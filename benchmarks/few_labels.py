@@ -1,13 +1,15 @@
 """Measures what each step of docs/few_labels.md is worth.
 
     few_labels.py LANNER SHARED_DATA RUNS OUT.csv
-        [--data bccd|asl|synth] [--methods labels,regions,unlabelled,both] [--labels 20] [--seeds 1,2,3,4,5]
+        [--data bccd|asl|synth] [--methods labels,regions,cpc,simclr,unlabelled,both] [--labels 20]
+        [--seeds 1,2,3,4,5]
         [--steps 800] [--unlabelled-steps 1200] [--pretrain-steps 1000] [--chosen random]
         [--split val] [--plot OUT.png]
 
 `labels` trains on a few labeled images alone; `unlabelled` learns from the rest of the
-training images, without labels, too; `regions` trains on the labels from weights that were
-pretrained on all training images without labels; `both` does both. `--chosen coverage|k_center|
+training images, without labels, too; `regions`, `cpc` and `simclr` train on the labels from weights
+that were pretrained with that objective on all training images without labels; `both` is `regions`
+and `unlabelled`. `--chosen coverage|k_center|
 k_means` takes the images that `lanner select` chooses with that cover, instead of random ones; the
 seed is then that of the selection and of the training. Budgets are steps, not minutes, so that
 rows of different machines can be compared. Appends a row for each run to OUT.csv; rows
@@ -63,9 +65,11 @@ def labeled(count: str, seed: str) -> str:
     return subsets.labeled(names, f"{count}-{arguments.chosen}-{seed}")
 
 
-def pretrained(seed: str) -> pathlib.Path:
-    folder = runs / f"regions-{arguments.pretrain_steps}-{seed}"
-    lanner.train(folder, "pretrain", "--objective", "regions", "--images", images, "--norm", "batch",
+def pretrained(objective: str, seed: str) -> pathlib.Path:
+    folder = runs / f"{objective}-{arguments.pretrain_steps}-{seed}"
+    # Detectors from random weights have batch norms, which leak between the patches of CPC.
+    norm = "layer" if objective == "cpc" else "batch"
+    lanner.train(folder, "pretrain", "--objective", objective, "--images", images, "--norm", norm,
                  "--width", 32, "--max-steps", arguments.pretrain_steps, "--seed", seed, "--show")  # fmt: skip
     return folder / "best.safetensors"
 
@@ -83,7 +87,8 @@ for seed in arguments.seeds.split(","):
     for method in arguments.methods.split(","):
         learns = method in ("unlabelled", "both")
         steps = arguments.unlabelled_steps if learns else arguments.steps
-        first = f"{arguments.pretrain_steps} + " if method in ("regions", "both") else ""
+        objective = {"both": "regions", "labels": "", "unlabelled": ""}.get(method, method)
+        first = f"{arguments.pretrain_steps} + " if objective else ""
         key = (arguments.data, method, arguments.labels, arguments.chosen, seed, f"{first}{steps} steps",
                arguments.split, arguments.train.strip())  # fmt: skip
         if key in rows:
@@ -91,8 +96,8 @@ for seed in arguments.seeds.split(","):
         folder = runs / "-".join([*key[1:5], first + str(steps), *re.findall(r"[\w.]+", key[7])])
         flags = ["--data", labeled(arguments.labels, seed), "--val", subsets.split("val"), "--seed", seed,
                  "--max-steps", steps, *OPTIONS, *arguments.train.split()]  # fmt: skip
-        if method in ("regions", "both"):
-            flags += ["--init", pretrained(seed)]
+        if objective:
+            flags += ["--init", pretrained(objective, seed)]
         if learns:
             flags += ["--unlabelled", images, "--pseudo.truth", subsets.split("train")]
         lanner.train(folder, "train", *flags)

@@ -228,6 +228,21 @@ TEST_CASE("the dynamic convolution has the gradients that finite differences say
   }
 }
 
+TEST_CASE("a stage is told the noise of each box, or of all") {
+  torch::manual_seed(5);
+  BoxStage stage(16, 3, 9, DiffusionOptions{.heads = 2, .dynamic_width = 4, .feed_forward = 8});
+  const auto pooled = torch::randn({6, 16, 3, 3}), boxes = torch::rand({6, 4}) * 10;
+  const auto scores = [&](const at::Tensor& time) {
+    return stage(pooled, boxes, at::Tensor(), time, 2).logits;
+  };
+  auto times = torch::randn({1, 64}).repeat({6, 1});
+  const auto all = scores(times.slice(0, 0, 1));
+  CHECK(at::allclose(all, scores(times), 1e-5, 1e-6));
+  times[4] += 1;
+  const auto differs = (scores(times) - all).abs().amax(1) > 1e-3;
+  CHECK(differs.nonzero().view(-1).equal(torch::tensor({4})));
+}
+
 TEST_CASE("the same seed gives an image the same boxes, whatever the batch") {
   torch::manual_seed(5);
   auto options = diffusion_options();
