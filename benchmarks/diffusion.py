@@ -103,8 +103,9 @@ for key, row in rows.all().items():
         found.setdefault((*key[1:2], *key[3:4], *key[5:]), []).append(row)
 for group, runs_of_group in sorted(found.items()):
     aps = [float(row["AP"]) for row in runs_of_group]
-    seconds = [float(row["seconds_per_image"]) for row in runs_of_group]
-    print(*group, "AP", spread(aps), "seconds per image", spread(seconds), f"({len(aps)} seeds)")
+    seconds = [float(row["seconds_per_image"]) for row in runs_of_group if row["seconds_per_image"]]
+    spent = spread(seconds) if seconds else "not measured"
+    print(*group, "AP", spread(aps), "seconds per image", spent, f"({len(aps)} seeds)")
 
 if arguments.plot:
     import matplotlib
@@ -115,7 +116,9 @@ if arguments.plot:
     figure, axes = plt.subplots(figsize=(6, 3.6), dpi=110)
     for model in sorted({group[0] for group in found}):
         for of_a_step in ("sampled", "fresh", ""):
-            mine = [(g, r) for g, r in found.items() if g[0] == model and g[4] == of_a_step]
+            mine = [(g, r) for g, r in found.items()
+                    if g[0] == model and g[1] == budget and g[4] == of_a_step
+                    and all(row["seconds_per_image"] for row in r)]  # fmt: skip
             if not mine:
                 continue
             x = [sum(float(row["seconds_per_image"]) for row in r) / len(r) for _, r in mine]

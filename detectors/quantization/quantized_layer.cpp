@@ -34,6 +34,19 @@ bool is_affine(const at::Tensor& pair) {
   return v[0] > 0 && v[1] >= 0 && v[1] <= 255 && std::floor(v[1]) == v[1];
 }
 
+// Half of each weight, rounded to even: in integers, because in float32 the largest layer would take
+// 150 MB for a moment, which the process keeps.
+at::Tensor halved(const at::Tensor& weight) {
+  const auto from = weight.contiguous();
+  auto result = at::empty_like(from);
+  const auto* values = from.const_data_ptr<int8_t>();
+  std::transform(values, values + from.numel(), result.data_ptr<int8_t>(), [](int8_t value) {
+    const int half = value >> 1;
+    return static_cast<int8_t>(half + (value & half & 1));
+  });
+  return result;
+}
+
 // Throws bad_data naming the tensor. `own` is the layer's weight.
 void check(const QuantizedTensors& t, const at::Tensor* own, const std::string& prefix) {
   const auto channels = t.weight.dim() > 0 ? t.weight.size(0) : 0;
@@ -73,8 +86,7 @@ PackedWeight QuantizedLayerImpl::packed(const Pack& pack) const {
   if (at::cpu::is_avx512_vnni_supported())
     packed_ = pack(tensors_.weight, tensors_.weight_scale);
   else
-    packed_ =
-        pack((tensors_.weight.to(at::kFloat) / 2).round().to(at::kChar), tensors_.weight_scale * 2);
+    packed_ = pack(halved(tensors_.weight), tensors_.weight_scale * 2);
   version_ = version;
   return packed_;
 }
