@@ -34,8 +34,8 @@ bool is_affine(const at::Tensor& pair) {
   return v[0] > 0 && v[1] >= 0 && v[1] <= 255 && std::floor(v[1]) == v[1];
 }
 
-// Half of each weight, rounded to even: in integers, because in float32 the largest layer would take
-// 150 MB for a moment, which the process keeps.
+// Half of each weight, rounded to even: in integers, because in float32 the largest layer would
+// take 150 MB for a moment, which the process keeps.
 at::Tensor halved(const at::Tensor& weight) {
   const auto from = weight.contiguous();
   auto result = at::empty_like(from);
