@@ -2,9 +2,12 @@
 
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <torch/nn/modules/batchnorm.h>
 
+#include "lanner/detectors/backbones/norm.h"
 #include "lanner/detectors/detector.h"
 #include "lanner/detectors/distributed/synced_batch_norm.h"
+#include "lanner/detectors/pretraining/objective.h"
 #include "lanner/detectors/weights/safetensors.h"
 #include "tests/catch.h"
 #include "tests/detectors/make_detector.h"
@@ -43,6 +46,21 @@ TEST_CASE("the synced batch norm of one rank is torch's, with its gradients and 
   }
   for (size_t i = 0; i < results[0].size(); ++i)
     CHECK(torch::allclose(results[0][i], results[1][i], 1e-9, 1e-9));
+}
+
+TEST_CASE("syncing reaches all batch norms of an objective, those of its projection too") {
+  PretrainOptions options;
+  options.objective = GENERATE("simclr", "regions");
+  options.images = {"anywhere"}, options.loop.out = "nowhere";
+  options.norm = Norm::batch;
+  options.width = 16;
+  const auto objective = make_objective(options);
+  sync_norms(*objective);
+  for (const auto& item : objective->named_modules()) {
+    INFO(item.key() << " " << item.value()->name());
+    if (item.value()->as<torch::nn::BatchNorm1d>()) FAIL("is not synced");
+    if (const auto* norm = item.value()->as<NormLayer>()) CHECK(norm->synced);
+  }
 }
 
 // Run by the next test in processes of their own.
