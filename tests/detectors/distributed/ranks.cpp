@@ -1,8 +1,8 @@
 #include "lanner/detectors/distributed/ranks.h"
 
 #include <torch/csrc/autograd/autograd.h>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <torch/nn/modules/batchnorm.h>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "lanner/detectors/backbones/norm.h"
 #include "lanner/detectors/detector.h"
