@@ -18,7 +18,7 @@ import pathlib
 import re
 import time
 
-from runs import METRICS, Program, Rows, spread
+from runs import METRICS, Program, Rows, data_set, spread
 
 parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -39,26 +39,14 @@ arguments = parser.parse_args()
 lanner = Program(arguments.lanner)
 shared, runs = arguments.shared_data.resolve(), arguments.runs.resolve() / arguments.data
 runs.mkdir(parents=True, exist_ok=True)
-synth, uno = runs / "data", shared / "uno224/annotations"
-if arguments.data == "synth" and not (synth / "ImageSets").exists():
-    lanner("synth", "--out", synth, "--images", 1000, "--seed", 11)
-# Training data, val and test, and options for both detectors.
-DATA = {
-    "synth": (f"{synth}:train", f"{synth}:val", f"{synth}:val",
-              ["--resize.min-size", 192, "--resize.max-size", 256]),
-    "bccd": (f"{shared}/bccd:train", f"{shared}/bccd:val", f"{shared}/bccd:test", []),
-    "uno": (uno / "instances_train.json", uno / "instances_valid.json", uno / "instances_test.json",
-            ["--resize.min-size", 224, "--resize.max-size", 224, "--horizontal-flip", 0,
-             "--anchors.sizes", "16,24;32,48;64,96"]),
-}  # fmt: skip
-train_data, val, test, options = DATA[arguments.data]
+data = data_set(arguments.data, lanner, shared, runs)
 if arguments.max_steps:
     budget, limit = f"{arguments.max_steps} steps", ["--max-steps", arguments.max_steps]
 else:
     budget = f"{arguments.minutes:g} minutes"
     limit = ["--epochs", 100000, "--max-minutes", arguments.minutes]
-COMMON = [*options, "--backbone.width", 32, "--evaluations", 2, *limit, *arguments.train.split()]
-images = val if arguments.split == "val" else test
+COMMON = [*data.options, "--backbone.width", 32, "--evaluations", 2, *limit, *arguments.train.split()]
+images = data.val if arguments.split == "val" else data.test
 
 keys = ["data", "model", "seed", "budget", "split", "steps", "boxes", "boxes_of_a_step", "options"]
 rows = Rows(arguments.out, [*keys, "seconds_per_image", *METRICS], keys=len(keys))
@@ -66,7 +54,7 @@ rows = Rows(arguments.out, [*keys, "seconds_per_image", *METRICS], keys=len(keys
 
 def image_count() -> int:
     if arguments.data == "uno":
-        return len(json.loads(images.read_text())["images"])
+        return len(json.loads(pathlib.Path(images).read_text())["images"])
     folder, split = images.split(":")
     return len((pathlib.Path(folder) / f"ImageSets/Main/{split}.txt").read_text().split())
 
@@ -87,7 +75,7 @@ for seed, model in itertools.product(arguments.seeds.split(","), arguments.model
     start = (arguments.data, model, seed, budget, arguments.split)
     folder = runs / "-".join([model, seed, *re.findall(r"[\w.]+", f"{budget} {arguments.train}")])
     preset = ["small"] if model == "faster_rcnn" else ["small_diffusion", "--path", model]
-    lanner.train(folder, "train", "--data", train_data, "--val", val, "--preset", *preset, "--seed", seed,
+    lanner.train(folder, "train", "--data", data.train, "--val", data.val, "--preset", *preset, "--seed", seed,
                  *COMMON)  # fmt: skip
     if model == "faster_rcnn":
         measure(folder, (*start, "", "", "", arguments.train.strip()), [])

@@ -1,6 +1,7 @@
 """Runs of the program, with their results in a CSV file, so that comparisons can be continued."""
 
 import csv
+import dataclasses
 import json
 import pathlib
 import statistics
@@ -50,14 +51,45 @@ class Program:
         resume = ["--resume"] if (folder / "last.safetensors").exists() else []
         self(*arguments, "--out", folder, *resume)
 
-    def score(self, folder: pathlib.Path, data: str) -> list:
-        """The number of steps, then AP, AP50 and AP75 in percent, of a run's weights on data."""
+    def metrics(self, folder: pathlib.Path, data: str) -> list[str]:
+        """AP, AP50 and AP75 in percent of the weights in `folder` on data."""
         out = folder / "test.json"
         weights = folder / "best.safetensors"
         self("eval", "--weights", weights, "--data", data, "--metrics-json", out)
         metrics = json.loads(out.read_text())
+        return [f"{100 * metrics[name]:.2f}" for name in METRICS]
+
+    def score(self, folder: pathlib.Path, data: str) -> list:
+        """The number of steps, then AP, AP50 and AP75 in percent, of a run's weights on data."""
         steps = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["step"]
-        return [int(steps), *(f"{100 * metrics[name]:.2f}" for name in METRICS)]
+        return [int(steps), *self.metrics(folder, data)]
+
+
+@dataclasses.dataclass
+class Data:
+    """DATA[:SPLIT] of the splits of a data set, and what `lanner train` needs for it."""
+
+    train: str
+    val: str
+    test: str
+    options: list
+
+
+def data_set(name: str, lanner: Program, shared: pathlib.Path, runs: pathlib.Path) -> Data:
+    """Of `name`: synth (800 drawn scenes for training, 200 for val, which stands for test too), bccd
+    or uno."""
+    if name == "bccd":
+        return Data(f"{shared}/bccd:train", f"{shared}/bccd:val", f"{shared}/bccd:test", [])
+    if name == "uno":
+        files = [shared / f"uno224/annotations/instances_{split}.json" for split in ("train", "valid", "test")]
+        return Data(*map(str, files),
+                    ["--resize.min-size", 224, "--resize.max-size", 224, "--horizontal-flip", 0,
+                     "--anchors.sizes", "16,24;32,48;64,96"])  # fmt: skip
+    synth = runs / "data"
+    if not (synth / "ImageSets").exists():
+        lanner("synth", "--out", synth, "--images", 1000, "--seed", 11)
+    return Data(f"{synth}:train", f"{synth}:val", f"{synth}:val",
+                ["--resize.min-size", 192, "--resize.max-size", 256])  # fmt: skip
 
 
 def spread(values: list[float]) -> str:

@@ -127,7 +127,7 @@ TrainOptions small_diffusion() {
                         .feed_forward = 256};
   detector.sampling.boxes = 100;
   options.loop.optimizer = "adamw";
-  options.loop.lr = 5e-4;
+  options.loop.lr = 1e-3;
   options.loop.weight_decay = 1e-4;
   options.loop.clip_norm = 1;
   return options;

@@ -7,6 +7,7 @@
 namespace lanner::detectors {
 namespace {
 
+constexpr double kFocalAlpha = 0.25, kFocalGamma = 2;
 constexpr double kFar = 2.5;    // from the center, in sizes of the object
 constexpr double kTaken = 1e5;  // added to the cost of predictions that are assigned
 
@@ -24,11 +25,11 @@ void resolve_conflicts(at::Tensor& matched, const at::Tensor& cost) {
 
 }  // namespace
 
-at::Tensor assignment_cost(const at::Tensor& logits, const at::Tensor& boxes,
+at::Tensor assignment_cost(const at::Tensor& scores, const at::Tensor& boxes,
                            const at::Tensor& objects, const at::Tensor& labels, double width,
                            double height) {
   const torch::NoGradGuard no_grad;
-  const auto score = logits.sigmoid().index_select(1, labels - 1);  // [N, G]
+  const auto score = scores.index_select(1, labels - 1);  // [N, G]
   const auto positive = kFocalAlpha * (1 - score).pow(kFocalGamma) * -(score + 1e-8).log(),
              negative = (1 - kFocalAlpha) * score.pow(kFocalGamma) * -(1 - score + 1e-8).log();
   const auto size = torch::tensor({width, height, width, height}).to(boxes);
@@ -43,13 +44,13 @@ at::Tensor assignment_cost(const at::Tensor& logits, const at::Tensor& boxes,
   return cost + 1e4 * (~near.any(1, true)).to(boxes);
 }
 
-Assignment assign(const at::Tensor& logits, const at::Tensor& boxes, const at::Tensor& objects,
+Assignment assign(const at::Tensor& scores, const at::Tensor& boxes, const at::Tensor& objects,
                   const at::Tensor& labels, double width, double height, int64_t candidates) {
   const torch::NoGradGuard no_grad;
   const auto count = boxes.size(0), wanted = objects.size(0);
   const auto none = torch::zeros({0}, labels.options());
   if (count == 0 || wanted == 0) return {none, none};
-  auto cost = assignment_cost(logits, boxes, objects, labels, width, height);
+  auto cost = assignment_cost(scores, boxes, objects, labels, width, height);
   const auto best =
       std::get<0>(ops::box_iou(boxes, objects).nan_to_num(0).topk(std::min(candidates, count), 0));
   const auto shares = best.sum(0).floor().to(torch::kLong).clamp_min(1).cpu();

@@ -9,16 +9,9 @@
 namespace lanner::detectors {
 namespace {
 
-constexpr double kPrior = 0.01;          // score of an untrained network
 constexpr double kBoxWeight = 2;         // of the deltas of centers
 constexpr double kMaxGrowth = 1e5 / 16;  // of a side
-constexpr double kDeltaStd = 0.01;       // of the initial weights that predict deltas
-
-torch::nn::Linear plain(int64_t in, int64_t out) {
-  torch::nn::Linear layer(torch::nn::LinearOptions(in, out).bias(false));
-  torch::nn::init::xavier_uniform_(layer->weight);
-  return layer;
-}
+constexpr double kDeltaStd = 0.001;      // of the initial weights that predict deltas
 
 torch::nn::Linear linear_layer(int64_t in, int64_t out) {
   torch::nn::Linear layer(in, out);
@@ -31,14 +24,12 @@ torch::nn::LayerNorm layer_norm(int64_t width) {
   return torch::nn::LayerNorm(torch::nn::LayerNormOptions({width}));
 }
 
-torch::nn::Sequential layers(int64_t count, int64_t width) {
-  torch::nn::Sequential all;
-  for (int64_t i = 0; i < count; ++i) {
-    all->push_back(plain(width, width));
-    all->push_back(layer_norm(width));
-    all->push_back(torch::nn::ReLU());
-  }
-  return all;
+// A layer whose outputs are zero at first, for what is added to something.
+torch::nn::Linear added_layer(int64_t in, int64_t out) {
+  torch::nn::Linear layer(in, out);
+  torch::nn::init::zeros_(layer->weight);
+  torch::nn::init::zeros_(layer->bias);
+  return layer;
 }
 
 // Moves boxes [K, 4] by deltas [K, 4]: centers by fractions of the sides, sides by factors.
@@ -52,46 +43,44 @@ at::Tensor moved(const at::Tensor& boxes, const at::Tensor& deltas) {
 
 }  // namespace
 
-DynamicConvImpl::DynamicConvImpl(int64_t width, int64_t inner, int64_t area)
+DynamicConvImpl::DynamicConvImpl(int64_t width, int64_t inner)
     : width_(width),
       inner_(inner),
       weights_(register_module("weights", linear_layer(width, 2 * width * inner))),
-      out_(register_module("out", linear_layer(area * width, width))),
-      inner_norm_(register_module("inner_norm", layer_norm(inner))),
-      position_norm_(register_module("position_norm", layer_norm(width))),
-      out_norm_(register_module("out_norm", layer_norm(width))) {}
+      inner_norm_(register_module("inner_norm", layer_norm(inner))) {
+  const torch::NoGradGuard no_grad;
+  weights_->weight.slice(0, width * inner).zero_();  // the second convolution's
+}
 
 at::Tensor DynamicConvImpl::forward(const at::Tensor& queries, const at::Tensor& features) {
   const auto weights = weights_(queries);
   const auto count = queries.size(0), half = width_ * inner_;
   const auto first = weights.slice(1, 0, half).reshape({count, width_, inner_}),
              second = weights.slice(1, half).reshape({count, inner_, width_});
-  auto x = inner_norm_(torch::bmm(features.to(weights.scalar_type()), first)).relu();
-  // The sum leads past the few inner channels: through them alone, short runs hardly learn where
-  // objects end.
-  x = position_norm_(features + torch::bmm(x.to(weights.scalar_type()), second)).relu();
-  return out_norm_(out_(x.flatten(1))).relu();
+  const auto x = inner_norm_(torch::bmm(features.to(weights.scalar_type()), first)).relu();
+  return features + torch::bmm(x.to(weights.scalar_type()), second);
 }
 
-BoxStageImpl::BoxStageImpl(int64_t width, int64_t classes, int64_t area,
+BoxStageImpl::BoxStageImpl(int64_t width, int64_t classes, int64_t area, int64_t head_width,
                            const DiffusionOptions& options)
     : heads_(options.heads),
       in_(register_module("in", linear_layer(width, 3 * width))),
-      attended_(register_module("attended", linear_layer(width, width))),
+      attended_(register_module("attended", added_layer(width, width))),
+      dynamic_(register_module("dynamic", DynamicConv(width, options.dynamic_width))),
+      fc6_(register_module("fc6", torch::nn::Linear(area * width, head_width))),
+      narrow_(register_module("narrow", torch::nn::Linear(head_width, width))),
       grow_(register_module("grow", linear_layer(width, options.feed_forward))),
-      shrink_(register_module("shrink", linear_layer(options.feed_forward, width))),
-      modulation_(register_module("modulation", linear_layer(4 * width, 2 * width))),
-      cls_score_(linear_layer(width, classes)),
-      bbox_pred_(linear_layer(width, 4)),
-      dynamic_(register_module("dynamic", DynamicConv(width, options.dynamic_width, area))),
+      shrink_(register_module("shrink", added_layer(options.feed_forward, width))),
+      modulation_(register_module("modulation", added_layer(4 * width, 2 * width))),
+      fc7_(register_module("fc7", torch::nn::Linear(head_width + width, head_width))),
+      cls_score_(head_width, classes + 1),
+      bbox_pred_(head_width, 4),
       norm1_(register_module("norm1", layer_norm(width))),
       norm2_(register_module("norm2", layer_norm(width))),
-      norm3_(register_module("norm3", layer_norm(width))),
-      cls_layer_(register_module("cls_layer", layers(1, width))),
-      box_layers_(register_module("box_layers", layers(3, width))) {
-  torch::nn::init::constant_(cls_score_->bias, -std::log((1 - kPrior) / kPrior));
+      norm3_(register_module("norm3", layer_norm(width))) {
   // A stage begins with the boxes of the one before, so that each learns from sound ones.
   torch::nn::init::normal_(bbox_pred_->weight, 0, kDeltaStd);
+  torch::nn::init::zeros_(bbox_pred_->bias);
   auto predictor = register_module("box_predictor", std::make_shared<torch::nn::Module>());
   predictor->register_module("cls_score", cls_score_);
   predictor->register_module("bbox_pred", bbox_pred_);
@@ -113,13 +102,14 @@ StageOutput BoxStageImpl::forward(const at::Tensor& pooled, const at::Tensor& bo
   if (!queries.defined()) queries = features.mean(1);
   const auto count = queries.size(0), width = queries.size(1);
   const auto by_image = queries.view({images, count / images, width});
-  auto x = norm1_(by_image + attend(by_image)).view({count, width});
-  x = norm2_(x + dynamic_(x, features));
-  x = norm3_(x + shrink_(grow_(x).relu()));
+  auto x = (by_image + attend(norm1_(by_image))).view({count, width});
+  const auto hidden = fc6_(dynamic_(norm2_(x), features).flatten(1)).relu();
+  x = x + narrow_(hidden);
+  x = x + shrink_(grow_(norm3_(x)).relu());
   const auto change = modulation_(torch::silu(time)).chunk(2, 1);
   const auto told = x * (change[0] + 1) + change[1];
-  return {upcast(cls_score_(cls_layer_->forward(told))),
-          moved(boxes, upcast(bbox_pred_(box_layers_->forward(told)))), x};
+  const auto read = fc7_(torch::cat({hidden, told}, 1)).relu();
+  return {upcast(cls_score_(read)), moved(boxes, upcast(bbox_pred_(read))), x};
 }
 
 }  // namespace lanner::detectors

@@ -2,7 +2,6 @@
 
 #include "lanner/ops/torch.h"
 
-#include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/normalization.h>
 
@@ -13,34 +12,38 @@ namespace lanner::detectors {
 
 // The dynamic convolution of Sparse R-CNN (arXiv 2011.12450, section 3): each box has weights of
 // its own, made from its query, for two 1x1 convolutions over its pooled features. Unlike there,
-// the features are added to what the convolutions make of them.
+// what they make of the features is added to them, and is zero at first.
 class LANNER_API DynamicConvImpl : public torch::nn::Module {
  public:
-  // width: of queries and features; inner: channels between the convolutions; area: positions.
-  DynamicConvImpl(int64_t width, int64_t inner, int64_t area);
-  // queries: [K, width]; features: [K, area, width]. Returns [K, width].
+  // width: of queries and features; inner: channels between the convolutions.
+  DynamicConvImpl(int64_t width, int64_t inner);
+  // queries: [K, width]; features: [K, area, width]. Returns [K, area, width].
   at::Tensor forward(const at::Tensor& queries, const at::Tensor& features);
 
  private:
   int64_t width_, inner_;
-  torch::nn::Linear weights_, out_;
-  torch::nn::LayerNorm inner_norm_, position_norm_, out_norm_;
+  torch::nn::Linear weights_;
+  torch::nn::LayerNorm inner_norm_;
 };
 TORCH_MODULE(DynamicConv);
 
 // What a stage makes of K boxes.
 struct StageOutput {
-  at::Tensor logits;   // [K, C]: of a sigmoid for each class
+  at::Tensor logits;   // [K, C + 1]: of a softmax; 0 is background
   at::Tensor boxes;    // [K, 4]: x1, y1, x2, y2 in pixels of the batch
   at::Tensor queries;  // [K, width]: for the next stage
 };
 
-// One of the networks in a row of the diffusion head (arXiv 2211.09788, section 3): attention among
-// the boxes of an image, a dynamic convolution over each box's features, a feed-forward layer, and
-// predictions that depend on the level of noise.
+// One of the networks in a row of the diffusion head (after arXiv 2211.09788, section 3): attention
+// among the boxes of an image, a dynamic convolution over each box's features, and the two layers
+// of Faster R-CNN's head, of which the second reads the box's query and the level of noise, too.
+// The query's layers are normalized before and added after (arXiv 2002.04745), and add nothing at
+// first (2212.09748, section 3.2).
 class LANNER_API BoxStageImpl : public torch::nn::Module {
  public:
-  BoxStageImpl(int64_t width, int64_t classes, int64_t area, const DiffusionOptions& options);
+  // width: of the features and queries; area: positions of a RoI; head_width: of fc6 and fc7.
+  BoxStageImpl(int64_t width, int64_t classes, int64_t area, int64_t head_width,
+               const DiffusionOptions& options);
   // pooled: [K, width, s, s] of images with K / images boxes each; boxes: [K, 4]; queries:
   // [K, width], undefined in the first stage; time: [K, 4 * width], or [1, 4 * width] for all.
   StageOutput forward(const at::Tensor& pooled, const at::Tensor& boxes, at::Tensor queries,
@@ -50,10 +53,10 @@ class LANNER_API BoxStageImpl : public torch::nn::Module {
   at::Tensor attend(const at::Tensor& queries);
 
   int64_t heads_;
-  torch::nn::Linear in_, attended_, grow_, shrink_, modulation_, cls_score_, bbox_pred_;
+  torch::nn::Linear in_, attended_;
   DynamicConv dynamic_;
+  torch::nn::Linear fc6_, narrow_, grow_, shrink_, modulation_, fc7_, cls_score_, bbox_pred_;
   torch::nn::LayerNorm norm1_, norm2_, norm3_;
-  torch::nn::Sequential cls_layer_, box_layers_;
 };
 TORCH_MODULE(BoxStage);
 

@@ -19,7 +19,7 @@ namespace {
 constexpr double kScale = 2;       // boxes are encoded as -kScale .. kScale
 constexpr double kMinSide = 1e-3;  // fraction of the image, of decoded boxes
 constexpr double kMinPadded = 1e-4;
-constexpr double kFocal = 2, kL1 = 5, kGiou = 2;  // weights of the losses
+constexpr double kClass = 2, kL1 = 5, kGiou = 2;  // weights of the losses
 constexpr int64_t kPriorSize = 1024;              // boxes
 
 // [.., 4], corners to center and sides, and back.
@@ -50,14 +50,8 @@ at::Tensor time_features(const at::Tensor& time, int64_t width) {
   return torch::cat({angles.sin(), angles.cos()}, 1);
 }
 
-at::Tensor focal_loss(const at::Tensor& logits, const at::Tensor& targets) {
-  const auto p = logits.sigmoid();
-  const auto cross_entropy =
-      torch::binary_cross_entropy_with_logits(logits, targets, {}, {}, at::Reduction::None);
-  const auto right = p * targets + (1 - p) * (1 - targets);
-  const auto weight = kFocalAlpha * targets + (1 - kFocalAlpha) * (1 - targets);
-  return (weight * (1 - right).pow(kFocalGamma) * cross_entropy).sum();
-}
+// [.., C + 1] logits to the scores of the classes, [.., C].
+at::Tensor class_scores(const at::Tensor& logits) { return logits.softmax(-1).slice(-1, 1); }
 
 // 1 - generalized IoU of pairs of boxes [M, 4]: [M].
 at::Tensor giou_loss(const at::Tensor& a, const at::Tensor& b) {
@@ -89,8 +83,8 @@ DiffusionHeadImpl::DiffusionHeadImpl(const DetectorOptions& options, const Backb
   const auto classes = static_cast<int64_t>(options.categories.size());
   const auto area = options.roi.pooled_size * options.roi.pooled_size;
   for (int64_t i = 0; i < options_.stages; ++i)
-    stages_.push_back(
-        register_module("stage" + std::to_string(i), BoxStage(width_, classes, area, options_)));
+    stages_.push_back(register_module("stage" + std::to_string(i),
+                                      BoxStage(width_, classes, area, roi_.head_width, options_)));
   // Until it is set: the middle of the image.
   if (options_.data_prior)
     prior_ =
@@ -193,17 +187,17 @@ DiffusionLosses DiffusionHeadImpl::losses(const std::vector<at::Tensor>& feature
 
   at::Tensor classifier = torch::zeros({}, boxes.options()), box_reg = classifier.clone();
   for (const auto& output : outputs) {
-    auto targets = torch::zeros_like(output.logits);
+    auto targets = torch::zeros({images * count}, boxes.options().dtype(torch::kLong));
+    const auto scores = class_scores(output.logits.detach());
     std::vector<at::Tensor> predicted, wanted, scales;
     int64_t matched = 0;
     for (int64_t n = 0; n < images; ++n) {
-      const auto logits = output.logits.slice(0, n * count, (n + 1) * count),
+      const auto score = scores.slice(0, n * count, (n + 1) * count),
                  moved = output.boxes.slice(0, n * count, (n + 1) * count);
       const auto [rows, objects] = assign(
-          logits, moved, batch.boxes[n], batch.labels[n], static_cast<double>(batch.sizes[n].width),
+          score, moved, batch.boxes[n], batch.labels[n], static_cast<double>(batch.sizes[n].width),
           static_cast<double>(batch.sizes[n].height), options_.candidates);
-      const auto labels = batch.labels[n].index_select(0, objects) - 1;
-      targets.index_put_({rows + n * count, labels}, torch::ones({rows.size(0)}, boxes.options()));
+      targets.index_put_({rows + n * count}, batch.labels[n].index_select(0, objects));
       predicted.push_back(moved.index_select(0, rows));
       wanted.push_back(batch.boxes[n].index_select(0, objects));
       scales.push_back(sizes[n].expand({rows.size(0), 4}));
@@ -211,7 +205,7 @@ DiffusionLosses DiffusionHeadImpl::losses(const std::vector<at::Tensor>& feature
     }
     const double divisor = std::max(1., mean_over_ranks(static_cast<double>(matched)));
     const auto p = torch::cat(predicted), w = torch::cat(wanted), size = torch::cat(scales);
-    classifier = classifier + kFocal * focal_loss(output.logits, targets) / divisor;
+    classifier = classifier + kClass * torch::cross_entropy_loss(output.logits, targets);
     box_reg =
         box_reg + (kL1 * ((p - w) / size).abs().sum() + kGiou * giou_loss(p, w).sum()) / divisor;
   }
@@ -243,7 +237,7 @@ std::vector<Detections> DiffusionHeadImpl::detect(const std::vector<at::Tensor>&
     const auto before = decode(x, sizes);
     const auto time = torch::full({1}, level.time, sizes.options());
     const auto output = run(features, before.flatten(0, 1), time).back();
-    scores.push_back(output.logits.sigmoid().view({images, count, -1}));
+    scores.push_back(class_scores(output.logits).view({images, count, -1}));
     boxes.push_back(output.boxes.view({images, count, 4}));
     if (steps)
       steps->push_back({level.sigma, before[0], boxes.back()[0], scores.back()[0].amax(1)});

@@ -2,6 +2,8 @@
 
 #include "lanner/ops/torch.h"
 
+#include <torch/nn/modules/container/sequential.h>
+
 #include <vector>
 
 #include "lanner/datasets/loading/batch.h"
@@ -17,7 +19,7 @@ struct DetectorOptions;
 
 // Scalars: sums over the stages.
 struct DiffusionLosses {
-  at::Tensor classifier;  // focal loss
+  at::Tensor classifier;  // cross entropy
   at::Tensor box_reg;     // L1 and generalized IoU
 };
 

@@ -152,8 +152,8 @@ TEST_CASE("objects are assigned as a naive reference does") {
     };
     const auto boxes = random_boxes(count), objects = random_boxes(wanted);
     const auto labels = torch::randint(1, 4, {wanted}, torch::kLong);
-    const auto logits = torch::randn({count, 3});
-    const auto found = assign(logits, boxes, objects, labels, 128, 128, candidates);
+    const auto scores = torch::rand({count, 3});
+    const auto found = assign(scores, boxes, objects, labels, 128, 128, candidates);
     std::map<int64_t, int64_t> object_of;
     std::vector<int64_t> shares(wanted);
     for (int64_t i = 0; i < found.boxes.size(0); ++i) {
@@ -162,7 +162,7 @@ TEST_CASE("objects are assigned as a naive reference does") {
       CHECK(added);  // a prediction has one object
       ++shares[place->second];
     }
-    const auto cost = assignment_cost(logits, boxes, objects, labels, 128, 128);
+    const auto cost = assignment_cost(scores, boxes, objects, labels, 128, 128);
     const auto iou = ops::box_iou(boxes, objects);
     for (int64_t g = 0; g < wanted; ++g) {
       CHECK(shares[g] >= 1);
@@ -184,14 +184,14 @@ TEST_CASE("objects are assigned as a naive reference does") {
 }
 
 TEST_CASE("the terms of the cost are those of the paper") {
-  const auto logits = torch::tensor({2.f, -1.f}).view({1, 2});
+  const auto scores = torch::tensor({0.8f, 0.1f}).view({1, 2});
   const auto box = torch::tensor({10.f, 10.f, 30.f, 30.f}).view({1, 4});
   const auto cost = [&](const at::Tensor& object) {
-    return assignment_cost(logits, box, object.view({1, 4}), torch::tensor({1}, torch::kLong), 100,
+    return assignment_cost(scores, box, object.view({1, 4}), torch::tensor({1}, torch::kLong), 100,
                            50)
         .item<double>();
   };
-  const double p = 1 / (1 + std::exp(-2.));
+  const double p = 0.8;
   const double focal =
       0.25 * std::pow(1 - p, 2) * -std::log(p) - 0.75 * std::pow(p, 2) * -std::log(1 - p);
   CHECK(cost(box) == Approx(2 * focal - 2).margin(1e-4));
@@ -204,11 +204,12 @@ TEST_CASE("the terms of the cost are those of the paper") {
 
 TEST_CASE("the dynamic convolution has the gradients that finite differences say, in double") {
   torch::manual_seed(4);
-  DynamicConv conv(6, 3, 4);
+  DynamicConv conv(6, 3);
   conv->to(torch::kDouble);
+  for (auto& parameter : conv->parameters()) parameter.data().normal_(0, 0.5);
   const auto features = torch::randn({2, 4, 6}, torch::kDouble).requires_grad_(),
              queries = torch::randn({2, 6}, torch::kDouble).requires_grad_();
-  const auto weights = torch::randn({2, 6}, torch::kDouble);
+  const auto weights = torch::randn({2, 4, 6}, torch::kDouble);
   const auto f = [&](const at::Tensor& q, const at::Tensor& x) {
     return (conv(q, x) * weights).sum();
   };
@@ -230,7 +231,9 @@ TEST_CASE("the dynamic convolution has the gradients that finite differences say
 
 TEST_CASE("a stage is told the noise of each box, or of all") {
   torch::manual_seed(5);
-  BoxStage stage(16, 3, 9, DiffusionOptions{.heads = 2, .dynamic_width = 4, .feed_forward = 8});
+  BoxStage stage(16, 3, 9, 32, DiffusionOptions{.heads = 2, .dynamic_width = 4, .feed_forward = 8});
+  // What it is told counts for nothing at first.
+  for (auto& parameter : stage->parameters()) parameter.data().normal_(0, 0.3);
   const auto pooled = torch::randn({6, 16, 3, 3}), boxes = torch::rand({6, 4}) * 10;
   const auto scores = [&](const at::Tensor& time) {
     return stage(pooled, boxes, at::Tensor(), time, 2).logits;
