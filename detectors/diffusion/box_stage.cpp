@@ -57,8 +57,9 @@ at::Tensor DynamicConvImpl::forward(const at::Tensor& queries, const at::Tensor&
   const auto count = queries.size(0), half = width_ * inner_;
   const auto first = weights.slice(1, 0, half).reshape({count, width_, inner_}),
              second = weights.slice(1, half).reshape({count, inner_, width_});
-  const auto x = inner_norm_(torch::bmm(features.to(weights.scalar_type()), first)).relu();
-  return features + torch::bmm(x.to(weights.scalar_type()), second);
+  const auto given = features.to(weights.scalar_type());
+  const auto x = inner_norm_(torch::bmm(given, first)).relu();
+  return torch::baddbmm(given, x.to(weights.scalar_type()), second);
 }
 
 BoxStageImpl::BoxStageImpl(int64_t width, int64_t classes, int64_t area, int64_t head_width,
