@@ -1,7 +1,5 @@
 #include "lanner/detectors/diffusion/box_stage.h"
 
-#include <torch/nn/modules/activation.h>
-
 #include <cmath>
 
 #include "lanner/detectors/upcast.h"
