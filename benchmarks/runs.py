@@ -75,9 +75,15 @@ class Data:
     options: list
 
 
+def drawn_scenes(lanner: Program, folder: pathlib.Path) -> pathlib.Path:
+    """`folder`, with 800 drawn scenes for training and 200 for val, drawn where it lacks them."""
+    if not (folder / "ImageSets").exists():
+        lanner("synth", "--out", folder, "--images", 1000, "--seed", 11)
+    return folder
+
+
 def data_set(name: str, lanner: Program, shared: pathlib.Path, runs: pathlib.Path) -> Data:
-    """Of `name`: synth (800 drawn scenes for training, 200 for val, which stands for test too), bccd
-    or uno."""
+    """Of `name`: synth (drawn scenes in a folder of `runs`; val stands for test, too), bccd or uno."""
     if name == "bccd":
         return Data(f"{shared}/bccd:train", f"{shared}/bccd:val", f"{shared}/bccd:test", [])
     if name == "uno":
@@ -85,9 +91,7 @@ def data_set(name: str, lanner: Program, shared: pathlib.Path, runs: pathlib.Pat
         return Data(*map(str, files),
                     ["--resize.min-size", 224, "--resize.max-size", 224, "--horizontal-flip", 0,
                      "--anchors.sizes", "16,24;32,48;64,96"])  # fmt: skip
-    synth = runs / "data"
-    if not (synth / "ImageSets").exists():
-        lanner("synth", "--out", synth, "--images", 1000, "--seed", 11)
+    synth = drawn_scenes(lanner, runs / "data")
     return Data(f"{synth}:train", f"{synth}:val", f"{synth}:val",
                 ["--resize.min-size", 192, "--resize.max-size", 256])  # fmt: skip
 

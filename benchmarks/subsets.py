@@ -5,6 +5,8 @@ import json
 import pathlib
 import random
 
+from runs import drawn_scenes
+
 
 def _link(path: pathlib.Path, target: pathlib.Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -20,8 +22,8 @@ class Subsets:
         self.runs.mkdir(parents=True, exist_ok=True)
         shared, synth = shared.resolve(), self.runs / "data"
         self.root = {"bccd": shared / "bccd", "asl": shared / "asl_letters", "synth": synth}[name]
-        if name == "synth" and not (synth / "ImageSets").exists():
-            lanner("synth", "--out", synth, "--images", 1000, "--seed", 11)
+        if name == "synth":
+            drawn_scenes(lanner, synth)
 
     def split(self, name: str) -> str:
         """DATA[:SPLIT] of a split; synth has no test, its val stands for it."""

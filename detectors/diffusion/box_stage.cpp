@@ -11,7 +11,7 @@ constexpr double kBoxWeight = 2;         // of the deltas of centers
 constexpr double kMaxGrowth = 1e5 / 16;  // of a side
 constexpr double kDeltaStd = 0.001;      // of the initial weights that predict deltas
 
-torch::nn::Linear linear_layer(int64_t in, int64_t out) {
+torch::nn::Linear xavier_linear(int64_t in, int64_t out) {
   torch::nn::Linear layer(in, out);
   torch::nn::init::xavier_uniform_(layer->weight);
   torch::nn::init::zeros_(layer->bias);
@@ -23,7 +23,7 @@ torch::nn::LayerNorm layer_norm(int64_t width) {
 }
 
 // A layer whose outputs are zero at first, for what is added to something.
-torch::nn::Linear added_layer(int64_t in, int64_t out) {
+torch::nn::Linear zero_linear(int64_t in, int64_t out) {
   torch::nn::Linear layer(in, out);
   torch::nn::init::zeros_(layer->weight);
   torch::nn::init::zeros_(layer->bias);
@@ -44,7 +44,7 @@ at::Tensor moved(const at::Tensor& boxes, const at::Tensor& deltas) {
 DynamicConvImpl::DynamicConvImpl(int64_t width, int64_t inner)
     : width_(width),
       inner_(inner),
-      weights_(register_module("weights", linear_layer(width, 2 * width * inner))),
+      weights_(register_module("weights", xavier_linear(width, 2 * width * inner))),
       inner_norm_(register_module("inner_norm", layer_norm(inner))) {
   const torch::NoGradGuard no_grad;
   weights_->weight.slice(0, width * inner).zero_();  // the second convolution's
@@ -63,14 +63,14 @@ at::Tensor DynamicConvImpl::forward(const at::Tensor& queries, const at::Tensor&
 BoxStageImpl::BoxStageImpl(int64_t width, int64_t classes, int64_t area, int64_t head_width,
                            const DiffusionOptions& options)
     : heads_(options.heads),
-      in_(register_module("in", linear_layer(width, 3 * width))),
-      attended_(register_module("attended", added_layer(width, width))),
+      in_proj_(register_module("in_proj", xavier_linear(width, 3 * width))),
+      out_proj_(register_module("out_proj", zero_linear(width, width))),
       dynamic_(register_module("dynamic", DynamicConv(width, options.dynamic_width))),
       fc6_(register_module("fc6", torch::nn::Linear(area * width, head_width))),
-      narrow_(register_module("narrow", torch::nn::Linear(head_width, width))),
-      grow_(register_module("grow", linear_layer(width, options.feed_forward))),
-      shrink_(register_module("shrink", added_layer(options.feed_forward, width))),
-      modulation_(register_module("modulation", added_layer(4 * width, 2 * width))),
+      reduce_(register_module("reduce", torch::nn::Linear(head_width, width))),
+      linear1_(register_module("linear1", xavier_linear(width, options.feed_forward))),
+      linear2_(register_module("linear2", zero_linear(options.feed_forward, width))),
+      modulation_(register_module("modulation", zero_linear(4 * width, 2 * width))),
       fc7_(register_module("fc7", torch::nn::Linear(head_width + width, head_width))),
       cls_score_(head_width, classes + 1),
       bbox_pred_(head_width, 4),
@@ -88,11 +88,11 @@ BoxStageImpl::BoxStageImpl(int64_t width, int64_t classes, int64_t area, int64_t
 // queries: [N, B, width].
 at::Tensor BoxStageImpl::attend(const at::Tensor& queries) {
   const auto images = queries.size(0), boxes = queries.size(1), width = queries.size(2);
-  const auto parts = in_(queries)
+  const auto parts = in_proj_(queries)
                          .view({images, boxes, 3, heads_, width / heads_})
                          .permute({2, 0, 3, 1, 4});  // [3, N, heads, B, width / heads]
   const auto result = at::scaled_dot_product_attention(parts[0], parts[1], parts[2]);
-  return attended_(result.transpose(1, 2).reshape({images, boxes, width}));
+  return out_proj_(result.transpose(1, 2).reshape({images, boxes, width}));
 }
 
 StageOutput BoxStageImpl::forward(const at::Tensor& pooled, const at::Tensor& boxes,
@@ -102,13 +102,14 @@ StageOutput BoxStageImpl::forward(const at::Tensor& pooled, const at::Tensor& bo
   const auto count = queries.size(0), width = queries.size(1);
   const auto by_image = queries.view({images, count / images, width});
   auto x = (by_image + attend(norm1_(by_image))).view({count, width});
+  // No ReLU: the features of the FPN are as often negative, and short runs need them all.
   const auto hidden = fc6_(dynamic_(norm2_(x), features).flatten(1)).relu();
-  x = x + narrow_(hidden);
-  x = x + shrink_(grow_(norm3_(x)).relu());
+  x = x + reduce_(hidden);
+  x = x + linear2_(linear1_(norm3_(x)).relu());
   const auto change = modulation_(torch::silu(time)).chunk(2, 1);
-  const auto told = x * (change[0] + 1) + change[1];
-  const auto read = fc7_(torch::cat({hidden, told}, 1)).relu();
-  return {upcast(cls_score_(read)), moved(boxes, upcast(bbox_pred_(read))), x};
+  const auto modulated = x * (change[0] + 1) + change[1];
+  const auto output = fc7_(torch::cat({hidden, modulated}, 1)).relu();
+  return {upcast(cls_score_(output)), moved(boxes, upcast(bbox_pred_(output))), x};
 }
 
 }  // namespace lanner::detectors

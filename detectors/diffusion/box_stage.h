@@ -53,9 +53,9 @@ class LANNER_API BoxStageImpl : public torch::nn::Module {
   at::Tensor attend(const at::Tensor& queries);
 
   int64_t heads_;
-  torch::nn::Linear in_, attended_;
+  torch::nn::Linear in_proj_, out_proj_;
   DynamicConv dynamic_;
-  torch::nn::Linear fc6_, narrow_, grow_, shrink_, modulation_, fc7_, cls_score_, bbox_pred_;
+  torch::nn::Linear fc6_, reduce_, linear1_, linear2_, modulation_, fc7_, cls_score_, bbox_pred_;
   torch::nn::LayerNorm norm1_, norm2_, norm3_;
 };
 TORCH_MODULE(BoxStage);

@@ -1,4 +1,5 @@
 #include <torch/autograd.h>
+#include <torch/nn/modules/container/functional.h>
 #include <torch/optim/adamw.h>
 
 #include <cmath>
@@ -229,6 +230,13 @@ TEST_CASE("the dynamic convolution has the gradients that finite differences say
   }
 }
 
+TEST_CASE("at first a dynamic convolution gives back the features, negative ones too") {
+  torch::manual_seed(4);
+  DynamicConv conv(6, 3);
+  const auto features = torch::randn({2, 4, 6});
+  CHECK(torch::equal(conv(torch::randn({2, 6}), features), features));
+}
+
 TEST_CASE("a stage is told the noise of each box, or of all") {
   torch::manual_seed(5);
   BoxStage stage(16, 3, 9, 32, DiffusionOptions{.heads = 2, .dynamic_width = 4, .feed_forward = 8});
@@ -291,6 +299,21 @@ TEST_CASE("a diffusion detector has finite losses and gradients, with and withou
     batch.boxes[0] = torch::zeros({0, 4}), batch.labels[0] = torch::zeros({0}, torch::kLong);
     CHECK(std::isfinite(detector->losses(batch).total().item<double>()));
   }
+}
+
+TEST_CASE("in training each box has a level of noise of its own") {
+  torch::manual_seed(6);
+  Detector detector(diffusion_options());
+  at::Tensor seen;  // what becomes of the times that the head is run with, [N * B, 4 * width]
+  const auto time = detector->named_modules()["roi_heads.time"];
+  REQUIRE(time);
+  time->as<torch::nn::Sequential>()->push_back(torch::nn::Functional([&](at::Tensor x) {
+    seen = x.detach();
+    return x;
+  }));
+  detector->losses(some_batch(detector, 2));
+  REQUIRE(seen.size(0) == 2 * 24);
+  CHECK(std::get<0>(torch::unique_dim(seen, 0)).size(0) == 2 * 24);
 }
 
 TEST_CASE("a diffusion detector learns the boxes of an image", "[slow]") {
