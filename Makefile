@@ -25,14 +25,16 @@ program: configure
 	@cmake --build $(BUILD) -j $(JOBS) --target lanner $(if $(filter ON,$(LANNER_CUDA)),lanner_ops_cuda) >&2
 
 # LibTorch's operators use as many threads as there are cores; see docs/training.md. What a program
-# of tests found stands last, after all that the tested code wrote.
+# of tests found stands last, after all that the tested code wrote. Tests in Python mostly wait for
+# programs to start, so two run at a time, each on half of the cores.
 test: build
 	@for module in ops datasets detectors tools; do \
 	  echo "== $$module"; \
 	  $(BUILD)/bin/$${module}_tests > $(BUILD)/$${module}_tests.log; status=$$?; \
 	  cat $(BUILD)/$${module}_tests.log; [ $$status = 0 ] || exit 1; \
 	done
-	@$(BUILD)/venv/bin/python -m pytest -q python/tests
+	@OMP_NUM_THREADS=$$(( ($$(nproc) + 1) / 2 )) \
+	  $(BUILD)/venv/bin/python -m pytest -q -n 2 --dist worksteal python/tests
 
 # The tests of operators, data and detectors under AddressSanitizer and UndefinedBehaviorSanitizer, and
 # those of the loader under ThreadSanitizer, for data races alone: GDAL, which OpenCV loads, takes its

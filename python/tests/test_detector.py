@@ -84,7 +84,7 @@ def test_losses_match_torchvision_without_sampling(reference_and_detector):
 
 def test_trains_in_a_plain_pytorch_loop():
     torch.manual_seed(3)
-    detector = lanner.build(1, preset="small").train()
+    detector = lanner.build(1, preset="small", backbone={"width": 32}).train()
     optimizer = torch.optim.SGD(detector.parameters(), lr=0.005, momentum=0.9)
     image = torch.zeros(3, 120, 160)
     image[:, 30:90, 40:120] = 1

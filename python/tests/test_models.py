@@ -94,7 +94,7 @@ def test_every_model_trains_saves_and_loads(model, tmp_path):
 
 def test_bfloat16_finds_the_same_confident_detections():
     torch.manual_seed(4)
-    detector = lanner.build(2, preset="small", roi={"score_threshold": 0.3})
+    detector = lanner.build(2, preset="small", backbone={"width": 32}, roi={"score_threshold": 0.3})
     optimizer = torch.optim.SGD(detector.parameters(), lr=0.005, momentum=0.9)
     image = torch.zeros(3, 120, 160)
     image[:, 30:90, 40:120] = 1

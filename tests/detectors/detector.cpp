@@ -119,6 +119,7 @@ TEST_CASE("a detector overfits a few images", "[slow]") {
   TrainOptions options = preset("small").options;
   options.data = options.val = data;
   options.detector = tiny_options(0);
+  options.detector.backbone.width = 32;
   options.augment = {.horizontal_flip = 0};
   options.evaluations = 1;
   options.loop.out = folder.path / "run";

@@ -5,9 +5,10 @@
 
 namespace lanner::tests {
 
-// A smaller version of the small preset, which trains in seconds.
+// A smaller and narrower version of the small preset, which trains in seconds.
 inline detectors::DetectorOptions tiny_options(int classes = 2) {
   auto options = detectors::preset("small").options.detector;
+  options.backbone.width = 16;
   options.backbone.fpn_channels = 32;
   options.anchors.sizes = {{12, 20}, {32, 48}, {64, 96}};
   options.roi.head_width = 64;

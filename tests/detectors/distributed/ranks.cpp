@@ -71,7 +71,6 @@ TEST_CASE("a rank writes the gradients of its part of four images", "[.rank]") {
   for (auto [name, options] : tiny_detectors()) {
     if (options.backbone.norm == Norm::batch)  // of a part, which would be another function
       options.backbone.norm = Norm::none;
-    options.backbone.width = 16;  // convolutions in double are slow
     torch::manual_seed(1);
     Detector detector(options);
     detector->to(torch::kDouble);

@@ -32,6 +32,7 @@ void write_colored_images(const FolderOf& folder_of, int count) {
 PretrainOptions small_run(const fs::path& images, const fs::path& out) {
   PretrainOptions options;
   options.images = {images};
+  options.width = tiny_options().backbone.width;
   options.image_size = 64, options.patch.size = 16, options.patch.stride = 8;
   options.directions = 1;
   options.loop.out = out;
