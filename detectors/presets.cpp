@@ -122,8 +122,9 @@ TrainOptions small_diffusion() {
                         .copies = 0.5,
                         .candidates = 20,
                         .stages = 3,
+                        .early_pooled_size = 3,
                         .heads = 4,
-                        .dynamic_width = 16,
+                        .dynamic_width = 8,
                         .feed_forward = 256};
   detector.sampling.boxes = 100;
   options.loop.optimizer = "adamw";

@@ -44,8 +44,11 @@ at::Tensor moved(const at::Tensor& boxes, const at::Tensor& deltas) {
 DynamicConvImpl::DynamicConvImpl(int64_t width, int64_t inner)
     : width_(width),
       inner_(inner),
-      weights_(register_module("weights", xavier_linear(width, 2 * width * inner))),
+      weights_(register_module(
+          "weights",
+          torch::nn::Linear(torch::nn::LinearOptions(width, 2 * width * inner).bias(false)))),
       inner_norm_(register_module("inner_norm", layer_norm(inner))) {
+  torch::nn::init::xavier_uniform_(weights_->weight);
   const torch::NoGradGuard no_grad;
   weights_->weight.slice(0, width * inner).zero_();  // the second convolution's
 }
@@ -56,8 +59,10 @@ at::Tensor DynamicConvImpl::forward(const at::Tensor& queries, const at::Tensor&
   const auto first = weights.slice(1, 0, half).reshape({count, width_, inner_}),
              second = weights.slice(1, half).reshape({count, inner_, width_});
   const auto given = features.to(weights.scalar_type());
-  const auto x = inner_norm_(torch::bmm(given, first)).relu();
-  return torch::baddbmm(given, x.to(weights.scalar_type()), second);
+  const auto x = inner_norm_(torch::bmm(given, first)).relu().to(weights.scalar_type());
+  // A copy of the features takes longer than the product.
+  return torch::GradMode::is_enabled() ? torch::baddbmm(given, x, second)
+                                       : given.baddbmm_(x, second);
 }
 
 BoxStageImpl::BoxStageImpl(int64_t width, int64_t classes, int64_t area, int64_t head_width,

@@ -17,7 +17,8 @@ class LANNER_API DynamicConvImpl : public torch::nn::Module {
  public:
   // width: of queries and features; inner: channels between the convolutions.
   DynamicConvImpl(int64_t width, int64_t inner);
-  // queries: [K, width]; features: [K, area, width]. Returns [K, area, width].
+  // queries: [K, width]; features: [K, area, width], overwritten where there are no gradients.
+  // Returns [K, area, width].
   at::Tensor forward(const at::Tensor& queries, const at::Tensor& features);
 
  private:

@@ -75,16 +75,21 @@ DiffusionHeadImpl::DiffusionHeadImpl(const DetectorOptions& options, const Backb
       options_(options.diffusion),
       roi_(options.roi),
       width_(backbone.roi_channels),
-      pooling_(backbone.roi_channels, backbone.roi_scales, options.roi.pooled_size, options.roi) {
+      pooling_(backbone.roi_channels, backbone.roi_scales, options.roi.pooled_size, options.roi),
+      early_pooling_(backbone.roi_channels, backbone.roi_scales,
+                     options.diffusion.early_pooled_size, options.roi) {
   register_module("box_roi_pool", pooling_);
+  register_module("early_roi_pool", early_pooling_);
   time_ = register_module(
       "time", torch::nn::Sequential(torch::nn::Linear(width_, 4 * width_), torch::nn::GELU(),
                                     torch::nn::Linear(4 * width_, 4 * width_)));
   const auto classes = static_cast<int64_t>(options.categories.size());
-  const auto area = options.roi.pooled_size * options.roi.pooled_size;
-  for (int64_t i = 0; i < options_.stages; ++i)
-    stages_.push_back(register_module("stage" + std::to_string(i),
-                                      BoxStage(width_, classes, area, roi_.head_width, options_)));
+  for (int64_t i = 0; i < options_.stages; ++i) {
+    const auto size = i + 1 < options_.stages ? options_.early_pooled_size : roi_.pooled_size;
+    stages_.push_back(
+        register_module("stage" + std::to_string(i),
+                        BoxStage(width_, classes, size * size, roi_.head_width, options_)));
+  }
   // Until it is set: the middle of the image.
   if (options_.data_prior)
     prior_ =
@@ -149,7 +154,8 @@ std::vector<StageOutput> DiffusionHeadImpl::run(const std::vector<at::Tensor>& f
   auto current = boxes;
   at::Tensor queries;
   for (auto& stage : stages_) {
-    const auto pooled = pooling_(features, torch::cat({index, current}, 1));
+    auto& pooling = outputs.size() + 1 < stages_.size() ? early_pooling_ : pooling_;
+    const auto pooled = pooling(features, torch::cat({index, current}, 1));
     outputs.push_back(stage(pooled, current, queries, time, images));
     current = outputs.back().boxes.detach();
     queries = outputs.back().queries;

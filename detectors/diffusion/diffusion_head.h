@@ -68,7 +68,7 @@ class DiffusionHeadImpl : public torch::nn::Module {
   DiffusionOptions options_;
   RoiOptions roi_;
   int64_t width_;
-  RoiPooling pooling_;
+  RoiPooling pooling_, early_pooling_;
   torch::nn::Sequential time_;
   std::vector<BoxStage> stages_;
   at::Tensor prior_;

@@ -75,6 +75,7 @@ struct DiffusionOptions {
   double copies = 0;
   int64_t candidates = 5;
   int64_t stages = 6;
+  int64_t early_pooled_size = 7;
   int64_t heads = 8;
   int64_t dynamic_width = 64;
   int64_t feed_forward = 2048;
@@ -100,6 +101,11 @@ struct DiffusionOptions {
     field(o.stages, {.name = "stages",
                      .help = "networks in a row that each refine the boxes of the one before",
                      .limits = between(1, 16)});
+    field(o.early_pooled_size,
+          {.name = "early_pooled_size",
+           .help = "bins per axis of the pooling of all stages but the last, which "
+                   "has roi.pooled_size",
+           .limits = between(1, 64)});
     field(o.heads, {.name = "heads",
                     .help = "heads of the attention among an image's boxes; divides fpn_channels",
                     .limits = at_least(1)});

@@ -63,6 +63,7 @@ class DetectorOptionsDiffusion(TypedDict, total=False):
     copies: float
     data_prior: bool
     dynamic_width: int
+    early_pooled_size: int
     eta: float
     feed_forward: int
     heads: int
@@ -154,6 +155,7 @@ class TrainOptionsDiffusion(TypedDict, total=False):
     copies: float
     data_prior: bool
     dynamic_width: int
+    early_pooled_size: int
     eta: float
     feed_forward: int
     heads: int

@@ -212,7 +212,7 @@ TEST_CASE("the dynamic convolution has the gradients that finite differences say
              queries = torch::randn({2, 6}, torch::kDouble).requires_grad_();
   const auto weights = torch::randn({2, 4, 6}, torch::kDouble);
   const auto f = [&](const at::Tensor& q, const at::Tensor& x) {
-    return (conv(q, x) * weights).sum();
+    return (conv(q, x.clone()) * weights).sum();
   };
   const auto gradients = torch::autograd::grad({f(queries, features)}, {queries, features});
   const torch::NoGradGuard no_grad;
@@ -252,6 +252,17 @@ TEST_CASE("a stage is told the noise of each box, or of all") {
   times[4] += 1;
   const auto differs = (scores(times) - all).abs().amax(1) > 1e-3;
   CHECK(differs.nonzero().view(-1).equal(torch::tensor({4})));
+}
+
+TEST_CASE("all stages but the last pool early_pooled_size bins per axis") {
+  auto options = diffusion_options();
+  options.diffusion.early_pooled_size = 3;
+  Detector detector(options);
+  const auto parameters = detector->named_parameters();
+  const auto width = options.backbone.fpn_channels;
+  CHECK(parameters["roi_heads.stage0.fc6.weight"].size(1) == 3 * 3 * width);
+  CHECK(parameters["roi_heads.stage1.fc6.weight"].size(1) == 7 * 7 * width);
+  CHECK(std::isfinite(detector->losses(some_batch(detector, 1)).total().item<double>()));
 }
 
 TEST_CASE("the same seed gives an image the same boxes, whatever the batch") {
