@@ -11,10 +11,10 @@ constexpr double kBoxWeight = 2;         // of the deltas of centers
 constexpr double kMaxGrowth = 1e5 / 16;  // of a side
 constexpr double kDeltaStd = 0.001;      // of the initial weights that predict deltas
 
-torch::nn::Linear xavier_linear(int64_t in, int64_t out) {
-  torch::nn::Linear layer(in, out);
+torch::nn::Linear xavier_linear(int64_t in, int64_t out, bool bias = true) {
+  torch::nn::Linear layer(torch::nn::LinearOptions(in, out).bias(bias));
   torch::nn::init::xavier_uniform_(layer->weight);
-  torch::nn::init::zeros_(layer->bias);
+  if (bias) torch::nn::init::zeros_(layer->bias);
   return layer;
 }
 
@@ -44,11 +44,8 @@ at::Tensor moved(const at::Tensor& boxes, const at::Tensor& deltas) {
 DynamicConvImpl::DynamicConvImpl(int64_t width, int64_t inner)
     : width_(width),
       inner_(inner),
-      weights_(register_module(
-          "weights",
-          torch::nn::Linear(torch::nn::LinearOptions(width, 2 * width * inner).bias(false)))),
+      weights_(register_module("weights", xavier_linear(width, 2 * width * inner, false))),
       inner_norm_(register_module("inner_norm", layer_norm(inner))) {
-  torch::nn::init::xavier_uniform_(weights_->weight);
   const torch::NoGradGuard no_grad;
   weights_->weight.slice(0, width * inner).zero_();  // the second convolution's
 }
@@ -60,7 +57,7 @@ at::Tensor DynamicConvImpl::forward(const at::Tensor& queries, const at::Tensor&
              second = weights.slice(1, half).reshape({count, inner_, width_});
   const auto given = features.to(weights.scalar_type());
   const auto x = inner_norm_(torch::bmm(given, first)).relu().to(weights.scalar_type());
-  // A copy of the features takes longer than the product.
+  // Where nothing else needs the features: a copy of them takes longer than the product.
   return torch::GradMode::is_enabled() ? torch::baddbmm(given, x, second)
                                        : given.baddbmm_(x, second);
 }

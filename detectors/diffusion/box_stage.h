@@ -47,6 +47,7 @@ class LANNER_API BoxStageImpl : public torch::nn::Module {
                const DiffusionOptions& options);
   // pooled: [K, width, s, s] of images with K / images boxes each; boxes: [K, 4]; queries:
   // [K, width], undefined in the first stage; time: [K, 4 * width], or [1, 4 * width] for all.
+  // Overwrites `pooled` where there are no gradients.
   StageOutput forward(const at::Tensor& pooled, const at::Tensor& boxes, at::Tensor queries,
                       const at::Tensor& time, int64_t images);
 

@@ -79,7 +79,8 @@ DiffusionHeadImpl::DiffusionHeadImpl(const DetectorOptions& options, const Backb
       early_pooling_(backbone.roi_channels, backbone.roi_scales,
                      options.diffusion.early_pooled_size, options.roi) {
   register_module("box_roi_pool", pooling_);
-  register_module("early_roi_pool", early_pooling_);
+  // Deformable pooling has parameters, which would never have gradients.
+  if (options_.stages > 1) register_module("early_roi_pool", early_pooling_);
   time_ = register_module(
       "time", torch::nn::Sequential(torch::nn::Linear(width_, 4 * width_), torch::nn::GELU(),
                                     torch::nn::Linear(4 * width_, 4 * width_)));

@@ -265,6 +265,19 @@ TEST_CASE("all stages but the last pool early_pooled_size bins per axis") {
   CHECK(std::isfinite(detector->losses(some_batch(detector, 1)).total().item<double>()));
 }
 
+TEST_CASE("a single stage has no parameters without gradients, with deformable pooling too") {
+  auto options = diffusion_options();
+  options.diffusion.stages = 1;
+  options.roi.deformable = true;
+  Detector detector(options);
+  detector->losses(some_batch(detector, 1)).total().backward();
+  for (const auto& item : detector->named_parameters()) {
+    INFO(item.key());
+    // A level of the FPN has none if no RoI is pooled from it.
+    CHECK((item.value().grad().defined() || item.key().starts_with("backbone.fpn")));
+  }
+}
+
 TEST_CASE("the same seed gives an image the same boxes, whatever the batch") {
   torch::manual_seed(5);
   auto options = diffusion_options();
