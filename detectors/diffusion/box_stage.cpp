@@ -1,15 +1,10 @@
 #include "lanner/detectors/diffusion/box_stage.h"
 
-#include <cmath>
-
-#include "lanner/detectors/upcast.h"
+#include "lanner/detectors/roi_heads/linear.h"
+#include "lanner/ops/dynamic_conv.h"
 
 namespace lanner::detectors {
 namespace {
-
-constexpr double kBoxWeight = 2;         // of the deltas of centers
-constexpr double kMaxGrowth = 1e5 / 16;  // of a side
-constexpr double kDeltaStd = 0.001;      // of the initial weights that predict deltas
 
 torch::nn::Linear xavier_linear(int64_t in, int64_t out, bool bias = true) {
   torch::nn::Linear layer(torch::nn::LinearOptions(in, out).bias(bias));
@@ -30,15 +25,6 @@ torch::nn::Linear zero_linear(int64_t in, int64_t out) {
   return layer;
 }
 
-// Moves boxes [K, 4] by deltas [K, 4]: centers by fractions of the sides, sides by factors.
-at::Tensor moved(const at::Tensor& boxes, const at::Tensor& deltas) {
-  const auto low = boxes.slice(1, 0, 2), high = boxes.slice(1, 2, 4);
-  const auto sides = high - low;
-  const auto centers = (low + high) / 2 + deltas.slice(1, 0, 2) / kBoxWeight * sides;
-  const auto half = deltas.slice(1, 2, 4).clamp_max(std::log(kMaxGrowth)).exp() * sides / 2;
-  return torch::cat({centers - half, centers + half}, 1);
-}
-
 }  // namespace
 
 DynamicConvImpl::DynamicConvImpl(int64_t width, int64_t inner)
@@ -52,18 +38,22 @@ DynamicConvImpl::DynamicConvImpl(int64_t width, int64_t inner)
 
 at::Tensor DynamicConvImpl::forward(const at::Tensor& queries, const at::Tensor& features) {
   const auto weights = weights_(queries);
+  const auto given = features.to(weights.scalar_type());
+  const auto& norm = *inner_norm_;
+  if (!torch::GradMode::is_enabled() && given.is_cpu() && given.is_contiguous() &&
+      given.scalar_type() == norm.weight.scalar_type()) {
+    ops::add_dynamic_conv(given, weights, norm.weight, norm.bias, norm.options.eps());
+    return given;
+  }
   const auto count = queries.size(0), half = width_ * inner_;
   const auto first = weights.slice(1, 0, half).reshape({count, width_, inner_}),
              second = weights.slice(1, half).reshape({count, inner_, width_});
-  const auto given = features.to(weights.scalar_type());
   const auto x = inner_norm_(torch::bmm(given, first)).relu().to(weights.scalar_type());
-  // Where nothing else needs the features: a copy of them takes longer than the product.
-  return torch::GradMode::is_enabled() ? torch::baddbmm(given, x, second)
-                                       : given.baddbmm_(x, second);
+  return torch::baddbmm(given, x, second);
 }
 
-BoxStageImpl::BoxStageImpl(int64_t width, int64_t classes, int64_t area, int64_t head_width,
-                           const DiffusionOptions& options)
+BoxStage::BoxStage(int64_t width, int64_t classes, int64_t area, int64_t head_width,
+                   const DiffusionOptions& options)
     : heads_(options.heads),
       in_proj_(register_module("in_proj", xavier_linear(width, 3 * width))),
       out_proj_(register_module("out_proj", zero_linear(width, width))),
@@ -74,21 +64,13 @@ BoxStageImpl::BoxStageImpl(int64_t width, int64_t classes, int64_t area, int64_t
       linear2_(register_module("linear2", zero_linear(options.feed_forward, width))),
       modulation_(register_module("modulation", zero_linear(4 * width, 2 * width))),
       fc7_(register_module("fc7", torch::nn::Linear(head_width + width, head_width))),
-      cls_score_(head_width, classes + 1),
-      bbox_pred_(head_width, 4),
+      box_predictor_(register_module("box_predictor", BoxMover(head_width, classes))),
       norm1_(register_module("norm1", layer_norm(width))),
       norm2_(register_module("norm2", layer_norm(width))),
-      norm3_(register_module("norm3", layer_norm(width))) {
-  // A stage begins with the boxes of the one before, so that each learns from sound ones.
-  torch::nn::init::normal_(bbox_pred_->weight, 0, kDeltaStd);
-  torch::nn::init::zeros_(bbox_pred_->bias);
-  auto predictor = register_module("box_predictor", std::make_shared<torch::nn::Module>());
-  predictor->register_module("cls_score", cls_score_);
-  predictor->register_module("bbox_pred", bbox_pred_);
-}
+      norm3_(register_module("norm3", layer_norm(width))) {}
 
 // queries: [N, B, width].
-at::Tensor BoxStageImpl::attend(const at::Tensor& queries) {
+at::Tensor BoxStage::attend(const at::Tensor& queries) {
   const auto images = queries.size(0), boxes = queries.size(1), width = queries.size(2);
   const auto parts = in_proj_(queries)
                          .view({images, boxes, 3, heads_, width / heads_})
@@ -97,21 +79,22 @@ at::Tensor BoxStageImpl::attend(const at::Tensor& queries) {
   return out_proj_(result.transpose(1, 2).reshape({images, boxes, width}));
 }
 
-StageOutput BoxStageImpl::forward(const at::Tensor& pooled, const at::Tensor& boxes,
-                                  at::Tensor queries, const at::Tensor& time, int64_t images) {
+StageOutput BoxStage::forward(const at::Tensor& pooled, const at::Tensor& boxes,
+                              const at::Tensor& given, const at::Tensor& time, int64_t images) {
   const auto features = pooled.flatten(2).transpose(1, 2);  // [K, area, width]
-  if (!queries.defined()) queries = features.mean(1);
+  const auto queries = given.defined() ? given : features.mean(1);
   const auto count = queries.size(0), width = queries.size(1);
   const auto by_image = queries.view({images, count / images, width});
   auto x = (by_image + attend(norm1_(by_image))).view({count, width});
   // No ReLU: the features of the FPN are as often negative, and short runs need them all.
-  const auto hidden = fc6_(dynamic_(norm2_(x), features).flatten(1)).relu();
+  const auto hidden = linear(fc6_, dynamic_(norm2_(x), features), true);
   x = x + reduce_(hidden);
   x = x + linear2_(linear1_(norm3_(x)).relu());
   const auto change = modulation_(torch::silu(time)).chunk(2, 1);
   const auto modulated = x * (change[0] + 1) + change[1];
-  const auto output = fc7_(torch::cat({hidden, modulated}, 1)).relu();
-  return {upcast(cls_score_(output)), moved(boxes, upcast(bbox_pred_(output))), x};
+  auto output = box_predictor_(linear(fc7_, torch::cat({hidden, modulated}, 1), true), boxes);
+  output.queries = x;
+  return output;
 }
 
 }  // namespace lanner::detectors

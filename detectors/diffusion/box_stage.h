@@ -6,6 +6,7 @@
 #include <torch/nn/modules/normalization.h>
 
 #include "lanner/detectors/diffusion/options.h"
+#include "lanner/detectors/diffusion/stage.h"
 #include "lanner/ops/api.h"
 
 namespace lanner::detectors {
@@ -28,28 +29,17 @@ class LANNER_API DynamicConvImpl : public torch::nn::Module {
 };
 TORCH_MODULE(DynamicConv);
 
-// What a stage makes of K boxes.
-struct StageOutput {
-  at::Tensor logits;   // [K, C + 1]: of a softmax; 0 is background
-  at::Tensor boxes;    // [K, 4]: x1, y1, x2, y2 in pixels of the batch
-  at::Tensor queries;  // [K, width]: for the next stage
-};
-
-// One of the networks in a row of the diffusion head (after arXiv 2211.09788, section 3): attention
-// among the boxes of an image, a dynamic convolution over each box's features, and the two layers
-// of Faster R-CNN's head, of which the second reads the box's query and the level of noise, too.
-// The query's layers are normalized before and added after (arXiv 2002.04745), and add nothing at
-// first (2212.09748, section 3.2).
-class LANNER_API BoxStageImpl : public torch::nn::Module {
+// Attention among the boxes of an image, a dynamic convolution over each box's features, and the
+// two layers of Faster R-CNN's head, of which the second reads the box's query and the level of
+// noise, too. The query's layers are normalized before and added after (arXiv 2002.04745), and add
+// nothing at first (2212.09748, section 3.2).
+class LANNER_API BoxStage : public Stage {
  public:
   // width: of the features and queries; area: positions of a RoI; head_width: of fc6 and fc7.
-  BoxStageImpl(int64_t width, int64_t classes, int64_t area, int64_t head_width,
-               const DiffusionOptions& options);
-  // pooled: [K, width, s, s] of images with K / images boxes each; boxes: [K, 4]; queries:
-  // [K, width], undefined in the first stage; time: [K, 4 * width], or [1, 4 * width] for all.
-  // Overwrites `pooled` where there are no gradients.
-  StageOutput forward(const at::Tensor& pooled, const at::Tensor& boxes, at::Tensor queries,
-                      const at::Tensor& time, int64_t images);
+  BoxStage(int64_t width, int64_t classes, int64_t area, int64_t head_width,
+           const DiffusionOptions& options);
+  StageOutput forward(const at::Tensor& pooled, const at::Tensor& boxes, const at::Tensor& queries,
+                      const at::Tensor& time, int64_t images) override;
 
  private:
   at::Tensor attend(const at::Tensor& queries);
@@ -57,9 +47,9 @@ class LANNER_API BoxStageImpl : public torch::nn::Module {
   int64_t heads_;
   torch::nn::Linear in_proj_, out_proj_;
   DynamicConv dynamic_;
-  torch::nn::Linear fc6_, reduce_, linear1_, linear2_, modulation_, fc7_, cls_score_, bbox_pred_;
+  torch::nn::Linear fc6_, reduce_, linear1_, linear2_, modulation_, fc7_;
+  BoxMover box_predictor_;
   torch::nn::LayerNorm norm1_, norm2_, norm3_;
 };
-TORCH_MODULE(BoxStage);
 
 }  // namespace lanner::detectors

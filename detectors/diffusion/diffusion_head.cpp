@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "lanner/detectors/diffusion/assignment.h"
+#include "lanner/detectors/diffusion/box_stage.h"
 #include "lanner/detectors/diffusion/sampler.h"
 #include "lanner/detectors/distributed/ranks.h"
 #include "lanner/detectors/options.h"
@@ -74,22 +75,29 @@ DiffusionHeadImpl::DiffusionHeadImpl(const DetectorOptions& options, const Backb
     : sampling_(options.sampling),
       options_(options.diffusion),
       roi_(options.roi),
-      width_(backbone.roi_channels),
-      pooling_(backbone.roi_channels, backbone.roi_scales, options.roi.pooled_size, options.roi),
-      early_pooling_(backbone.roi_channels, backbone.roi_scales,
-                     options.diffusion.early_pooled_size, options.roi) {
-  register_module("box_roi_pool", pooling_);
-  // Deformable pooling has parameters, which would never have gradients.
-  if (options_.stages > 1) register_module("early_roi_pool", early_pooling_);
+      width_(backbone.roi_channels) {
   time_ = register_module(
       "time", torch::nn::Sequential(torch::nn::Linear(width_, 4 * width_), torch::nn::GELU(),
                                     torch::nn::Linear(4 * width_, 4 * width_)));
   const auto classes = static_cast<int64_t>(options.categories.size());
+  const auto pooling = [&](int64_t size) {
+    return RoiPooling(backbone.roi_channels, backbone.roi_scales, size, roi_);
+  };
+  const auto last = register_module("box_roi_pool", pooling(roi_.pooled_size));
+  // Deformable pooling has parameters, which would never have gradients without early stages.
+  const auto early = options_.stages > 1
+                         ? register_module("early_roi_pool", pooling(options_.early_pooled_size))
+                         : last;
   for (int64_t i = 0; i < options_.stages; ++i) {
-    const auto size = i + 1 < options_.stages ? options_.early_pooled_size : roi_.pooled_size;
+    const bool is_last = i + 1 == options_.stages;
+    const auto size = is_last ? roi_.pooled_size : options_.early_pooled_size;
+    std::shared_ptr<Stage> stage;
+    if (options_.early_width > 0 && !is_last)
+      stage = std::make_shared<PlainStage>(width_, classes, size * size, options_.early_width);
+    else
+      stage = std::make_shared<BoxStage>(width_, classes, size * size, roi_.head_width, options_);
     stages_.push_back(
-        register_module("stage" + std::to_string(i),
-                        BoxStage(width_, classes, size * size, roi_.head_width, options_)));
+        {is_last ? last : early, register_module("stage" + std::to_string(i), stage)});
   }
   // Until it is set: the middle of the image.
   if (options_.data_prior)
@@ -154,10 +162,9 @@ std::vector<StageOutput> DiffusionHeadImpl::run(const std::vector<at::Tensor>& f
   std::vector<StageOutput> outputs;
   auto current = boxes;
   at::Tensor queries;
-  for (auto& stage : stages_) {
-    auto& pooling = outputs.size() + 1 < stages_.size() ? early_pooling_ : pooling_;
+  for (auto& [pooling, stage] : stages_) {
     const auto pooled = pooling(features, torch::cat({index, current}, 1));
-    outputs.push_back(stage(pooled, current, queries, time, images));
+    outputs.push_back(stage->forward(pooled, current, queries, time, images));
     current = outputs.back().boxes.detach();
     queries = outputs.back().queries;
   }

@@ -9,8 +9,8 @@
 #include "lanner/datasets/loading/batch.h"
 #include "lanner/detectors/backbones/backbone.h"
 #include "lanner/detectors/detections.h"
-#include "lanner/detectors/diffusion/box_stage.h"
 #include "lanner/detectors/diffusion/noise_path.h"
+#include "lanner/detectors/diffusion/stage.h"
 #include "lanner/detectors/roi_heads/roi_pooling.h"
 
 namespace lanner::detectors {
@@ -68,9 +68,12 @@ class DiffusionHeadImpl : public torch::nn::Module {
   DiffusionOptions options_;
   RoiOptions roi_;
   int64_t width_;
-  RoiPooling pooling_, early_pooling_;
   torch::nn::Sequential time_;
-  std::vector<BoxStage> stages_;
+  struct PooledStage {
+    RoiPooling pooling;
+    std::shared_ptr<Stage> stage;
+  };
+  std::vector<PooledStage> stages_;
   at::Tensor prior_;
 };
 

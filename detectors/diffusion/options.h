@@ -75,6 +75,7 @@ struct DiffusionOptions {
   double copies = 0;
   int64_t candidates = 5;
   int64_t stages = 6;
+  int64_t early_width = 0;
   int64_t early_pooled_size = 7;
   int64_t heads = 8;
   int64_t dynamic_width = 64;
@@ -101,6 +102,10 @@ struct DiffusionOptions {
     field(o.stages, {.name = "stages",
                      .help = "networks in a row that each refine the boxes of the one before",
                      .limits = between(1, 16)});
+    field(o.early_width, {.name = "early_width",
+                          .help = "all stages but the last are two fully connected layers of this "
+                                  "width; 0: stages as the last",
+                          .limits = between(0, 65536)});
     field(o.early_pooled_size,
           {.name = "early_pooled_size",
            .help = "bins per axis of the pooling of all stages but the last, which "

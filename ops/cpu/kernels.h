@@ -55,6 +55,12 @@ struct BoxBlock {
   int32_t next;
 };
 
+// A box of the dynamic convolution: its positions and channels, and the channels between its two
+// products.
+struct DynamicConvShape {
+  int64_t positions, width, inner;
+};
+
 template <typename T>
 struct Kernels {
   int64_t lanes;  // elements of T per vector
@@ -92,6 +98,11 @@ struct Kernels {
 
   // Returns the sum of a[i] * b[i].
   T (*dot)(const T* a, const T* b, int64_t count);
+
+  // The dynamic convolution of one box (ops/dynamic_conv.h). scale, shift: [inner]. inner: zeros,
+  // room for [inner, positions rounded up to kMaxLanes].
+  void (*dynamic_conv)(const DynamicConvShape& shape, const T* weights, const T* scale,
+                       const T* shift, T epsilon, T* features, T* inner);
 
   // Whether any box in the `count` lists starting at `heads` has an IoU above `bound` with `box`
   // (x1, y1, x2, y2, area). The arithmetic matches torchvision's bit for bit.

@@ -64,6 +64,7 @@ class DetectorOptionsDiffusion(TypedDict, total=False):
     data_prior: bool
     dynamic_width: int
     early_pooled_size: int
+    early_width: int
     eta: float
     feed_forward: int
     heads: int
@@ -156,6 +157,7 @@ class TrainOptionsDiffusion(TypedDict, total=False):
     data_prior: bool
     dynamic_width: int
     early_pooled_size: int
+    early_width: int
     eta: float
     feed_forward: int
     heads: int

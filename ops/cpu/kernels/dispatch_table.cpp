@@ -1,4 +1,5 @@
 // Compiled once per instruction set; see CMakeLists.txt.
+#include "lanner/ops/cpu/kernels/dynamic_conv.h"
 #include "lanner/ops/cpu/kernels/nms.h"
 #include "lanner/ops/cpu/kernels/pooling.h"
 #include "lanner/ops/cpu/kernels/sampling.h"
@@ -19,6 +20,7 @@ constexpr Kernels<T> kTable{
     .sample = sample<T>,
     .sample_backward = sample_backward<T>,
     .dot = dot<T>,
+    .dynamic_conv = dynamic_conv<T>,
     .suppressed = suppressed<T>,
 };
 

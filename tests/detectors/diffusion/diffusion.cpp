@@ -237,14 +237,26 @@ TEST_CASE("at first a dynamic convolution gives back the features, negative ones
   CHECK(torch::equal(conv(torch::randn({2, 6}), features), features));
 }
 
+TEST_CASE("without gradients the dynamic convolution gives the same") {
+  torch::manual_seed(4);
+  DynamicConv conv(24, 8);
+  for (auto& parameter : conv->parameters()) parameter.data().normal_(0, 0.5);
+  const auto queries = torch::randn({3, 24}), features = torch::randn({3, 9, 24});
+  const auto expected = conv(queries, features).detach();
+  const torch::NoGradGuard no_grad;
+  CHECK(at::allclose(conv(queries, features.transpose(1, 2).contiguous().transpose(1, 2)), expected,
+                     1e-4, 1e-4));
+  CHECK(at::allclose(conv(queries, features), expected, 1e-4, 1e-4));
+}
+
 TEST_CASE("a stage is told the noise of each box, or of all") {
   torch::manual_seed(5);
   BoxStage stage(16, 3, 9, 32, DiffusionOptions{.heads = 2, .dynamic_width = 4, .feed_forward = 8});
   // What it is told counts for nothing at first.
-  for (auto& parameter : stage->parameters()) parameter.data().normal_(0, 0.3);
+  for (auto& parameter : stage.parameters()) parameter.data().normal_(0, 0.3);
   const auto pooled = torch::randn({6, 16, 3, 3}), boxes = torch::rand({6, 4}) * 10;
   const auto scores = [&](const at::Tensor& time) {
-    return stage(pooled, boxes, at::Tensor(), time, 2).logits;
+    return stage.forward(pooled, boxes, at::Tensor(), time, 2).logits;
   };
   auto times = torch::randn({1, 64}).repeat({6, 1});
   const auto all = scores(times.slice(0, 0, 1));
@@ -265,9 +277,21 @@ TEST_CASE("all stages but the last pool early_pooled_size bins per axis") {
   CHECK(std::isfinite(detector->losses(some_batch(detector, 1)).total().item<double>()));
 }
 
-TEST_CASE("a single stage has no parameters without gradients, with deformable pooling too") {
+TEST_CASE("with early_width all stages but the last are two layers of that width") {
   auto options = diffusion_options();
-  options.diffusion.stages = 1;
+  options.diffusion.early_width = 12;
+  Detector detector(options);
+  const auto parameters = detector->named_parameters();
+  CHECK(parameters["roi_heads.stage0.fc6.weight"].size(0) == 12);
+  CHECK(parameters["roi_heads.stage0.fc7.weight"].sizes() == at::IntArrayRef{12, 12});
+  CHECK_FALSE(parameters.contains("roi_heads.stage0.dynamic.weights.weight"));
+  CHECK(parameters.contains("roi_heads.stage1.dynamic.weights.weight"));
+}
+
+TEST_CASE("no stages have parameters without gradients, with deformable pooling too") {
+  auto options = diffusion_options();
+  std::tie(options.diffusion.stages, options.diffusion.early_width) =
+      GENERATE(std::pair<int64_t, int64_t>{1, 0}, std::pair<int64_t, int64_t>{3, 12});
   options.roi.deformable = true;
   Detector detector(options);
   detector->losses(some_batch(detector, 1)).total().backward();
