@@ -21,6 +21,7 @@ namespace {
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kMinCachedSize = kHugePage / 2;
 constexpr size_t kMaxCached = size_t{256} << 20;
+constexpr size_t kMaxExcess = 4;  // a block holds at most so many times what is asked for
 
 // Allocates large blocks and caches the ones that tensors free.
 class BlockCache final : public c10::Allocator {
@@ -62,17 +63,23 @@ class BlockCache final : public c10::Allocator {
     }
   }
 
-  // Returns a cached block of at least `size` bytes and at most a quarter more, or a new one.
+  // Returns the smallest cached block that is large enough, or a new one.
   void* acquire(size_t size) {
     const std::lock_guard lock(mutex_);
+    auto best = free_blocks_.end();
+    size_t best_size = kMaxExcess * size + 1;
     for (auto it = free_blocks_.begin(); it != free_blocks_.end(); ++it)
       if (const size_t block_size = block_sizes_[*it];
-          block_size >= size && block_size <= size + size / 4) {
-        void* data = *it;
-        free_size_ -= block_size;
-        free_blocks_.erase(it);
-        return data;
+          size <= block_size && block_size < best_size) {
+        best = it;
+        best_size = block_size;
       }
+    if (best != free_blocks_.end()) {
+      void* data = *best;
+      free_size_ -= best_size;
+      free_blocks_.erase(best);
+      return data;
+    }
     void* data = std::aligned_alloc(kHugePage, size);
     if (!data) {
       shrink_to(0);

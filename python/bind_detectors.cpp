@@ -90,8 +90,9 @@ std::vector<std::pair<std::string, at::Tensor>> pairs(const Items& items) {
 void bind_detectors(py::module_& module) {
   py::class_<Detector>(module, "Detector")
       .def(py::init([](const std::string& options) { return build(options); }))
-      .def(py::init([](const std::string& options, const std::map<std::string, at::Tensor>& state) {
+      .def(py::init([](const std::string& options, std::map<std::string, at::Tensor> state) {
         auto detector = build(options);
+        for (auto& [name, tensor] : state) tensor = tensor.clone();  // int8 forms keep it
         detectors::attach_quantized(*detector, state, "state_dict");
         detectors::load_state(*detector, state, "state_dict");
         return detector;

@@ -116,9 +116,11 @@ struct DetectOptions {
     field(o.batch_size, {.name = "batch_size",
                          .help = "images or frames that are looked at together",
                          .limits = at_least(1)});
-    field(o.precision, {.name = "precision",
-                        .help = "arithmetic; bf16 is faster, scores change in the third digit",
-                        .choices = {"fp32", "bf16"}});
+    field(o.precision,
+          {.name = "precision",
+           .help = "arithmetic; bf16 is faster with AMX and on AMD's AVX-512, and changes "
+                   "scores in the third digit",
+           .choices = {"fp32", "bf16"}});
     field(o.device, {.name = "device", .help = "cpu, cuda or cuda:N"});
     field(o.clip, {.help = "videos"});
     field(o.view, {.help = "large images and several looks"});

@@ -166,7 +166,7 @@ void attach_quantized(torch::nn::Module& module, const std::map<std::string, at:
     for (const auto& [name, member] : kTensors) {
       const auto found = tensors.find(prefix + name);
       if (found == tensors.end()) throw bad_data(source + ": " + prefix + name + ": missing");
-      stored.*member = found->second.clone();
+      stored.*member = found->second;
     }
     const auto parameters = item.value()->named_parameters(/*recurse=*/false);
     check(stored, parameters.find("weight"), source + ": " + prefix);

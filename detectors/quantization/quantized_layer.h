@@ -58,8 +58,8 @@ bool has_quantized_layers(const torch::nn::Module& module);
 // Gives a layer its int8 form, and takes its own weight away. `layer` has a parameter "weight".
 void attach(torch::nn::Module& layer, const std::shared_ptr<QuantizedLayerImpl>& quantized);
 
-// Attaches the int8 forms in a checkpoint's tensors to the layers that they belong to. Throws
-// bad_data naming `source` and the tensor that is missing or misshapen.
+// Attaches the int8 forms in a checkpoint's tensors, which they keep without a copy, to the layers
+// that they belong to. Throws bad_data naming `source` and the tensor that is missing or misshapen.
 LANNER_API void attach_quantized(torch::nn::Module& module,
                                  const std::map<std::string, at::Tensor>& tensors,
                                  const std::string& source);

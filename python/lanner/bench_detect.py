@@ -7,7 +7,8 @@ whose network is of the same kind and size with frozen batch norms, as trained w
 --weights it is Faster R-CNN ResNet-50-FPN with random weights. int8 forms are calibrated on --images,
 or on noise: lanner's by lanner.quantize, OpenVINO's by NNCF from the exported graph. Each library and
 precision has a process of its own; they take turns, and after two calls that do not count the medians
-of the rounds are shown. `first` is the first call, `MB` the resident memory at the end.
+of the rounds are shown. `load` is the time until the library is imported and the network ready, `first`
+the first call, `MB` the resident memory at the end.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ PEERS = (
     "onnxruntime float32",
 )
 PACKAGES = {"openvino": ["openvino", "onnx"], "onnxruntime": ["onnxruntime", "onnx"]}
+TIMES = ("ms", "least_ms", "most_ms", "load_ms", "first_ms")
 CALIBRATION_IMAGES = 30
 
 
@@ -108,28 +110,32 @@ def resident_megabytes(process: subprocess.Popen) -> float:
     return int(next(line.split()[1] for line in lines if line.startswith("VmRSS:"))) / 1024
 
 
-def turn(process: subprocess.Popen) -> float:
-    process.stdin.write("\n")
-    process.stdin.flush()
+def next_seconds(process: subprocess.Popen) -> float:
     line = process.stdout.readline()
     if not line:
         raise SystemExit(f"bench: {' '.join(process.args[2:4])} has ended")
     return json.loads(line)["seconds"]
 
 
+def turn(process: subprocess.Popen) -> float:
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return next_seconds(process)
+
+
 def compare(options: argparse.Namespace, peers: list[str]) -> list[dict]:
     program = pathlib.Path(__file__).parent / "peers/detect.py"
     sizes = [str(number) for number in (options.threads, options.height, options.width)]
-    processes = {
-        peer: subprocess.Popen(
-            [sys.executable, program, *peer.split(), options.folder, *sizes],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for peer in peers
-    }
+    processes, load = {}, {}
     try:
+        for peer in peers:  # one after another: none is timed while others load
+            processes[peer] = subprocess.Popen(
+                [sys.executable, program, *peer.split(), options.folder, *sizes],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            load[peer] = next_seconds(processes[peer])
         first = {peer: turn(process) for peer, process in processes.items()}
         for process in processes.values():
             turn(process)
@@ -143,6 +149,7 @@ def compare(options: argparse.Namespace, peers: list[str]) -> list[dict]:
                 "ms": 1e3 * statistics.median(seconds),
                 "least_ms": 1e3 * min(seconds),
                 "most_ms": 1e3 * max(seconds),
+                "load_ms": 1e3 * load[peer],
                 "first_ms": 1e3 * first[peer],
                 "megabytes": resident_megabytes(process),
             }
@@ -171,10 +178,10 @@ def bench_detect(options: argparse.Namespace) -> dict:
         options.folder = pathlib.Path(folder)
         prepare(options, peers)
         rows = compare(options, peers)
-    print(f"{'':22} {'ms':>8} {'least':>8} {'most':>8} {'first':>8} {'MB':>6}  / lanner's")
+    print(f"{'':22} {'ms':>8} {'least':>8} {'most':>8} {'load':>8} {'first':>8} {'MB':>6}  / lanner's")
     for row in rows:
         ratio = f"{row['ratio']:10.2f}x" if "ratio" in row else ""
-        times = " ".join(f"{row[key]:8.1f}" for key in ("ms", "least_ms", "most_ms", "first_ms"))
+        times = " ".join(f"{row[key]:8.1f}" for key in TIMES)
         print(f"{row['name']:22} {times} {row['megabytes']:6.0f} {ratio}")
     return {"threads": options.threads, "cpu_capability": capability,
             "height": options.height, "width": options.width, "rows": rows}  # fmt: skip

@@ -42,6 +42,21 @@ TEST_CASE("large tensors within a guard reuse freed memory") {
   CHECK((live == 3).all().item<bool>());
 }
 
+TEST_CASE("a tensor takes the smallest free block of up to four times its size") {
+  enable_cpu_cache();
+  const CpuCacheGuard guard;
+  const auto bytes = [](int64_t megabytes) { return at::empty({megabytes << 20}, at::kByte); };
+  auto small = bytes(34), middle = bytes(36), large = bytes(180);
+  const void *middle_data = middle.const_data_ptr(), *large_data = large.const_data_ptr();
+  small.reset();
+  large.reset();
+  middle.reset();
+  const auto first = bytes(35), second = bytes(35);
+  CHECK(first.const_data_ptr() == middle_data);
+  CHECK(second.const_data_ptr() != large_data);
+  CHECK(bytes(46).const_data_ptr() == large_data);
+}
+
 TEST_CASE("tensors outlive the guard under which they were created") {
   enable_cpu_cache();
   at::Tensor outliving;

@@ -1,7 +1,7 @@
 """One library and precision of `lanner bench detect`.
 
-Detects once for each line of standard input, and prints the seconds that it took and the number of
-detections as JSON. Imports what the library needs alone: its memory is measured.
+Prints the seconds until it was ready, then detects once for each line of standard input, and prints
+the seconds that it took and the number of detections, all as JSON. Imports what the library needs alone: its memory is measured.
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ def main() -> None:
     for name in ("threads", "height", "width"):
         parser.add_argument(name, type=int)
     options = parser.parse_args()
+    begin = time.perf_counter()
     run = globals()[f"run_{options.library}"](options, options.precision)
+    print(json.dumps({"seconds": time.perf_counter() - begin}), flush=True)
     for _ in sys.stdin:
         begin = time.perf_counter()
         found = run()
