@@ -118,14 +118,16 @@ TrainOptions small_diffusion() {
   auto& detector = options.detector;
   detector.model = "diffusion";
   detector.backbone.fpn_channels = 64;
-  detector.diffusion = {.train_boxes = 100,
+  detector.diffusion = {.train_boxes = 200,
                         .copies = 0.5,
                         .candidates = 20,
+                        .min_matches = 4,
                         .stages = 3,
                         .early_pooled_size = 3,
                         .heads = 4,
                         .dynamic_width = 8,
-                        .feed_forward = 256};
+                        .feed_forward = 256,
+                        .data_prior = true};
   detector.sampling.boxes = 100;
   options.loop.optimizer = "adamw";
   options.loop.lr = 1e-3;

@@ -45,7 +45,8 @@ at::Tensor assignment_cost(const at::Tensor& scores, const at::Tensor& boxes,
 }
 
 Assignment assign(const at::Tensor& scores, const at::Tensor& boxes, const at::Tensor& objects,
-                  const at::Tensor& labels, double width, double height, int64_t candidates) {
+                  const at::Tensor& labels, double width, double height, int64_t candidates,
+                  int64_t min_matches) {
   const torch::NoGradGuard no_grad;
   const auto count = boxes.size(0), wanted = objects.size(0);
   const auto none = torch::zeros({0}, labels.options());
@@ -53,7 +54,7 @@ Assignment assign(const at::Tensor& scores, const at::Tensor& boxes, const at::T
   auto cost = assignment_cost(scores, boxes, objects, labels, width, height);
   const auto best =
       std::get<0>(ops::box_iou(boxes, objects).nan_to_num(0).topk(std::min(candidates, count), 0));
-  const auto shares = best.sum(0).floor().to(torch::kLong).clamp_min(1).cpu();
+  const auto shares = best.sum(0).floor().to(torch::kLong).clamp_min(min_matches).cpu();
   auto matched = torch::zeros({count, wanted}, labels.options());
   for (int64_t g = 0; g < wanted; ++g) {
     const auto share = std::min(shares[g].item<int64_t>(), count);

@@ -146,8 +146,8 @@ at::Tensor DiffusionHeadImpl::padded(const at::Tensor& boxes) const {
   return torch::cat({boxes, more.to(boxes)});
 }
 
-// Where sampling begins, [B, 4], encoded.
-at::Tensor DiffusionHeadImpl::start(int64_t boxes, at::Generator& random) const {
+// What boxes become at the last level, [B, 4], encoded.
+at::Tensor DiffusionHeadImpl::noise(int64_t boxes, const at::Generator& random) const {
   if (!options_.data_prior) return torch::randn({boxes, 4}, random, torch::kFloat);
   const auto rows = torch::randint(prior_.size(0), {boxes}, random, torch::kLong);
   return (prior_.cpu().index_select(0, rows) * 2 - 1) * kScale;
@@ -175,7 +175,7 @@ DiffusionLosses DiffusionHeadImpl::losses(const std::vector<at::Tensor>& feature
                                           const datasets::Batch& batch) {
   const auto images = batch.size(), count = options_.train_boxes;
   const auto sizes = sizes_of(batch);
-  std::vector<at::Tensor> clean, noise;
+  std::vector<at::Tensor> clean, noises;
   std::vector<float> s, sigma, times;  // of each box
   for (int64_t n = 0; n < images; ++n) {
     if (!batch.seeds.empty()) torch::manual_seed(2 * batch.seeds[n]);
@@ -189,13 +189,13 @@ DiffusionLosses DiffusionHeadImpl::losses(const std::vector<at::Tensor>& feature
       times.push_back(static_cast<float>(level.time));
     }
     clean.push_back((padded(to_center(batch.boxes[n] / sizes[n])) * 2 - 1) * kScale);
-    noise.push_back(torch::randn({count, 4}));
+    noises.push_back(noise(count, at::detail::getDefaultCPUGenerator()));
   }
   const auto of_boxes = [&](const std::vector<float>& values) {
     return torch::tensor(values).view({images, count, 1}).to(sizes.device());
   };
   const auto x =
-      of_boxes(s) * torch::stack(clean) + of_boxes(sigma) * torch::stack(noise).to(sizes.device());
+      of_boxes(s) * torch::stack(clean) + of_boxes(sigma) * torch::stack(noises).to(sizes.device());
   const auto boxes = decode(x, sizes).flatten(0, 1);
   const auto outputs = run(features, boxes, of_boxes(times).flatten());
 
@@ -210,7 +210,7 @@ DiffusionLosses DiffusionHeadImpl::losses(const std::vector<at::Tensor>& feature
                  moved = output.boxes.slice(0, n * count, (n + 1) * count);
       const auto [rows, objects] = assign(
           score, moved, batch.boxes[n], batch.labels[n], static_cast<double>(batch.sizes[n].width),
-          static_cast<double>(batch.sizes[n].height), options_.candidates);
+          static_cast<double>(batch.sizes[n].height), options_.candidates, options_.min_matches);
       targets.index_put_({rows + n * count}, batch.labels[n].index_select(0, objects));
       predicted.push_back(moved.index_select(0, rows));
       wanted.push_back(batch.boxes[n].index_select(0, objects));
@@ -237,14 +237,19 @@ std::vector<Detections> DiffusionHeadImpl::detect(const std::vector<at::Tensor>&
   std::vector<at::Generator> generators;
   for (int64_t n = 0; n < images; ++n)
     generators.push_back(at::make_generator<at::CPUGeneratorImpl>(options_.seed));
-  const auto fresh = [&](const at::Tensor&) {
+  const auto of_images = [&](const auto& draw) {
     std::vector<at::Tensor> all;
-    for (auto& generator : generators)
-      all.push_back(torch::randn({count, 4}, generator, torch::kFloat));
+    for (auto& generator : generators) all.push_back(draw(generator));
     return torch::stack(all).to(device);
   };
-  std::vector<at::Tensor> starts;
-  for (auto& generator : generators) starts.push_back(start(count, generator));
+  const auto fresh = [&] {
+    return of_images([&](const at::Generator& random) { return noise(count, random); });
+  };
+  const auto gaussian = [&](const at::Tensor&) {
+    return of_images([&](const at::Generator& random) {
+      return torch::randn({count, 4}, random, torch::kFloat);
+    });
+  };
 
   std::vector<at::Tensor> scores, boxes;  // of each evaluation: [N, B, C] and [N, B, 4]
   const auto denoise = [&](const at::Tensor& x, const NoiseLevel& level) {
@@ -259,10 +264,10 @@ std::vector<Detections> DiffusionHeadImpl::detect(const std::vector<at::Tensor>&
   };
   const auto renew = [&](const at::Tensor& x, const NoiseLevel&) {
     const auto kept = scores.back().amax(2, true) > options_.renew;
-    return torch::where(kept, x, fresh(x));
+    return torch::where(kept, x, fresh());
   };
-  sample(denoise, torch::stack(starts).to(device), sampling_levels(sampling_.path, sampling_.steps),
-         sampling_.sampler, options_.eta, fresh, renew);
+  sample(denoise, fresh(), sampling_levels(sampling_.path, sampling_.steps), sampling_.sampler,
+         options_.eta, gaussian, renew);
 
   std::vector<Detections> results;
   for (int64_t n = 0; n < images; ++n) {

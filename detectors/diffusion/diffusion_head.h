@@ -62,7 +62,7 @@ class DiffusionHeadImpl : public torch::nn::Module {
   at::Tensor encode(const at::Tensor& boxes, const at::Tensor& sizes) const;
   at::Tensor decode(const at::Tensor& x, const at::Tensor& sizes) const;
   at::Tensor padded(const at::Tensor& boxes) const;
-  at::Tensor start(int64_t boxes, at::Generator& random) const;
+  at::Tensor noise(int64_t boxes, const at::Generator& random) const;
 
   SamplingOptions sampling_;
   DiffusionOptions options_;

@@ -74,6 +74,7 @@ struct DiffusionOptions {
   int64_t train_boxes = 500;
   double copies = 0;
   int64_t candidates = 5;
+  int64_t min_matches = 1;
   int64_t stages = 6;
   int64_t early_width = 0;
   int64_t early_pooled_size = 7;
@@ -99,6 +100,9 @@ struct DiffusionOptions {
            .help = "number of an object's best IoUs that are summed to the number of boxes "
                    "that learn it",
            .limits = between(1, 1000)});
+    field(o.min_matches, {.name = "min_matches",
+                          .help = "minimum number of boxes that learn each object",
+                          .limits = between(1, 1000)});
     field(o.stages, {.name = "stages",
                      .help = "networks in a row that each refine the boxes of the one before",
                      .limits = between(1, 16)});
@@ -121,8 +125,8 @@ struct DiffusionOptions {
                            .help = "inner width of the feed-forward layers",
                            .limits = at_least(1)});
     field(o.data_prior, {.name = "data_prior",
-                         .help = "pad with, and start from, boxes of the sizes and places of the "
-                                 "training set's, instead of Gaussian ones"});
+                         .help = "pad with, and take as noise, boxes of the sizes and places of "
+                                 "the training set's, instead of Gaussian ones"});
     field(o.renew, {.name = "renew",
                     .help = "boxes whose best score is not above this become noise again after a "
                             "step; 1: all, which is no diffusion but the control for it",

@@ -68,6 +68,7 @@ class DetectorOptionsDiffusion(TypedDict, total=False):
     eta: float
     feed_forward: int
     heads: int
+    min_matches: int
     renew: float
     seed: int
     stages: int
@@ -161,6 +162,7 @@ class TrainOptionsDiffusion(TypedDict, total=False):
     eta: float
     feed_forward: int
     heads: int
+    min_matches: int
     renew: float
     seed: int
     stages: int

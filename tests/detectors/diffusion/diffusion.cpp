@@ -146,7 +146,8 @@ TEST_CASE("the levels of all paths have the moments that they are said to have")
 TEST_CASE("objects are assigned as a naive reference does") {
   torch::manual_seed(3);
   for (int trial = 0; trial < 30; ++trial) {
-    const int64_t count = 12, wanted = 1 + trial % 5, candidates = trial % 2 ? 5 : 9;
+    const int64_t count = 12, wanted = 1 + trial % 5, candidates = trial % 2 ? 5 : 9,
+                  min_matches = 1 + trial % 3;
     const auto random_boxes = [](int64_t n) {
       const auto low = torch::rand({n, 2}) * 80;
       return torch::cat({low, low + 5 + torch::rand({n, 2}) * 40}, 1);
@@ -154,7 +155,7 @@ TEST_CASE("objects are assigned as a naive reference does") {
     const auto boxes = random_boxes(count), objects = random_boxes(wanted);
     const auto labels = torch::randint(1, 4, {wanted}, torch::kLong);
     const auto scores = torch::rand({count, 3});
-    const auto found = assign(scores, boxes, objects, labels, 128, 128, candidates);
+    const auto found = assign(scores, boxes, objects, labels, 128, 128, candidates, min_matches);
     std::map<int64_t, int64_t> object_of;
     std::vector<int64_t> shares(wanted);
     for (int64_t i = 0; i < found.boxes.size(0); ++i) {
@@ -170,7 +171,7 @@ TEST_CASE("objects are assigned as a naive reference does") {
       double sum = 0;
       const auto sorted = std::get<0>(iou.select(1, g).sort(0, true));
       for (int64_t i = 0; i < candidates; ++i) sum += sorted[i].item<double>();
-      const auto share = std::max<int64_t>(1, static_cast<int64_t>(sum));
+      const auto share = std::max(min_matches, static_cast<int64_t>(sum));
       CHECK(shares[g] <= share);
       // A prediction among the cheapest goes elsewhere only where it is cheaper.
       const auto order = cost.select(1, g).argsort();
@@ -362,6 +363,27 @@ TEST_CASE("in training each box has a level of noise of its own") {
   detector->losses(some_batch(detector, 2));
   REQUIRE(seen.size(0) == 2 * 24);
   CHECK(std::get<0>(torch::unique_dim(seen, 0)).size(0) == 2 * 24);
+}
+
+TEST_CASE("with data_prior noise is boxes of the training set's, in training and in sampling") {
+  torch::manual_seed(6);
+  auto options = diffusion_options();
+  options.diffusion.data_prior = true;
+  options.diffusion.copies = 1;
+  Detector detector(options);
+  auto batch = some_batch(detector, 1);
+  batch.boxes[0] = batch.boxes[0].slice(0, 0, 1), batch.labels[0] = batch.labels[0].slice(0, 0, 1);
+  // Where all boxes of the training set are the object itself, noise changes nothing.
+  const auto own = torch::tensor({30.f / 128, 45.f / 96, 40.f / 128, 50.f / 96}).view({1, 4});
+  detector->set_prior(own.repeat({5, 1}));
+  CHECK(detector->losses(batch).box_reg.item<double>() < 0.2);
+  const auto other = torch::tensor({0.8f, 0.2f, 0.1f, 0.3f}).view({1, 4});
+  detector->set_prior(other.repeat({5, 1}));
+  CHECK(detector->losses(batch).box_reg.item<double>() > 2);
+  detector->eval();
+  const auto first = detector->sampling_steps(batch).front().before;
+  const auto expected = torch::tensor({0.75f * 128, 0.05f * 96, 0.85f * 128, 0.35f * 96});
+  CHECK(at::allclose(first, expected.expand({20, 4}), 1e-4, 1e-2));
 }
 
 TEST_CASE("a diffusion detector learns the boxes of an image", "[slow]") {
