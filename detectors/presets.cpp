@@ -122,7 +122,7 @@ TrainOptions small_diffusion() {
                         .copies = 0.5,
                         .candidates = 20,
                         .min_matches = 4,
-                        .stages = 3,
+                        .stages = 2,
                         .early_pooled_size = 3,
                         .heads = 4,
                         .dynamic_width = 8,
