@@ -181,8 +181,8 @@ const std::vector<Preset>& presets() {
   return all;
 }
 
-const Preset& preset(const std::string& name) {
-  std::string names;
+const Preset& preset(const std::string& name, const std::string& other) {
+  auto names = other;
   for (const auto& known : presets()) {
     if (known.name == name) return known;
     names += (names.empty() ? "" : ", ") + known.name;

@@ -58,7 +58,7 @@ detectors::TrainOptions resolve(Shorthands& shorthands, const CommandLine& line,
                                 const Words& chosen) {
   shorthands.preset = preset_for(shorthands, line);
   const bool is_auto = shorthands.preset == kAuto;
-  auto options = detectors::preset(is_auto ? kAutoBase : shorthands.preset).options;
+  auto options = detectors::preset(is_auto ? kAutoBase : shorthands.preset, kAuto).options;
   auto& detector = options.detector;
   const auto model = detector.model;
   set_fields(chosen, options);

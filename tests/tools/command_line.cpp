@@ -56,7 +56,7 @@ TEST_CASE("command lines that make no sense end with 2 and say why") {
          "what: expected ops, detect, train, pretrain, rois, eval or loader, got \"opps\"");
   expect("bench ops --runs 0", 2, "runs: expected 1 to 1000, got 0");
   expect("train --data x --out y --lr fast", 2, "lr: expected a number, got \"fast\"");
-  expect("train --data x --out y --preset huge", 2, "preset: expected one of");
+  expect("train --data x --out y --preset huge", 2, "preset: expected one of auto, ");
   expect("train --data x --out /tmp --backbone vgg", 2, "backbone: expected resnet18, resnet34");
   expect("train --data x --out y --model yolo", 2,
          "model: expected faster_rcnn, rfcn or diffusion");
