@@ -92,8 +92,8 @@ for key, row in rows.all().items():
 for group, runs_of_group in sorted(found.items()):
     aps = [float(row["AP"]) for row in runs_of_group]
     seconds = [float(row["seconds_per_image"]) for row in runs_of_group if row["seconds_per_image"]]
-    spent = spread(seconds) if seconds else "not measured"
-    print(*group, "AP", spread(aps), "seconds per image", spent, f"({len(aps)} seeds)")
+    spent = spread([1000 * value for value in seconds]) if seconds else "not measured"
+    print(*group, "AP", spread(aps), "ms per image", spent, f"({len(aps)} seeds)")
 
 if arguments.plot:
     import matplotlib
