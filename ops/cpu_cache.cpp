@@ -63,7 +63,7 @@ class BlockCache final : public c10::Allocator {
     }
   }
 
-  // Returns the smallest cached block that is large enough, or a new one.
+  // Returns the smallest cached block of `size` to kMaxExcess * `size` bytes, or a new one.
   void* acquire(size_t size) {
     const std::lock_guard lock(mutex_);
     auto best = free_blocks_.end();

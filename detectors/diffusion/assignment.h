@@ -14,8 +14,8 @@ struct Assignment {
 // Dynamic assignment (OTA, arXiv 2103.14259, and SimOTA, 2107.08430): each object gets as many of
 // the cheapest predictions as the sum of its `candidates` best IoUs says, at least `min_matches`; a
 // prediction that several want goes to the one it is cheapest for, but each object keeps one as far
-// as there are enough. scores: [N, C]; boxes: [N, 4],
-// x1, y1, x2, y2 in pixels; objects: [G, 4], labels: [G] int64 in 1..C. Records no gradients.
+// as there are enough. scores: [N, C]; boxes: [N, 4], x1, y1, x2, y2 in pixels; objects: [G, 4],
+// labels: [G] int64 in 1..C. Records no gradients.
 LANNER_API Assignment assign(const at::Tensor& scores, const at::Tensor& boxes,
                              const at::Tensor& objects, const at::Tensor& labels, double width,
                              double height, int64_t candidates, int64_t min_matches);

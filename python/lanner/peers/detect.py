@@ -1,7 +1,8 @@
 """One library and precision of `lanner bench detect`.
 
 Prints the seconds until it was ready, then detects once for each line of standard input, and prints
-the seconds that it took and the number of detections, all as JSON. Imports what the library needs alone: its memory is measured.
+the seconds that it took and the number of detections, all as JSON. Imports what the library needs
+alone: its memory is measured.
 """
 
 from __future__ import annotations
