@@ -13,6 +13,10 @@
 namespace lanner::detectors {
 namespace {
 
+// At detection the number of RoIs is a multiple of this: oneDNN prepares, and keeps, kernels for
+// each number that it meets.
+constexpr int64_t kRoiStep = 10;
+
 const DetectorOptions& validated(const DetectorOptions& options) {
   options.check();
   return options;
@@ -99,7 +103,9 @@ std::vector<Detections> DetectorImpl::detect(const Features& features,
 RoiPredictions DetectorImpl::predict(const Features& features, const at::Tensor& rois) {
   const torch::NoGradGuard no_grad;
   if (!roi_heads_) throw usage_error("model: a diffusion detector has no RoI head");
-  return roi_heads_->forward(features.roi, rois);
+  const auto count = rois.size(0), missing = (kRoiStep - count % kRoiStep) % kRoiStep;
+  const auto all = roi_heads_->forward(features.roi, at::constant_pad_nd(rois, {0, 0, 0, missing}));
+  return {all.logits.slice(0, 0, count), all.deltas.slice(0, 0, count)};
 }
 
 std::vector<SamplingStep> DetectorImpl::sampling_steps(const datasets::Batch& batch) {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "lanner/detectors/diffusion/assignment.h"
+#include "lanner/detectors/diffusion/box_loss.h"
 #include "lanner/detectors/diffusion/box_stage.h"
 #include "lanner/detectors/diffusion/sampler.h"
 #include "lanner/detectors/distributed/ranks.h"
@@ -20,8 +21,8 @@ namespace {
 constexpr double kScale = 2;       // boxes are encoded as -kScale .. kScale
 constexpr double kMinSide = 1e-3;  // fraction of the image, of decoded boxes
 constexpr double kMinPadded = 1e-4;
-constexpr double kClass = 2, kL1 = 5, kGiou = 2;  // weights of the losses
-constexpr int64_t kPriorSize = 1024;              // boxes
+constexpr double kClass = 2;          // weight of the loss of the classes
+constexpr int64_t kPriorSize = 1024;  // boxes
 
 // [.., 4], corners to center and sides, and back.
 at::Tensor to_center(const at::Tensor& boxes) {
@@ -53,21 +54,6 @@ at::Tensor time_features(const at::Tensor& time, int64_t width) {
 
 // [.., C + 1] logits to the scores of the classes, [.., C].
 at::Tensor class_scores(const at::Tensor& logits) { return logits.softmax(-1).slice(-1, 1); }
-
-// 1 - generalized IoU of pairs of boxes [M, 4]: [M].
-at::Tensor giou_loss(const at::Tensor& a, const at::Tensor& b) {
-  const auto area = [](const at::Tensor& x) {
-    return (x.narrow(1, 2, 2) - x.narrow(1, 0, 2)).prod(1);
-  };
-  const auto low = torch::maximum(a.narrow(1, 0, 2), b.narrow(1, 0, 2)),
-             high = torch::minimum(a.narrow(1, 2, 2), b.narrow(1, 2, 2));
-  const auto common = (high - low).clamp_min(0).prod(1);
-  const auto united = area(a) + area(b) - common;
-  const auto enclosing = (torch::maximum(a.narrow(1, 2, 2), b.narrow(1, 2, 2)) -
-                          torch::minimum(a.narrow(1, 0, 2), b.narrow(1, 0, 2)))
-                             .prod(1);
-  return 1 - common / united.clamp_min(1e-7) + (enclosing - united) / enclosing.clamp_min(1e-7);
-}
 
 }  // namespace
 
@@ -203,7 +189,7 @@ DiffusionLosses DiffusionHeadImpl::losses(const std::vector<at::Tensor>& feature
   for (const auto& output : outputs) {
     auto targets = torch::zeros({images * count}, boxes.options().dtype(torch::kLong));
     const auto scores = class_scores(output.logits.detach());
-    std::vector<at::Tensor> predicted, wanted, scales;
+    std::vector<at::Tensor> predicted, wanted, image_sizes;
     int64_t matched = 0;
     for (int64_t n = 0; n < images; ++n) {
       const auto score = scores.slice(0, n * count, (n + 1) * count),
@@ -214,14 +200,14 @@ DiffusionLosses DiffusionHeadImpl::losses(const std::vector<at::Tensor>& feature
       targets.index_put_({rows + n * count}, batch.labels[n].index_select(0, objects));
       predicted.push_back(moved.index_select(0, rows));
       wanted.push_back(batch.boxes[n].index_select(0, objects));
-      scales.push_back(sizes[n].expand({rows.size(0), 4}));
+      image_sizes.push_back(sizes[n].expand({rows.size(0), 4}));
       matched += rows.size(0);
     }
     const double divisor = std::max(1., mean_over_ranks(static_cast<double>(matched)));
-    const auto p = torch::cat(predicted), w = torch::cat(wanted), size = torch::cat(scales);
     classifier = classifier + kClass * torch::cross_entropy_loss(output.logits, targets);
-    box_reg =
-        box_reg + (kL1 * ((p - w) / size).abs().sum() + kGiou * giou_loss(p, w).sum()) / divisor;
+    box_reg = box_reg + box_loss(torch::cat(predicted), torch::cat(wanted), torch::cat(image_sizes),
+                                 options_.l1_unit) /
+                            divisor;
   }
   return {classifier, box_reg};
 }

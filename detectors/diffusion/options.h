@@ -24,6 +24,12 @@ enum class Sampler {
   ddpm,   // with fresh noise at each level: not for flow
 };
 
+// What the L1 loss of boxes is measured in.
+enum class L1Unit {
+  image,   // sides of the image
+  object,  // sides of each object, so that small ones count as much
+};
+
 // How boxes are sampled when it detects.
 struct SamplingOptions {
   NoisePath path = NoisePath::flow;
@@ -75,6 +81,7 @@ struct DiffusionOptions {
   double copies = 0;
   int64_t candidates = 5;
   int64_t min_matches = 1;
+  L1Unit l1_unit = L1Unit::image;
   int64_t stages = 6;
   int64_t early_width = 0;
   int64_t early_pooled_size = 7;
@@ -103,6 +110,9 @@ struct DiffusionOptions {
     field(o.min_matches, {.name = "min_matches",
                           .help = "minimum number of boxes that learn each object",
                           .limits = between(1, 1000)});
+    field(o.l1_unit, {.name = "l1_unit",
+                      .help = "what the L1 loss of boxes is measured in: sides of the image, or of "
+                              "each object, for small ones"});
     field(o.stages, {.name = "stages",
                      .help = "networks in a row that each refine the boxes of the one before",
                      .limits = between(1, 16)});
@@ -145,6 +155,10 @@ namespace lanner::datasets {
 template <>
 struct EnumNames<detectors::NoisePath> {
   static constexpr std::array values{"flow", "vp", "edm"};
+};
+template <>
+struct EnumNames<detectors::L1Unit> {
+  static constexpr std::array values{"image", "object"};
 };
 template <>
 struct EnumNames<detectors::Sampler> {

@@ -68,6 +68,7 @@ class DetectorOptionsDiffusion(TypedDict, total=False):
     eta: float
     feed_forward: int
     heads: int
+    l1_unit: Literal["image", "object"]
     min_matches: int
     renew: float
     seed: int
@@ -162,6 +163,7 @@ class TrainOptionsDiffusion(TypedDict, total=False):
     eta: float
     feed_forward: int
     heads: int
+    l1_unit: Literal["image", "object"]
     min_matches: int
     renew: float
     seed: int

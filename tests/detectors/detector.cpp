@@ -3,7 +3,9 @@
 #include "lanner/datasets/error.h"
 #include "lanner/datasets/evaluation/coco_evaluation.h"
 #include "lanner/datasets/synthetic.h"
+#include "lanner/detectors/backbones/backbone.h"
 #include "lanner/detectors/inference/detect_dataset.h"
+#include "lanner/detectors/roi_heads/roi_head.h"
 #include "lanner/detectors/training/train.h"
 #include "lanner/detectors/weights/checkpoint.h"
 #include "tests/catch.h"
@@ -46,6 +48,28 @@ TEST_CASE("detections lie inside images of any size, for every kind of detector"
       CHECK(at::equal(std::get<0>(detections[i].scores.sort(0, true)), detections[i].scores));
     }
     CHECK(detections[2].boxes.size(0) > 0);
+  }
+}
+
+TEST_CASE("each RoI has the same predictions however many there are, for every kind of detector") {
+  for (const auto& [name, options] : tiny_detectors()) {
+    INFO(name);
+    torch::manual_seed(5);
+    Detector detector(options);
+    detector->eval();
+    const auto batch = detector->prepare({torch::rand({3, 96, 128}), torch::rand({3, 96, 128})});
+    const auto features = detector->features(batch);
+    const auto corner = torch::rand({20, 2}) * 60;
+    const auto rois = torch::cat(
+        {torch::arange(20).view({20, 1}) % 2, corner, corner + 5 + torch::rand({20, 2}) * 30}, 1);
+    const auto all = detector->predict(features, rois);
+    for (const int64_t count : {0, 1, 9, 10, 13}) {
+      const auto some = detector->predict(features, rois.slice(0, 0, count));
+      REQUIRE(some.logits.size(0) == count);
+      REQUIRE(some.deltas.size(0) == count);
+      CHECK(at::allclose(some.logits, all.logits.slice(0, 0, count), 1e-4, 1e-5));
+      CHECK(at::allclose(some.deltas, all.deltas.slice(0, 0, count), 1e-4, 1e-5));
+    }
   }
 }
 

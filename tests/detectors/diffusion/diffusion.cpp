@@ -6,6 +6,7 @@
 
 #include "lanner/datasets/synthetic.h"
 #include "lanner/detectors/diffusion/assignment.h"
+#include "lanner/detectors/diffusion/box_loss.h"
 #include "lanner/detectors/diffusion/box_stage.h"
 #include "lanner/detectors/diffusion/diffusion_head.h"
 #include "lanner/detectors/diffusion/sampler.h"
@@ -325,6 +326,28 @@ TEST_CASE("the same seed gives an image the same boxes, whatever the batch") {
   }
 }
 
+TEST_CASE("boxes cost 5 L1 in sides of the image, or 4 in sides of the object, and 2 of GIoU") {
+  // Twice as wide as the object, at the same corner: IoU and generalized IoU are 1 / 2.
+  const auto box = torch::tensor({20.f, 30.f, 60.f, 80.f}).view({1, 4}),
+             object = torch::tensor({20.f, 30.f, 40.f, 80.f}).view({1, 4}),
+             image = torch::tensor({200.f, 100.f, 200.f, 100.f}).view({1, 4});
+  const auto loss = [&](double scale, L1Unit unit) {
+    return box_loss(box * scale, object * scale, image, unit).item<double>();
+  };
+  CHECK(loss(1, L1Unit::image) == Approx(5 * 20. / 200 + 2 * 0.5));
+  CHECK(loss(0.1, L1Unit::image) == Approx(5 * 2. / 200 + 2 * 0.5));
+  CHECK(loss(1, L1Unit::object) == Approx(4 * 20. / 20 + 2 * 0.5));
+  CHECK(loss(0.1, L1Unit::object) == Approx(4 * 20. / 20 + 2 * 0.5));
+  // It is summed over pairs, and moves boxes towards their objects.
+  auto moving = torch::cat({box, box, box}).requires_grad_();
+  const auto sum = box_loss(moving, object.expand({3, 4}), image.expand({3, 4}), L1Unit::object);
+  CHECK(sum.item<double>() == Approx(15));
+  sum.backward();
+  CHECK((moving.grad().select(1, 2) > 0).all().item<bool>());
+  const auto none = torch::zeros({0, 4});
+  CHECK(box_loss(none, none, none, L1Unit::object).item<double>() == 0);
+}
+
 TEST_CASE("a diffusion detector has finite losses and gradients, with and without objects") {
   torch::manual_seed(6);
   for (const auto path : {NoisePath::flow, NoisePath::vp, NoisePath::edm}) {
@@ -332,6 +355,7 @@ TEST_CASE("a diffusion detector has finite losses and gradients, with and withou
     options.sampling.path = path;
     options.diffusion.data_prior = path == NoisePath::flow;
     options.diffusion.copies = path == NoisePath::vp ? 0.5 : 0;
+    if (path == NoisePath::edm) options.diffusion.l1_unit = L1Unit::object;
     Detector detector(options);
     detector->set_prior(torch::rand({30, 4}) * 0.5 + 0.2);
     auto batch = some_batch(detector, 2);
