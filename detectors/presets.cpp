@@ -118,12 +118,10 @@ TrainOptions small_diffusion() {
   auto& detector = options.detector;
   detector.model = "diffusion";
   detector.backbone.fpn_channels = 64;
-  detector.roi.pooled_size = 5;
   detector.diffusion = {.train_boxes = 200,
                         .copies = 0.5,
                         .candidates = 20,
                         .min_matches = 4,
-                        .l1_unit = L1Unit::object,
                         .stages = 2,
                         .early_pooled_size = 3,
                         .heads = 4,
